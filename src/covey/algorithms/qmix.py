@@ -1,0 +1,133 @@
+"""QMIX (Rashid et al., 2018), VDN (Sunehag et al., 2018), IQL (Tan, 1993).
+
+    Q_tot(tau, u, s) = f_s(Q_1(tau_1, u_1), ..., Q_n(tau_n, u_n)),      df_s / dQ_i >= 0
+    y_t = r_t + gamma (1 - terminated_t) Q_tot^-(tau', u*, s'),   u*_i = argmax over legal u of Q_i(tau'_i, u)
+    loss = mean over valid steps of (y - Q_tot)^2
+
+f_s is a network with non-negative weights made from the state (QMIX), the sum (VDN: `mixer=sum`),
+or absent (IQL: `mixer=independent`, the same loss for each agent on the team's reward).
+
+Departures from the originals: an episode cut off by its time limit bootstraps from its final
+observation; the k steps of TD(lambda) stop at the end of an episode, not of the padded window;
+targets are copied every so many updates, not episodes.
+"""
+
+from typing import ClassVar, Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
+
+from ..core import AbstractAlgorithm, AbstractExperience, Metrics, Observation, Spec, Traits, Trajectory
+from ..experience import Replay
+from ..networks.agents import AbstractAgent, Crew, Recurrent, Sharing
+from ..networks.mixers import AbstractMixer, MonotonicMixer
+from ..ops import copy, descend, epsilon_greedy, masked, mean, moments, named, pooled, previous, take, td_lambda
+from ..parts import AbstractOptimiser, AbstractSchedule, AbstractTarget, Hard, Linear, Make, RMSProp
+
+
+class Networks(eqx.Module):
+    agents: Crew
+    mixer: AbstractMixer
+
+
+class Learner(eqx.Module):
+    online: Networks
+    target: Networks
+    optimiser: PyTree[Array]
+    updates: Int[Array, ""]
+    rewards: Float[Array, "2"]  # running mean and mean square of the reward
+
+
+class Memory(eqx.Module):
+    hidden: Float[Array, "agents h"]
+    action: Int[Array, " agents"]  # the last one, -1 for none
+
+
+class QMIX(AbstractAlgorithm[Learner]):
+    """Value factorisation with a monotonic mixer; `covey describe qmix` lists every field."""
+
+    traits: ClassVar[Traits] = Traits(
+        centralised=True, on_policy=False, discrete=True, continuous=False, recurrent=True, cooperative=True
+    )
+    experience: AbstractExperience = Replay(capacity=5000, batch_size=32)
+    agent: Make[AbstractAgent] = Make(Recurrent, hidden=64)
+    mixer: Make[AbstractMixer] = Make(MonotonicMixer, embed=32, hyper=64)
+    sharing: Sharing = "team"
+    last_action: bool = True  # among an agent's inputs, one-hot
+    agent_id: bool = True  # likewise
+    mixer_input: Literal["state", "observations"] = "state"  # the world's, or the team's observations
+    gamma: float = 0.99
+    lam: float = 0.0  # of TD(lambda); 0: one-step targets
+    double: bool = True  # the online net chooses, the target net evaluates
+    epsilon: AbstractSchedule = Linear(1.0, 0.05, 50_000)
+    target: AbstractTarget = Hard(200)
+    optimiser: AbstractOptimiser = RMSProp()
+    standardise_rewards: bool = False
+
+    def init(self, spec: Spec, key: PRNGKeyArray) -> Learner:
+        width = spec.features + self.last_action * spec.actions + self.agent_id * spec.agents
+        world = spec.world if self.mixer_input == "state" else spec.agents * spec.features
+        agents = Crew(self.agent, spec, width, spec.actions, self.sharing, key=named(key, "agent"))
+        online = Networks(agents, self.mixer(spec.agents, world, key=named(key, "mixer")))
+        rewards = jnp.array([0.0, 1.0])
+        return Learner(online, copy(online), moments(self.optimiser, online), jnp.zeros((), int), rewards)
+
+    def memory(self, spec: Spec, learner: Learner) -> Memory:
+        return Memory(learner.online.agents.start(), jnp.full(spec.agents, -1))
+
+    def inputs(self, obs: Observation, last: Int[Array, "*t agents"]) -> Float[Array, "*t agents i"]:
+        """What an agent's network reads: its observation, what it did, who it is."""
+        parts = [obs.agents]
+        if self.last_action:
+            parts.append(jax.nn.one_hot(last, obs.legal.shape[-1]))
+        if self.agent_id:
+            parts.append(jnp.broadcast_to(jnp.eye(last.shape[-1]), (*last.shape, last.shape[-1])))
+        return jnp.concatenate(parts, axis=-1)
+
+    def act(self, learner: Learner, memory: Memory, obs: Observation, key, step, explore: bool):
+        hidden, q = learner.online.agents.step(memory.hidden, self.inputs(obs, memory.action))
+        epsilon = self.epsilon(step) if explore else 0.0
+        action = epsilon_greedy(q, obs.legal, epsilon, key)
+        return Memory(hidden, action), action, None
+
+    def td_error(
+        self, online: Networks, target: Networks, episode: Trajectory
+    ) -> tuple[Float[Array, "T k"], Float[Array, "T k"]]:
+        """One episode, as in the paper: the errors, and the joint values of what was done."""
+        obs, start = episode.obs, online.agents.start()
+        x = self.inputs(obs, previous(episode.action, obs.first))
+        _, q = online.agents.unroll(start, x, obs.first)
+        _, q_target = target.agents.unroll(start, x, obs.first)
+        best = jnp.argmax(masked(q if self.double else q_target, obs.legal), axis=-1)
+        world = obs.world if self.mixer_input == "state" else obs.agents.reshape(len(x), -1)
+        joint = online.mixer(take(q[:-1], episode.action), world[:-1])
+        later = target.mixer(take(q_target, best)[1:], world[1:])
+        reward = jnp.broadcast_to(episode.team_reward[:, :1], joint.shape)
+        y = td_lambda(reward, later, episode.terminated, episode.valid, self.gamma, self.lam)
+        return jax.lax.stop_gradient(y) - joint, joint
+
+    def loss(self, online: Networks, target: Networks, batch: Trajectory) -> tuple[Float[Array, ""], Metrics]:
+        error, joint = jax.vmap(self.td_error, in_axes=(None, None, 0))(online, target, batch)
+        loss = mean(error**2, batch.valid)
+        return loss, {"loss": loss, "q_tot": mean(joint, batch.valid), "td_error": mean(jnp.abs(error), batch.valid)}
+
+    def update(self, learner: Learner, batch: Trajectory, key: PRNGKeyArray, step) -> tuple[Learner, Metrics]:
+        rewards = learner.rewards
+        if self.standardise_rewards:
+            rewards, batch = self.standardised(learner, batch)
+        online, optimiser, metrics = descend(
+            self.optimiser, self.loss, learner.online, learner.optimiser, learner.target, batch
+        )
+        updates = learner.updates + 1
+        target = self.target(online, learner.target, updates)
+        return Learner(online, target, optimiser, updates, rewards), metrics | {"epsilon": self.epsilon(step)}
+
+    def standardised(self, learner: Learner, batch: Trajectory) -> tuple[Float[Array, "2"], Trajectory]:
+        """Rewards less their running mean, over their running deviation: averages over all updates."""
+        r = batch.team_reward
+        new = pooled(jnp.stack([mean(r, batch.valid), mean(r**2, batch.valid)]))
+        rewards = learner.rewards + (new - learner.rewards) / (learner.updates + 1)
+        deviation = jnp.sqrt(jnp.maximum(rewards[1] - rewards[0] ** 2, 1e-8))
+        return rewards, eqx.tree_at(lambda t: t.team_reward, batch, (r - rewards[0]) / deviation)

@@ -1,0 +1,72 @@
+"""Seeds spread over devices; and where devices outnumber seeds, one seed's batch over several.
+
+A CPU core is fastest with one seed after another: each device holds one seed at a time, and a
+run's seeds take turns in `lanes`. A GPU wants all seeds in one kernel: one lane, mapped by vmap.
+Devices that share a seed hold the same state and collect the same steps; they share the batch
+out (`ops.share`) and average what they find (`ops.pooled`), so nobody above knows about them.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import PyTree
+
+from .ops import PART
+
+SEED = "seed"
+
+
+class Layout:
+    """Which device works on which seed. States of a lane lead with its seeds."""
+
+    def __init__(self, seeds: int, devices: list[Any] | None = None, alone: bool = False):
+        devices = devices or jax.devices()
+        devices = devices[:1] if alone else devices
+        groups = math.gcd(seeds, len(devices))
+        parts = len(devices) // groups
+        self.sequential = devices[0].platform == "cpu"
+        width = groups if self.sequential else seeds
+        self.parts, self.width = parts, width
+        self.lanes = [list(range(i, i + width)) for i in range(0, seeds, width)]
+        grid = np.array(devices[: parts * groups]).reshape(groups, parts)
+        self.mesh = Mesh(grid, (SEED, PART)) if parts > 1 else Mesh(grid[:, 0], (SEED,))
+        self.sharding = NamedSharding(self.mesh, PartitionSpec(SEED))
+
+    def spread(self, f: Callable, shared: int = 0, outputs: PartitionSpec = PartitionSpec(SEED)) -> Callable:
+        """Maps f over a lane's seeds. The last `shared` arguments are the same for all of them.
+
+        `check_vma` is off because constants in the carry of a scan would each have to be marked
+        as varying; only `pooled` and `share` ever look across devices.
+        """
+
+        def local(*args):
+            mine, common = args[: len(args) - shared], args[len(args) - shared :]
+            g = lambda *mine: f(*mine, *common)
+            if not self.sequential:
+                return jax.vmap(g)(*mine)
+            first = jax.tree.map(lambda x: x[0], mine)
+            return jax.tree.map(lambda x: x[None], g(*first))
+
+        def mapped(*args):
+            specs = [PartitionSpec(SEED)] * (len(args) - shared) + [PartitionSpec()] * shared
+            return jax.shard_map(
+                local, mesh=self.mesh, in_specs=tuple(specs), out_specs=outputs, check_vma=False
+            )(*args)
+
+        return mapped
+
+    def put(self, tree: PyTree) -> PyTree:
+        """A lane's arrays, which lead with its seeds, to where they belong."""
+        return jax.device_put(tree, self.sharding)
+
+
+def compiled(f: Callable, *args: Any, donate: int | None = None) -> Any:
+    """Compiled ahead of time: a later mismatch is an error, never a second compile."""
+    donated = () if donate is None else (donate,)
+    return jax.jit(f, donate_argnums=donated).lower(*args).compile()
+
+

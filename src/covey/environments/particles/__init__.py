@@ -1,0 +1,1 @@
+"""Particle worlds, faithful to mpe2 1.1.1."""

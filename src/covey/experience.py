@@ -1,0 +1,144 @@
+"""Two ways to learn from rollouts: once, fresh; or many times, replayed."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Bool, Int, PRNGKeyArray
+
+from .core import AbstractExperience, Spec, Trajectory
+from .ops import named, share
+
+EPISODE = None  # a window of whole episodes
+
+
+def an_episode(spec: Spec) -> int:
+    """The steps of the longest episode, and the one that begins the next."""
+    return spec.horizon + 1
+
+
+class Fresh(AbstractExperience):
+    """On-policy: the newest rollouts, all of them, once. `steps=None` collects an episode's worth."""
+
+    steps: int | None = None
+    updates: int = 1
+
+    def length(self, spec: Spec) -> int:
+        return self.steps or an_episode(spec)
+
+    def warmup(self, spec: Spec, n: int, length: int) -> int:
+        return 0
+
+    def init(self, spec: Spec, rollouts: Trajectory) -> None:
+        return None
+
+    def add(self, store: None, rollouts: Trajectory, clock: Int[Array, ""]) -> None:
+        return None
+
+    def batch(
+        self, spec: Spec, store: None, rollouts: Trajectory, clock: Int[Array, ""], key: PRNGKeyArray
+    ) -> Trajectory:
+        return rollouts
+
+
+class Replay(AbstractExperience):
+    """Off-policy: a ring of steps, from which windows are cut when they are drawn.
+
+    `window=1` draws transitions, `window=None` whole episodes, each with equal chance. `capacity`
+    and `start` (what must be there before the first update) count episodes where whole episodes
+    are drawn, else steps. No observation is held twice, whatever the window.
+    """
+
+    capacity: int = 5000
+    batch_size: int = 32
+    window: int | None = EPISODE
+    start: int | None = None  # None: a batch
+    steps: int | None = None  # collected from each copy an iteration; None: an episode's worth
+    updates: int = 1
+
+    def length(self, spec: Spec) -> int:
+        return self.steps or an_episode(spec)
+
+    def entries(self, spec: Spec, windows: int) -> int:
+        return windows * (an_episode(spec) if self.window is EPISODE else 1)
+
+    def warmup(self, spec: Spec, n: int, length: int) -> int:
+        """Enough for `start`, and for the first window to have closed."""
+        start = self.batch_size if self.start is None else self.start
+        some = -(-self.entries(spec, start) // (n * length))
+        return max(some, -(-self.span(spec) // length)) - 1
+
+    def span(self, spec: Spec) -> int:
+        """The observations of one window."""
+        return (spec.horizon if self.window is EPISODE else self.window) + 1
+
+    def init(self, spec: Spec, rollouts: Trajectory) -> Trajectory:
+        n, length = rollouts.valid.shape
+        blocks = self.entries(spec, self.capacity) // (n * length)
+        if blocks * length < 2 * self.span(spec) or blocks < 2:
+            needed = -(-max(2 * self.span(spec), 2 * length) * n // self.entries(spec, 1))
+            raise ValueError(
+                f"experience.capacity={self.capacity} is too small for {n} copies of the environment: "
+                f"set experience.capacity={needed} or more, or use fewer copies (--envs)"
+            )
+        empty = lambda x: jnp.zeros((n, blocks * length, *x.shape[2:]), x.dtype)
+        return jax.tree.map(empty, rollouts)
+
+    @staticmethod
+    def steps_of(rollouts: Trajectory) -> Trajectory:
+        """Without the last observations, which the next rollouts begin with."""
+        return eqx.tree_at(lambda t: t.obs, rollouts, jax.tree.map(lambda x: x[:, :-1], rollouts.obs))
+
+    def add(self, store: Trajectory, rollouts: Trajectory, clock: Int[Array, ""]) -> Trajectory:
+        length, size = rollouts.valid.shape[1], store.valid.shape[1]
+        put = lambda ring, x: jax.lax.dynamic_update_slice_in_dim(ring, x, clock * length % size, 1)
+        return jax.tree.map(put, store, self.steps_of(rollouts))
+
+    def batch(
+        self, spec: Spec, store: Trajectory, rollouts: Trajectory, clock: Int[Array, ""], key: PRNGKeyArray
+    ) -> Trajectory:
+        length, (n, size) = rollouts.valid.shape[1], store.valid.shape
+        draw = self.episodes if self.window is EPISODE else self.windows
+        copy, start = share(draw(store, length, clock, self.span(spec), key))
+        place = (start[:, None] + jnp.arange(self.span(spec))) % size + copy[:, None] * size
+        cut = lambda x: x.reshape(n * size, *x.shape[2:])[place]
+        trim = lambda x: cut(x)[:, :-1]
+        steps = jax.tree.map(trim, eqx.tree_at(lambda t: t.obs, store, None))
+        batch = eqx.tree_at(lambda t: t.obs, steps, jax.tree.map(cut, store.obs), is_leaf=lambda x: x is None)
+        if self.window is not EPISODE:
+            return batch
+        own = jnp.cumsum(batch.obs.first[:, :-1], axis=1) == 1  # what follows is another episode's
+        return eqx.tree_at(lambda t: t.valid, batch, batch.valid & own)
+
+    def windows(
+        self, store: Trajectory, length: int, clock: Int[Array, ""], span: int, key: PRNGKeyArray
+    ) -> tuple[Int[Array, " b"], Int[Array, " b"]]:
+        """Copies and starts: any place whose window has closed and does not cross the ring's seam."""
+        n, size = store.valid.shape
+        end = (clock + 1) * length
+        places = jnp.minimum(end, size) - span + 1
+        copy = jr.randint(named(key, "copy"), (self.batch_size,), 0, n)
+        back = jr.randint(named(key, "start"), (self.batch_size,), 0, places)
+        return copy, (end - span - back) % size
+
+    def episodes(
+        self, store: Trajectory, length: int, clock: Int[Array, ""], span: int, key: PRNGKeyArray
+    ) -> tuple[Int[Array, " b"], Int[Array, " b"]]:
+        """Copies and starts: any episode's beginning that has a window's length recorded after it.
+
+        The k-th of them is found in two strides: to its block (an iteration's steps of one copy)
+        by how many begin in each, then inside the block.
+        """
+        n, size = store.valid.shape
+        block = jnp.arange(size // length)
+        age = (clock - block) % (size // length)
+        room = (age[:, None] + 1) * length - jnp.arange(length) >= span
+        ready = store.obs.first.reshape(n, -1, length) & (room & (age <= clock)[:, None])
+        counts = jnp.sum(ready, axis=-1).ravel()
+        total = jnp.cumsum(counts)
+        k = jr.randint(named(key, "episode"), (self.batch_size,), 0, total[-1])
+        which = jnp.searchsorted(total, k, side="right")
+        rank = k - (total - counts)[which]
+        row: Bool[Array, "b length"] = ready.reshape(-1, length)[which]
+        inside = jnp.argmax(jnp.cumsum(row, axis=1) > rank[:, None], axis=1)
+        return which // block.size, which % block.size * length + inside

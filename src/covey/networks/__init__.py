@@ -1,0 +1,1 @@
+"""Layers, agents, mixers."""

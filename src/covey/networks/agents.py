@@ -1,0 +1,134 @@
+"""Agents' networks: feed-forward or recurrent, shared among agents or not."""
+
+import abc
+from collections.abc import Callable
+from typing import Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
+
+from ..core import Spec
+from ..ops import named
+from .layers import GRU, MLP, Linear
+
+Sharing = Literal["team", "all", "none"]
+
+
+class AbstractAgent(eqx.Module):
+    """A network with a memory of its own; made as `Net(inputs, outputs, key=key)`."""
+
+    @property
+    @abc.abstractmethod
+    def width(self) -> int:
+        """Of the memory."""
+
+    @abc.abstractmethod
+    def step(
+        self, h: Float[Array, "*b h"], x: Float[Array, "*b i"]
+    ) -> tuple[Float[Array, "*b h"], Float[Array, "*b o"]]:
+        """One moment."""
+
+    @abc.abstractmethod
+    def unroll(
+        self, h: Float[Array, "*b h"], xs: Float[Array, "T *b i"], first: Bool[Array, " T"]
+    ) -> tuple[Float[Array, "*b h"], Float[Array, "T *b o"]]:
+        """All of a trajectory; memory is wiped where an episode begins."""
+
+
+class FeedForward(AbstractAgent):
+    """Linear, ReLU, Linear, ReLU, Linear; no memory."""
+
+    layers: MLP
+
+    def __init__(self, i: int, o: int, *, hidden: int = 64, depth: int = 2, key: PRNGKeyArray):
+        self.layers = MLP(i, *[hidden] * depth, o, key=key)
+
+    @property
+    def width(self) -> int:
+        return 0
+
+    def step(self, h, x):
+        return h, self.layers(x)
+
+    def unroll(self, h, xs, first):
+        return h, self.layers(xs)
+
+
+class Recurrent(AbstractAgent):
+    """Linear, ReLU, GRU, Linear: the agent of the value-mixing papers."""
+
+    embed: Linear
+    gru: GRU
+    head: Linear
+
+    def __init__(self, i: int, o: int, *, hidden: int = 64, key: PRNGKeyArray):
+        self.embed = Linear(i, hidden, key=named(key, "embed"))
+        self.gru = GRU(hidden, hidden, key=named(key, "gru"))
+        self.head = Linear(hidden, o, key=named(key, "head"))
+
+    @property
+    def width(self) -> int:
+        return self.head.weight.shape[-2]
+
+    def step(self, h, x):
+        h = self.gru(h, self.gru.project(jax.nn.relu(self.embed(x))))
+        return h, self.head(h)
+
+    def unroll(self, h, xs, first):
+        def tick(h, x):
+            gates, first = x
+            h = self.gru(jnp.where(first, 0.0, h), gates)
+            return h, h
+
+        h, hs = jax.lax.scan(tick, h, (self.gru.project(jax.nn.relu(self.embed(xs))), first))
+        return h, self.head(hs)
+
+
+class Crew(eqx.Module):
+    """The networks of several agents, which share parameters by group.
+
+    Arrays with a row per agent go in and come out; `groups` says whose network each agent uses.
+    """
+
+    nets: AbstractAgent  # one network; where there are several groups, leaves lead with group
+    groups: tuple[int, ...] = eqx.field(static=True)
+
+    def __init__(
+        self, make: Callable[..., AbstractAgent], spec: Spec, i: int, o: int, sharing: Sharing, *, key: PRNGKeyArray
+    ):
+        owners = {"all": ("",) * spec.agents, "team": spec.team or ("",) * spec.agents, "none": spec.names}
+        owner = owners[sharing]
+        order = list(dict.fromkeys(owner))
+        self.groups = tuple(order.index(name) for name in owner)
+        keys = jnp.stack([named(key, name) for name in order])
+        one = lambda key: make(i, o, key=key)
+        self.nets = one(keys[0]) if len(order) == 1 else eqx.filter_vmap(one)(keys)
+
+    @property
+    def shared(self) -> bool:
+        return len(set(self.groups)) == 1
+
+    def start(self) -> Float[Array, "agents h"]:
+        return jnp.zeros((len(self.groups), self.nets.width))
+
+    def each(self) -> AbstractAgent:
+        """One network an agent: leaves lead with agents."""
+        return jax.tree.map(lambda w: w[np.array(self.groups)], self.nets)
+
+    def step(
+        self, h: Float[Array, "agents h"], x: Float[Array, "agents i"]
+    ) -> tuple[Float[Array, "agents h"], Float[Array, "agents o"]]:
+        if self.shared:
+            return self.nets.step(h, x)
+        return jax.vmap(lambda net, h, x: net.step(h, x))(self.each(), h, x)
+
+    def unroll(
+        self, h: Float[Array, "agents h"], xs: Float[Array, "T agents i"], first: Bool[Array, " T"]
+    ) -> tuple[Float[Array, "agents h"], Float[Array, "T agents o"]]:
+        if self.shared:
+            return self.nets.unroll(h, xs, first)
+        one = lambda net, h, x: net.unroll(h, x, first)
+        return jax.vmap(one, (0, 0, 1), (0, 1))(self.each(), h, xs)

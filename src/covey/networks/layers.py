@@ -1,0 +1,77 @@
+"""Layers. They act on the last axis, whatever leads it."""
+
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from ..ops import named
+
+Initialiser = Callable[[PRNGKeyArray, tuple[int, int]], Float[Array, "i o"]]
+
+
+class Linear(eqx.Module):
+    """y = x W + b. By default weights and biases are U(+-1/sqrt(fan_in)), PyTorch's default.
+
+    An initialiser of the weights, if given, goes with biases of zero.
+    """
+
+    weight: Float[Array, "i o"]
+    bias: Float[Array, " o"]
+
+    def __init__(self, i: int, o: int, *, init: Initialiser | None = None, key: PRNGKeyArray):
+        bound = max(i, 1) ** -0.5
+        uniform = lambda name, shape: jr.uniform(named(key, name), shape, minval=-bound, maxval=bound)
+        self.weight = init(named(key, "weight"), (i, o)) if init else uniform("weight", (i, o))
+        self.bias = jnp.zeros(o) if init else uniform("bias", (o,))
+
+    def __call__(self, x: Float[Array, "*b i"]) -> Float[Array, "*b o"]:
+        return x @ self.weight + self.bias
+
+
+class MLP(eqx.Module):
+    """Linear layers with ReLU between them."""
+
+    layers: tuple[Linear, ...]
+
+    def __init__(self, *sizes: int, key: PRNGKeyArray):
+        pairs = zip(sizes[:-1], sizes[1:], strict=True)
+        self.layers = tuple(Linear(i, o, key=named(key, n)) for n, (i, o) in enumerate(pairs))
+
+    def __call__(self, x: Float[Array, "*b i"]) -> Float[Array, "*b o"]:
+        for layer in self.layers[:-1]:
+            x = jax.nn.relu(layer(x))
+        return self.layers[-1](x)
+
+
+class GRU(eqx.Module):
+    """Gated recurrent unit (Cho et al., 2014), in PyTorch's form. Its three gates are three matrices.
+
+    Slices of one joint matrix, inside a scan, keep XLA's CPU kernels from vectorising.
+    """
+
+    inputs: tuple[Linear, Linear, Linear]
+    hidden: tuple[Linear, Linear, Linear]
+
+    def __init__(self, i: int, h: int, *, key: PRNGKeyArray):
+        def uniform(key, shape):
+            return jr.uniform(key, shape, minval=-(h**-0.5), maxval=h**-0.5)
+
+        gate = lambda name, size: Linear(size, h, init=uniform, key=named(key, name))
+        self.inputs = (gate("reset", i), gate("update", i), gate("new", i))
+        self.hidden = (gate("reset h", h), gate("update h", h), gate("new h", h))
+
+    def project(self, x: Float[Array, "*b i"]) -> tuple[Float[Array, "*b h"], ...]:
+        """What does not wait for the past: done for all steps at once."""
+        return tuple(layer(x) for layer in self.inputs)
+
+    def __call__(
+        self, h: Float[Array, "*b h"], gates: tuple[Float[Array, "*b h"], ...]
+    ) -> Float[Array, "*b h"]:
+        reset, update, new = (layer(h) for layer in self.hidden)
+        r, z = jax.nn.sigmoid(gates[0] + reset), jax.nn.sigmoid(gates[1] + update)
+        n = jnp.tanh(gates[2] + r * new)
+        return n + z * (h - n)
