@@ -1,0 +1,25 @@
+"""covey trains teams of agents: multi-agent reinforcement learning, whole experiments at a time.
+
+    run = covey.train("qmix", "spread", seeds=8, gamma=.95)
+    actions = covey.load(run.path).act(observations)
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+__all__ = ["Policy", "Run", "UserError", "evaluate", "load", "resume", "train"]
+
+if TYPE_CHECKING:
+    from .errors import UserError
+    from .experiment.api import Run, evaluate, load, resume, train
+    from .experiment.policy import Policy
+
+HOMES = {"UserError": ".errors", "Policy": ".experiment.policy"}
+
+
+def __getattr__(name: str) -> Any:
+    """Loads what is asked for only then: `import covey` starts no JAX."""
+    if name not in __all__:
+        raise AttributeError(f"module 'covey' has no attribute '{name}'")
+    return getattr(import_module(HOMES.get(name, ".experiment.api"), __name__), name)

@@ -36,7 +36,7 @@ class Layout:
         self.mesh = Mesh(grid, (SEED, PART)) if parts > 1 else Mesh(grid[:, 0], (SEED,))
         self.sharding = NamedSharding(self.mesh, PartitionSpec(SEED))
 
-    def spread(self, f: Callable, shared: int = 0, outputs: PartitionSpec = PartitionSpec(SEED)) -> Callable:
+    def spread(self, f: Callable, shared: int = 0) -> Callable:
         """Maps f over a lane's seeds. The last `shared` arguments are the same for all of them.
 
         `check_vma` is off because constants in the carry of a scan would each have to be marked
@@ -54,7 +54,7 @@ class Layout:
         def mapped(*args):
             specs = [PartitionSpec(SEED)] * (len(args) - shared) + [PartitionSpec()] * shared
             return jax.shard_map(
-                local, mesh=self.mesh, in_specs=tuple(specs), out_specs=outputs, check_vma=False
+                local, mesh=self.mesh, in_specs=tuple(specs), out_specs=PartitionSpec(SEED), check_vma=False
             )(*args)
 
         return mapped
@@ -64,9 +64,10 @@ class Layout:
         return jax.device_put(tree, self.sharding)
 
 
-def compiled(f: Callable, *args: Any, donate: int | None = None) -> Any:
-    """Compiled ahead of time: a later mismatch is an error, never a second compile."""
-    donated = () if donate is None else (donate,)
-    return jax.jit(f, donate_argnums=donated).lower(*args).compile()
+    def compiled(self, f: Callable, *args: Any, shared: int = 0, donate: int | None = None) -> Any:
+        """`spread` and compiled ahead of time: a later mismatch is an error, never a second compile."""
+        donated = () if donate is None else (donate,)
+        program = jax.jit(self.spread(f, shared), donate_argnums=donated, out_shardings=self.sharding)
+        return program.lower(*args).compile()
 
 

@@ -53,10 +53,15 @@ def share(x: P) -> P:
     return jax.tree.map(lambda x: jax.lax.dynamic_slice_in_dim(x, part * size, size), x)
 
 
-def mean(x: Float[Array, "*b"], mask: Shaped[Array, "..."]) -> Float[Array, ""]:
-    """The mean of x where `mask`, which may lack x's last axes; exact over devices too."""
+def mean(x: Float[Array, "..."], mask: Shaped[Array, "..."], exact: bool = True) -> Float[Array, ""]:
+    """The mean of x where `mask`, which may lack x's last axes.
+
+    Its mean over devices that share a batch is `exact`, at the price of an exchange; what is only
+    reported can do without.
+    """
     weight = jnp.broadcast_to(mask.reshape(*mask.shape, *[1] * (x.ndim - mask.ndim)), x.shape)
-    return jnp.sum(x * weight) / jnp.maximum(pooled(jnp.sum(weight, dtype=x.dtype)), 1.0)
+    count = jnp.sum(weight, dtype=x.dtype)
+    return jnp.sum(x * weight) / jnp.maximum(pooled(count) if exact else count, 1.0)
 
 
 def take(q: Float[Array, "*b actions"], action: Int[Array, "*b"]) -> Float[Array, "*b"]:

@@ -236,27 +236,31 @@ class Trainer(eqx.Module):
         def once(learner, update):
             key = named(state.key, "learn", side.name, clock, update)
             batch = experience.batch(spec, state.stores[i], rollouts, clock, named(key, "batch"))
-            seen = bits((batch.action, batch.reward)).sum(dtype=jnp.uint32)
-            batch = side.view(spec, batch)
-            learner, metrics = side.algorithm.update(learner, batch, named(key, "update"), state.steps)
-            return learner, (pooled(metrics), seen)
+            return side.algorithm.update(learner, side.view(spec, batch), named(key, "update"), state.steps)
 
         def learn(learner):
-            learner, (metrics, seen) = jax.lax.scan(once, learner, jnp.arange(experience.updates))
-            metrics = jax.tree.map(lambda x: jnp.mean(x, axis=0), metrics)
-            return learner, metrics | {"updates": jnp.asarray(experience.updates), "batch": seen[-1]}
+            learner, metrics = jax.lax.scan(once, learner, jnp.arange(experience.updates))
+            return learner, jax.tree.map(lambda x: jnp.mean(x, axis=0, dtype=float), metrics)
 
         blank = jax.eval_shape(learn, state.learners[i])[1]
-        nothing = lambda x: jnp.full(x.shape, jnp.nan if jnp.issubdtype(x.dtype, jnp.floating) else 0, x.dtype)
-        skip = lambda learner: (learner, jax.tree.map(nothing, blank))
+        skip = lambda learner: (learner, jax.tree.map(lambda x: jnp.full(x.shape, jnp.nan), blank))
         warm = clock >= experience.warmup(spec, self.copies, self.length)
         return jax.lax.cond(warm, learn, skip, state.learners[i])
 
-    def iteration(self, state: TrainState, clock: Int[Array, ""]) -> tuple[TrainState, Metrics]:
+    def iteration(
+        self, state: TrainState, clock: Int[Array, ""]
+    ) -> tuple[TrainState, tuple[Metrics, Metrics]]:
         state, rollouts, ended = self.collect(state, clock)
         state = self.remember(state, rollouts, clock)
         state, metrics = self.learn(state, rollouts, clock)
-        return state, metrics | ended | {"steps": state.steps}
+        return state, (metrics, self.lived(state, rollouts, ended))
+
+    @staticmethod
+    def lived(state: TrainState, rollouts: Trajectory, ended: Metrics) -> Metrics:
+        """What there is to say of an iteration, whoever learns from it."""
+        felt = (rollouts.obs.agents, rollouts.obs.state, rollouts.reward, rollouts.team_reward)
+        finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(x)) for x in felt]))
+        return ended | {"steps": state.steps, "seen": bits(rollouts.action)[0], "finite": finite}
 
     def init(self, key: PRNGKeyArray) -> TrainState:
         learners = tuple(
@@ -275,8 +279,8 @@ class Trainer(eqx.Module):
         self, state: TrainState, clocks: Int[Array, " chunk"]
     ) -> tuple[TrainState, Metrics, tuple[UInt32[Array, " leaves"], ...]]:
         """What happens between two reports: iterations, and the learners' fingerprints at the end."""
-        state, metrics = jax.lax.scan(self.iteration, state, clocks)
-        return state, metrics, tuple(bits(learner) for learner in state.learners)
+        state, (learning, living) = jax.lax.scan(self.iteration, state, clocks)
+        return state, pooled(learning) | living, tuple(bits(learner) for learner in state.learners)
 
     def evaluate(
         self, learners: tuple, key: PRNGKeyArray, steps: Int[Array, ""], episodes: int

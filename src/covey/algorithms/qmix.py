@@ -75,7 +75,7 @@ class QMIX(AbstractAlgorithm[Learner]):
         return Learner(online, copy(online), moments(self.optimiser, online), jnp.zeros((), int), rewards)
 
     def memory(self, spec: Spec, learner: Learner) -> Memory:
-        return Memory(learner.online.agents.start(), jnp.full(spec.agents, -1))
+        return Memory(learner.online.agents.start(), jnp.full(spec.agents, -1, int))
 
     def inputs(self, obs: Observation, last: Int[Array, "*t agents"]) -> Float[Array, "*t agents i"]:
         """What an agent's network reads: its observation, what it did, who it is."""
@@ -111,7 +111,8 @@ class QMIX(AbstractAlgorithm[Learner]):
     def loss(self, online: Networks, target: Networks, batch: Trajectory) -> tuple[Float[Array, ""], Metrics]:
         error, joint = jax.vmap(self.td_error, in_axes=(None, None, 0))(online, target, batch)
         loss = mean(error**2, batch.valid)
-        return loss, {"loss": loss, "q_tot": mean(joint, batch.valid), "td_error": mean(jnp.abs(error), batch.valid)}
+        seen = {"q_tot": joint, "td_error": jnp.abs(error)}
+        return loss, {"loss": loss} | {name: mean(x, batch.valid, exact=False) for name, x in seen.items()}
 
     def update(self, learner: Learner, batch: Trajectory, key: PRNGKeyArray, step) -> tuple[Learner, Metrics]:
         rewards = learner.rewards

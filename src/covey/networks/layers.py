@@ -1,7 +1,5 @@
 """Layers. They act on the last axis, whatever leads it."""
 
-from collections.abc import Callable
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -10,23 +8,16 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from ..ops import named
 
-Initialiser = Callable[[PRNGKeyArray, tuple[int, int]], Float[Array, "i o"]]
-
-
 class Linear(eqx.Module):
-    """y = x W + b. By default weights and biases are U(+-1/sqrt(fan_in)), PyTorch's default.
-
-    An initialiser of the weights, if given, goes with biases of zero.
-    """
+    """y = x W + b. Weights and biases begin as U(+-bound): 1/sqrt(i) by default, as in PyTorch."""
 
     weight: Float[Array, "i o"]
     bias: Float[Array, " o"]
 
-    def __init__(self, i: int, o: int, *, init: Initialiser | None = None, key: PRNGKeyArray):
-        bound = max(i, 1) ** -0.5
+    def __init__(self, i: int, o: int, *, bound: float | None = None, key: PRNGKeyArray):
+        bound = max(i, 1) ** -0.5 if bound is None else bound
         uniform = lambda name, shape: jr.uniform(named(key, name), shape, minval=-bound, maxval=bound)
-        self.weight = init(named(key, "weight"), (i, o)) if init else uniform("weight", (i, o))
-        self.bias = jnp.zeros(o) if init else uniform("bias", (o,))
+        self.weight, self.bias = uniform("weight", (i, o)), uniform("bias", (o,))
 
     def __call__(self, x: Float[Array, "*b i"]) -> Float[Array, "*b o"]:
         return x @ self.weight + self.bias
@@ -48,19 +39,17 @@ class MLP(eqx.Module):
 
 
 class GRU(eqx.Module):
-    """Gated recurrent unit (Cho et al., 2014), in PyTorch's form. Its three gates are three matrices.
+    """Gated recurrent unit (Cho et al., 2014), in PyTorch's form; all of it begins as U(+-1/sqrt(h)).
 
-    Slices of one joint matrix, inside a scan, keep XLA's CPU kernels from vectorising.
+    Its three gates are three matrices: slices of a joint one, inside a scan, keep XLA's CPU
+    kernels from vectorising.
     """
 
     inputs: tuple[Linear, Linear, Linear]
     hidden: tuple[Linear, Linear, Linear]
 
     def __init__(self, i: int, h: int, *, key: PRNGKeyArray):
-        def uniform(key, shape):
-            return jr.uniform(key, shape, minval=-(h**-0.5), maxval=h**-0.5)
-
-        gate = lambda name, size: Linear(size, h, init=uniform, key=named(key, name))
+        gate = lambda name, size: Linear(size, h, bound=h**-0.5, key=named(key, name))
         self.inputs = (gate("reset", i), gate("update", i), gate("new", i))
         self.hidden = (gate("reset h", h), gate("update h", h), gate("new h", h))
 

@@ -1,0 +1,56 @@
+# Needs Python 3.11 or newer; everything else is installed into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(shell command -v uv 2>/dev/null)
+INSTALL := $(if $(UV),uv pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet)
+
+DEMO := qmix spread --seeds 8 --steps 300000
+
+.PHONY: help demo test quick lint format bench-machine bench-environments bench-training bench-xuance clean
+
+help:  ## what there is to make
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
+
+demo: .venv/installed  ## train a team on several seeds, about a minute; ends with its curve
+	$(BIN)/covey train $(DEMO)
+
+test: .venv/installed-test  ## all tests
+	$(BIN)/pytest -n 2
+
+quick: .venv/installed-test  ## the tests that train nothing for long
+	$(BIN)/pytest -n 2 -m "not slow"
+
+lint: .venv/installed-lint  ## style, format, types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright
+
+format: .venv/installed-lint
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench-machine: .venv/installed  ## this machine's matmul rate
+	$(BIN)/python -m benchmarks.machine
+
+bench-environments: .venv/installed-bench  ## spread alone, beside JaxMARL's
+	$(BIN)/python -m benchmarks.environments
+
+bench-training: .venv/installed  ## QMIX and VDN on spread, against the machine's matmul rate
+	$(BIN)/python -m benchmarks.training
+
+bench-xuance: .venv/installed  ## QMIX on spread beside XuanCe, which gets an environment of its own
+	$(BIN)/python -m benchmarks.peers.xuance
+
+clean:
+	rm -rf .venv benchmarks/.venvs
+
+.venv/bin/python:
+	$(if $(UV),uv venv --quiet --python $(PYTHON) .venv,$(PYTHON) -m venv .venv)
+
+.venv/installed: pyproject.toml | .venv/bin/python
+	$(INSTALL) --editable .
+	@touch $@
+
+.venv/installed-%: pyproject.toml | .venv/bin/python
+	$(INSTALL) --editable '.[$*]'
+	@touch $@

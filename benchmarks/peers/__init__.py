@@ -1,0 +1,1 @@
+"""Other libraries' training on the same work."""

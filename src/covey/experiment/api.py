@@ -1,0 +1,82 @@
+"""What the command line does, from Python."""
+
+from pathlib import Path
+from typing import Any
+
+from . import launch
+from .folder import RunFolder
+from .policy import Policy
+
+
+class Run:
+    """A run on disk: its summary, its metrics, its policy."""
+
+    def __init__(self, path: str | Path):
+        self.folder = RunFolder.existing(path)
+        self.path = self.folder.path
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What summary.json holds; empty while training goes on."""
+        return self.folder.read_json(self.folder.summary)
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """A row per report and seed."""
+        return list(self.folder.rows())
+
+    def policy(self, seed: int = 0) -> Policy:
+        return load(self.path, seed)
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
+
+def train(
+    algorithm: str,
+    environment: str,
+    *,
+    out: str | Path | None = None,
+    env: dict[str, Any] | None = None,
+    settings: dict[str, Any] | None = None,
+    quiet: bool = False,
+    **options: Any,
+) -> Run:
+    """Trains, and returns the finished run.
+
+    Options of the command line (`seeds`, `seed`, `steps`, `envs`, `eval_every`, …) and settings of the
+    algorithm are keywords: `train("qmix", "spread", seeds=10, gamma=.95)`. Those of parts go into
+    `settings`, by their dotted names: `settings={"mixer.embed": 64}`; the environment's into `env`.
+    """
+    launch.prepare(options.get("device"))
+    from . import run
+    from .config import OPTIONS, Config
+
+    of_run = {name: options.pop(name) for name in list(options) if name in OPTIONS}
+    world = {f"env.{name}": value for name, value in (env or {}).items()}
+    config = Config.parse(algorithm, environment, options | (settings or {}) | world, of_run)
+    return Run(run.train(config, out, quiet).path)
+
+
+def resume(path: str | Path, steps: int | None = None, quiet: bool = False) -> Run:
+    """Goes on from a run's last checkpoint, as if it had never stopped; `steps` sets a new end."""
+    launch.prepare()
+    from . import run
+
+    return Run(run.resume(path, steps, quiet).path)
+
+
+def evaluate(
+    path: str | Path, episodes: int | None = None, environment: str | None = None, env: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Greedy episodes of every seed's policy, in its own world or another of the same shape."""
+    launch.prepare()
+    from . import evaluation
+
+    return evaluation.evaluate(path, episodes, environment, env or {})
+
+
+def load(path: str | Path, seed: int = 0) -> Policy:
+    """A trained policy, for plain inference: `load(path).act(observations)`."""
+    launch.prepare()
+    return Policy.load(path, seed)

@@ -1,0 +1,134 @@
+"""Names for what covey holds, and how anything of a user's is named.
+
+It imports nothing heavy: `covey --help` and a mistyped name have to answer at once.
+"""
+
+import importlib
+import importlib.util
+import sys
+import zlib
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal, NamedTuple
+
+from ..errors import UserError
+
+Kind = Literal["algorithm", "environment"]
+
+
+class Entry(NamedTuple):
+    """Where a class is, `module:Name` or `file.py:Name`, and the settings that make it what its name says."""
+
+    path: str
+    summary: str = ""
+    fixed: Mapping[str, Any] = {}
+
+
+ALGORITHMS = {
+    "iql": Entry("covey.algorithms.qmix:QMIX", "every agent learns values of its own", {"mixer": "independent"}),
+    "vdn": Entry("covey.algorithms.qmix:QMIX", "the team's value is the sum of its agents'", {"mixer": "sum"}),
+    "qmix": Entry("covey.algorithms.qmix:QMIX", "the team's value grows with each agent's, as the state decides"),
+    "random": Entry("covey.algorithms.random:Random", "acts at random and learns nothing: the baseline"),
+}
+
+ENVIRONMENTS = {
+    "spread": Entry("covey.environments.particles.spread:Spread", "cover the landmarks, do not collide (mpe2)"),
+    "two_step": Entry("covey.environments.games:TwoStep", "QMIX's two-step game: 8 for those who mix, 7 for a sum"),
+    "matrix": Entry("covey.environments.games:Matrix", "any payoff table, any number of agents and rounds"),
+    "matrix/climbing": Entry("covey.environments.games:Climbing", "the best joint action is next to the worst"),
+    "matrix/penalty": Entry("covey.environments.games:Penalty", "two best joint actions; mixing them up costs env.k"),
+    "probe/recall": Entry("covey.environments.probes:Recall", "is the first observation remembered?"),
+    "probe/coordination": Entry("covey.environments.probes:Coordination", "do agents that must agree agree?"),
+    "probe/truncation": Entry("covey.environments.probes:Truncation", "do values reach beyond the time limit?"),
+    "probe/meeting": Entry("covey.environments.probes:Meeting", "do continuous actions find each other?"),
+    "probe/death": Entry("covey.environments.probes:Death", "is learning right when agents die?"),
+}
+
+KNOWN: dict[str, dict[str, Entry]] = {"algorithm": ALGORITHMS, "environment": ENVIRONMENTS}
+FILE = "covey_file_"  # what the names of modules made from a user's files begin with
+
+
+def find(kind: Kind, name: str) -> Entry:
+    """The entry of a catalogue name, of `file.py:Name`, `package.module:Name`, or `pz:module`."""
+    if name in KNOWN[kind]:
+        return KNOWN[kind][name]
+    if kind == "environment" and name.startswith("pz:"):
+        return Entry("covey.environments.adapters.pettingzoo:PettingZoo", fixed={"module": name[3:]})
+    if ":" in name:
+        return Entry(name)
+    if name.endswith(".py"):
+        raise UserError(f"{name} is a file: name the {kind} in it too, as {name}:Name")
+    if any(name in entries for entries in KNOWN.values()):
+        raise UserError(f"{name} is no {kind}: the algorithm comes first, then the environment")
+    raise UserError(f"unknown {kind} '{name}'{nearest(name, KNOWN[kind])}: `covey list` shows them all")
+
+
+def learners(typed: str) -> dict[str, str]:
+    """Algorithms by team: of `adversary=qmix+agent=iql`; a bare name is nobody's in particular."""
+    if "=" not in typed:
+        return {"": typed}
+    return {team: name for team, _, name in (part.partition("=") for part in typed.split("+"))}
+
+
+def load(entry: Entry) -> Any:
+    """The class itself."""
+    return resolve(entry.path)
+
+
+def resolve(path: str) -> Any:
+    """What `file.py:Name` or `package.module:Name` names."""
+    where, _, name = path.rpartition(":")
+    if where.endswith(".py") and not Path(where).is_file():
+        raise UserError(f"{path}: there is no file {Path.cwd() / where}")
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
+    try:
+        module = from_file(Path(where)) if where.endswith(".py") else importlib.import_module(where)
+    except Exception as error:
+        raise UserError(f"{path}: importing {where} failed with {type(error).__name__}: {error}") from error
+    if not hasattr(module, name):
+        raise UserError(f"{path}: {where} has no '{name}'{nearest(name, public(module))}")
+    return getattr(module, name)
+
+
+def from_file(path: Path) -> ModuleType:
+    """A file as a module, once for each content it has had: an edited file is another module."""
+    main = sys.modules["__main__"]
+    if Path(getattr(main, "__file__", None) or "-").resolve() == path.resolve():
+        return main
+    content = zlib.crc32(str(path.resolve()).encode() + path.read_bytes())
+    name = f"{FILE}{path.stem}_{content:08x}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec and spec.loader  # it ends with .py
+        sys.modules[name] = module = importlib.util.module_from_spec(spec)
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
+    return sys.modules[name]
+
+
+def public(module: ModuleType) -> list[str]:
+    return [name for name in vars(module) if not name.startswith("_")]
+
+
+def reference(thing: type) -> str:
+    """The path that `resolve` would find it by."""
+    file = getattr(sys.modules[thing.__module__], "__file__", None)
+    if not file or not thing.__module__.startswith((FILE, "__main__")):
+        return f"{thing.__module__}:{thing.__qualname__}"
+    path = Path(file).resolve()
+    path = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    return f"{path}:{thing.__qualname__}"
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """` (did you mean ...?)`, or nothing. The end of a dotted name is enough to be meant."""
+    names = list(names)
+    end = lambda name: name.replace("/", ".").rpartition(".")[2]
+    close = [n for n in names if end(n) == end(name)] or get_close_matches(name, names, n=2)
+    return f" (did you mean {' or '.join(close[:2])}?)" if close else ""

@@ -1,0 +1,127 @@
+"""Arrays and a few facts in one file: a zip of plain NumPy arrays. Nothing in it is ever executed.
+
+The zip's checksums tell a damaged file; names, shapes and types, compared with what the run
+would hold, tell a foreign one.
+"""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any, TypeVar
+
+import jax
+import numpy as np
+from jaxtyping import PyTree
+
+from ..errors import UserError
+from .folder import atomic
+
+T = TypeVar("T")
+FORMAT = 1
+FACTS = "facts.json"
+
+
+def plain(x: Any) -> Any:
+    """A key as the numbers it is made of; any other array as it is."""
+    return jax.random.key_data(x) if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key) else x
+
+
+def named_leaves(tree: PyTree) -> list[tuple[str, Any]]:
+    """Every array with where it stands in the tree."""
+    return [(jax.tree_util.keystr(path), leaf) for path, leaf in jax.tree.leaves_with_path(tree)]
+
+
+def save(path: Path, lanes: list[PyTree], facts: dict[str, Any]) -> int:
+    """Writes lanes' states, which lead with seeds; returns the size in bytes."""
+    names = [name for name, _ in named_leaves(lanes[0])]
+    header = facts | {"format": FORMAT, "leaves": names}
+    with atomic(path, "a checkpoint") as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+            archive.writestr(FACTS, json.dumps(header))
+            for i, lane in enumerate(lanes):
+                for j, leaf in enumerate(jax.tree.leaves(lane)):
+                    with archive.open(f"{i}/{j}.npy", "w", force_zip64=True) as entry:
+                        np.lib.format.write_array(entry, np.asarray(plain(leaf)), allow_pickle=False)
+    return path.stat().st_size
+
+
+def facts(path: Path) -> dict[str, Any]:
+    """What a checkpoint says of itself."""
+    with reading(path) as archive:
+        return read_facts(archive, path)
+
+
+class reading(zipfile.ZipFile):
+    """A checkpoint opened for reading; damage becomes a sentence."""
+
+    def __init__(self, path: Path):
+        self.where = path
+        if not path.exists():
+            raise UserError(f"there is no checkpoint at {path}")
+        try:
+            super().__init__(path)
+        except (zipfile.BadZipFile, OSError) as error:
+            raise damaged(path) from error
+
+    def __exit__(self, kind, error, trace):
+        super().__exit__(kind, error, trace)
+        if isinstance(error, zipfile.BadZipFile | EOFError | ValueError | KeyError):
+            raise damaged(self.where) from error
+
+
+def damaged(path: Path) -> UserError:
+    other = path.with_name("best.npz" if path.name == "last.npz" else "last.npz")
+    remedy = f"{other} may still be whole" if other.exists() else "it has to be trained again"
+    return UserError(f"the checkpoint {path} is damaged or cut short, and cannot be read; {remedy}")
+
+
+def read_facts(archive: zipfile.ZipFile, path: Path) -> dict[str, Any]:
+    if FACTS not in archive.namelist():
+        raise UserError(f"{path} is no checkpoint of covey's")
+    header = json.loads(archive.read(FACTS))
+    if header.get("format") != FORMAT:
+        raise UserError(f"{path} has format {header.get('format')}, and this covey reads format {FORMAT}")
+    return header
+
+
+def load(path: Path, like: T, partial: bool = False) -> tuple[T, dict[str, Any]]:
+    """The state of all seeds, as NumPy arrays in the shape of `like` (arrays that lead with seeds).
+
+    `partial` takes what `like` has and leaves the rest; seeds that are not there start from the
+    first ones again.
+    """
+    expected = named_leaves(like)
+    with reading(path) as archive:
+        header = read_facts(archive, path)
+        stored = {name: j for j, name in enumerate(header["leaves"])}
+        lanes = sorted({int(name.split("/")[0]) for name in archive.namelist() if "/" in name})
+        leaves = []
+        for name, leaf in expected:
+            if name not in stored:
+                raise foreign(path, f"it has no {name}")
+            parts = []
+            for lane in lanes:
+                with archive.open(f"{lane}/{stored[name]}.npy") as entry:
+                    parts.append(np.lib.format.read_array(entry, allow_pickle=False))
+            value = np.concatenate(parts)
+            if partial:
+                value = value[np.arange(leaf.shape[0]) % len(value)]
+            want = jax.eval_shape(plain, leaf)
+            if value.shape != want.shape or value.dtype != want.dtype:
+                raise foreign(path, f"{name} is {value.dtype}{list(value.shape)}, not {want.dtype}{list(want.shape)}")
+            leaves.append(jax.random.wrap_key_data(value) if plain_key(leaf) else value)
+        extra = sorted(set(stored) - {name for name, _ in expected})
+        if extra and not partial:
+            raise foreign(path, f"it also holds {extra[0]}")
+    return jax.tree.unflatten(jax.tree.structure(like), leaves), header
+
+
+def plain_key(x: Any) -> bool:
+    return jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key)
+
+
+def foreign(path: Path, how: str) -> UserError:
+    return UserError(
+        f"the checkpoint {path} belongs to another kind of run: {how}; give the run it was made by, or one of the "
+        "same algorithm, settings, environment and seeds"
+    )

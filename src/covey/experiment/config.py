@@ -1,0 +1,243 @@
+"""Everything a run is: what learns, where, with which settings, for how long."""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal, get_type_hints
+
+from ..core import AbstractAlgorithm, AbstractEnvironment, Spec
+from ..errors import UserError
+from ..training import Side
+from . import catalogue, settings, text
+from .folder import atomic
+from .settings import Place, Tree
+
+EVERYBODY = "all"  # the side of a learner that controls several teams
+IDLE = "random"  # who plays for a team that nobody learns for
+PRESETS = Path(__file__).parents[1] / "presets"
+USER_FILE = re.compile(r"[^=+]+\.py(?=:\w)")
+
+
+@dataclass
+class Config:
+    """Every value resolved. `sides` and `env` are trees of settings.
+
+    A side's tree stands under its team's name, and holds the name of its algorithm as it was typed.
+    """
+
+    algorithm: str
+    environment: str
+    preset: Literal["original", "tuned"] = "original"
+    seeds: int = 5
+    seed: int = 0
+    steps: int = 1_000_000  # of each seed
+    envs: int = 8  # copies of the environment
+    eval_every: int = 50_000
+    eval_episodes: int = 32
+    report_every: int = 10_000
+    device: Literal["cpu", "gpu"] | None = None
+    source: str | None = None  # a run to take the first weights from
+    sides: dict[str, Tree] = field(default_factory=dict)
+    env: Tree = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list, compare=False)  # to be said before it starts, not kept
+
+    def __post_init__(self):
+        for name in ("seeds", "steps", "envs", "eval_every", "eval_episodes", "report_every"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{option(name)} must be at least 1, not {getattr(self, name)}")
+        if not 0 <= self.seed < 2**31:
+            raise UserError(f"--seed must be between 0 and {2**31 - 1}, not {self.seed}")
+
+    @classmethod
+    def parse(
+        cls,
+        algorithm: str | None,
+        environment: str | None,
+        pairs: Iterable[str] | Mapping[str, Any] = (),
+        options: Mapping[str, Any] | None = None,
+    ) -> "Config":
+        """From a command line; or from Python, where settings come as a mapping.
+
+        `options` holds the fields above, as text or typed, None where not given; and `config`, a YAML
+        file of the same shape. What comes later wins: the classes' own values, the preset, the file,
+        the command line.
+        """
+        given = dict(options or {}) | {"algorithm": algorithm, "environment": environment}
+        given = {key: value for key, value in given.items() if value is not None}
+        path = given.pop("config", None)
+        file = checked(text.load(Path(path)), str(path)) if path else {}
+        typed = settings.flatten(pairs if isinstance(pairs, Mapping) else settings.read(pairs))
+        given |= {"preset": typed.pop("preset")} if "preset" in typed else {}
+        run = file | checked(given, "the command line")
+        for kind in ("algorithm", "environment"):
+            if kind not in run:
+                raise UserError(f"no {kind} is named: write `covey train ALGORITHM ENVIRONMENT`")
+
+        of_env = {key[4:]: typed.pop(key) for key in list(typed) if key.startswith("env.")}
+        env, tree = world(run["environment"], run.get("env", {}), of_env)
+        names, notes = assign(run["algorithm"], run["environment"], env.spec)
+        kept, own = run.get("sides", {}), route(typed, names)
+        check_teams(kept, names, run["environment"])
+        tuned, preset = {}, {}
+        if run.get("preset") != "original":
+            tuned, preset = presets(names.values(), run["environment"], must="preset" in given)
+        sides = {
+            side: learner(name, tuned.get(name, {}), unnamed(kept.get(side, {})), own[side])[1]
+            for side, name in names.items()
+        }
+        made = {"preset": "tuned" if tuned else "original", "sides": sides, "env": tree, "notes": notes}
+        config = cls(**preset | run | made)
+        config.refuse(env.spec)
+        return config
+
+    def build(self) -> tuple[AbstractEnvironment, tuple[Side, ...]]:
+        """The environment, and the sides that between them control everybody in it."""
+        env, _ = world(self.environment, self.env)
+        everybody = {EVERYBODY: tuple(range(env.spec.agents))}
+        teams = everybody if EVERYBODY in self.sides else {team: env.spec.members(team) for team in env.spec.teams}
+        check_teams(self.sides, teams, self.environment)
+        self.refuse(env.spec)
+        trees = {team: self.sides.get(team, {"name": IDLE}) for team in teams}
+        sides = [Side(team, learner(trees[team]["name"], unnamed(trees[team]))[0], teams[team]) for team in teams]
+        return env, tuple(sides)
+
+    def refuse(self, spec: Spec) -> None:
+        """What no settings of the algorithm could make work."""
+        for name in {tree["name"] for tree in self.sides.values()}:
+            traits = algorithm_class(name).traits
+            if spec.bounds and not traits.continuous:
+                clash, value = "chooses among discrete actions, but {} has continuous ones", "false"
+            elif not spec.bounds and not traits.discrete:
+                clash, value = "needs continuous actions, but {} has discrete ones", "true"
+            else:
+                continue
+            remedy = f"set env.continuous={value}, or take" if "continuous" in self.env else "take"
+            clash = clash.format(self.environment)
+            raise UserError(f"{name} {clash}: {remedy} another algorithm (`covey list` shows what each can do)")
+
+    def to_yaml(self, path: Path) -> None:
+        tree = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "notes"}
+        with atomic(path, path.name) as file:
+            file.write(text.write(tree).encode())
+
+    @classmethod
+    def from_yaml(cls, path: Path) -> "Config":
+        """A whole run's, as `to_yaml` wrote it."""
+        tree = checked(text.load(path), str(path))
+        lacking = [name for name in ("algorithm", "environment", "sides", "env") if name not in tree]
+        if lacking:
+            raise UserError(f"{path} describes no whole run: it lacks {' and '.join(lacking)}")
+        return cls(**tree)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The user's own files that the run needs."""
+        found = []
+        self.moved(lambda path: found.append(path) or path)
+        return tuple(dict.fromkeys(found))
+
+    def moved(self, where: Callable[[Path], Path]) -> "Config":
+        """The same run with the user's files elsewhere: copied into the run's folder, for instance."""
+
+        def move(x):
+            if isinstance(x, dict):
+                return {key: move(value) for key, value in x.items()}
+            if isinstance(x, list):
+                return [move(value) for value in x]
+            return USER_FILE.sub(lambda m: str(where(Path(m[0]))), x) if isinstance(x, str) else x
+
+        moved = ("algorithm", "environment", "sides", "env")
+        return replace(self, **{name: move(getattr(self, name)) for name in moved})
+
+
+def option(name: str) -> str:
+    """A field as the command line calls it."""
+    return {"source": "--from", "preset": "preset"}.get(name, f"--{name.replace('_', '-')}")
+
+
+def checked(given: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Fields of `Config`, each of its type. The command line gives numbers as text."""
+    kinds = get_type_hints(Config)
+    del kinds["notes"]
+    for name in given:
+        if name not in kinds:
+            raise UserError(f"{where}: there is no '{name}'{catalogue.nearest(str(name), kinds)}")
+    number = lambda name, x: text.parse(x, option(name)) if isinstance(x, str) and kinds[name] is int else x
+    return {name: settings.coerce(kinds[name], number(name, x), Place("", option(name))) for name, x in given.items()}
+
+
+def unnamed(tree: Tree) -> Tree:
+    return {key: value for key, value in tree.items() if key != "name"}
+
+
+def world(name: str, *layers: Tree) -> tuple[AbstractEnvironment, Tree]:
+    """An environment by its name, and all of its options."""
+    entry = catalogue.find("environment", name)
+    make = catalogue.load(entry)
+    tree = settings.layer(settings.defaults(make), entry.fixed, *layers)
+    env, tree = settings.construct(make, tree, Place(name, "env"))
+    if not isinstance(getattr(env, "spec", None), Spec):
+        raise UserError(f"{name} makes no environment: derive it from covey.core:AbstractEnvironment")
+    return env, tree
+
+
+def algorithm_class(name: str) -> type[AbstractAlgorithm]:
+    cls = catalogue.load(catalogue.find("algorithm", name))
+    return settings.fitting(cls, AbstractAlgorithm, name)
+
+
+def learner(name: str, *layers: Tree) -> tuple[AbstractAlgorithm, Tree]:
+    """An algorithm by its name, and all of its settings."""
+    cls, fixed = algorithm_class(name), catalogue.find("algorithm", name).fixed
+    algorithm, tree = settings.construct(cls, settings.layer(settings.defaults(cls), fixed, *layers), Place(name))
+    return algorithm, {"name": name} | tree
+
+
+def assign(typed: str, environment: str, spec: Spec) -> tuple[dict[str, str], list[str]]:
+    """Who learns for which team: `qmix`, or `adversary=qmix+agent=iql`; and what to say about it."""
+    names = catalogue.learners(typed)
+    if "" in names and len(spec.teams) > 1 and not algorithm_class(typed).traits.cooperative:
+        return {EVERYBODY: typed}, []
+    names = {spec.teams[0]: typed} if "" in names else names
+    check_teams(names, spec.teams, environment)
+    idle = [team for team in spec.teams if team not in names]
+    example = "+".join([f"{team}={name}" for team, name in names.items()] + [f"{team}=..." for team in idle])
+    note = f"nobody learns for {' and '.join(idle)}, who act at random; to change that, train {example}"
+    return {team: names.get(team, IDLE) for team in spec.teams}, [note] if idle else []
+
+
+def check_teams(names: Iterable[str], teams: Collection[str], environment: str) -> None:
+    for name in names:
+        if name not in teams:
+            raise UserError(f"{environment} has no team '{name}': its teams are {', '.join(teams)}")
+
+
+def route(typed: Tree, names: Mapping[str, str]) -> dict[str, Tree]:
+    """Which side each setting is for: `team.gamma` for that team's learner, `gamma` for all that learn."""
+    own: dict[str, Tree] = {side: {} for side in names}
+    learning = [side for side, name in names.items() if name != IDLE] or list(names)
+    options = {side: settings.signature_of(algorithm_class(name)) for side, name in names.items()}
+    for path, value in typed.items():
+        head, _, rest = path.partition(".")
+        if path in get_type_hints(Config):
+            raise UserError(f"{path} is the run's, not the algorithm's: write {option(path)} {value}")
+        if head in names and rest.split(".")[0] in options[head]:
+            own[head][rest] = value
+            continue
+        for side in learning:
+            own[side][path] = value
+    return own
+
+
+def presets(names: Iterable[str], environment: str, must: bool) -> tuple[dict[str, Tree], Tree]:
+    """The tuned settings of each algorithm in this environment, where there are any; and of the run."""
+    tuned, run = {}, {}
+    for name in names:
+        path = PRESETS / name / f"{environment}.yaml"
+        if name in catalogue.ALGORITHMS and environment in catalogue.ENVIRONMENTS and path.exists():
+            tuned[name] = text.load(path)
+            run |= checked(tuned[name].pop("run", {}), str(path))
+    if must and not tuned:
+        raise UserError(f"nothing is tuned for {environment} with {' and '.join(names)}: leave out preset=tuned")
+    return tuned, run

@@ -1,0 +1,56 @@
+"""Evaluating a finished run, in its own world or in another of the same shape."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from ..core import Spec
+from ..errors import UserError
+from . import checkpoint
+from .config import Config
+from .engine import Engine
+from .folder import RunFolder
+from .run import learning_team
+from .summary import evaluation
+
+SHAPE = {
+    "agents": "{} agents",
+    "features": "{} observation features",
+    "actions": "{} actions",
+    "world": "{} numbers of global state",
+    "bounds": "action bounds {}",
+}
+
+
+def evaluate(path: str | Path, episodes: int | None, environment: str | None, env: dict[str, Any]) -> dict[str, Any]:
+    """Returns over seeds, as `summary.json` holds them. The same episodes for every call of the same number."""
+    folder = RunFolder.existing(path)
+    config = Config.from_yaml(folder.config)
+    trained = config.build()[0].spec
+    if episodes is not None:
+        config = replace(config, eval_episodes=episodes)
+    if environment is not None:
+        config = config.elsewhere(environment, env)
+    engine = Engine(config)
+    check_shape(trained, engine.trainer.spec, config.environment)
+    learners = engine.everybody(engine.shapes).learners
+    found, _ = checkpoint.load(folder.last, {"learners": learners}, partial=True)
+    results = []
+    for lane, weights in zip(engine.layout.lanes, engine.lanes(found["learners"]), strict=True):
+        steps = engine.layout.put(jnp.zeros(len(lane), engine.shapes.steps.dtype))
+        results.append(engine.judge(weights, engine.keys(lane), steps))
+    told = evaluation(engine.trainer.spec, jax.tree.map(lambda *xs: jnp.concatenate(xs), *results), learning_team(engine))
+    return {"run": str(folder.path), "environment": config.environment, "seeds": config.seeds} | told
+
+
+def check_shape(trained: Spec, other: Spec, name: str) -> None:
+    for what, words in SHAPE.items():
+        here, there = getattr(trained, what), getattr(other, what)
+        if here != there:
+            raise UserError(
+                f"--env {name} has {words.format(there)}, and the run's own world {words.format(here)}: "
+                "choose a world of the same shape (its settings can follow as env.key=value)"
+            )

@@ -1,0 +1,53 @@
+"""How much memory a run will take, said and checked before any of it is taken."""
+
+from pathlib import Path
+
+import jax
+from jaxtyping import PyTree
+
+from ..errors import UserError
+
+
+def size(tree: PyTree) -> int:
+    """The bytes of arrays, or of arrays with these shapes."""
+    return sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(tree))
+
+
+def free() -> int | None:
+    """The bytes there are: on the GPU, or in this machine or container; None where nobody says."""
+    stats = jax.devices()[0].memory_stats()
+    if stats and "bytes_limit" in stats:
+        return stats["bytes_limit"] - stats.get("bytes_in_use", 0)
+    known = []
+    for line in text("/proc/meminfo").splitlines():
+        if line.startswith("MemAvailable:"):
+            known.append(int(line.split()[1]) * 1024)
+    limit, used = text("/sys/fs/cgroup/memory.max"), text("/sys/fs/cgroup/memory.current")
+    if limit.strip().isdigit() and used.strip().isdigit():
+        known.append(int(limit) - int(used))
+    return min(known) if known else None
+
+
+def text(path: str) -> str:
+    try:
+        return Path(path).read_text()
+    except OSError:
+        return ""
+
+
+def spoken(n: float) -> str:
+    return f"{n / 1e9:.1f} GB" if n >= 0.95e9 else f"{max(n, 1e6) / 1e6:.0f} MB"
+
+
+def check(needed: int, replay: int, seeds: int, available: int | None) -> str:
+    """One line on what a run will take; refuses, with advice, what cannot fit."""
+    line = f"memory: {spoken(needed)} for {seeds} seed{'s' * (seeds > 1)}, {spoken(replay)} of it replay"
+    if available is None:
+        return line
+    if needed > available:
+        advice = "lower experience.capacity, --seeds or --envs" if replay > needed / 2 else "lower --envs or --seeds"
+        raise UserError(
+            f"this run would take {spoken(needed)} ({spoken(replay)} of it replay for {seeds} seeds), and "
+            f"{spoken(available)} are free: {advice}"
+        )
+    return f"{line}; {spoken(available)} free"

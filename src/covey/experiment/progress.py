@@ -1,0 +1,54 @@
+"""What a person sees while a run goes on: one live line in a terminal, a line now and then elsewhere."""
+
+import sys
+import time
+from typing import TextIO
+
+
+def clock(seconds: float) -> str:
+    """0:07, 12:30, 1:02:03"""
+    minutes, s = divmod(round(seconds), 60)
+    hours, m = divmod(minutes, 60)
+    return f"{hours}:{m:02d}:{s:02d}" if hours else f"{m}:{s:02d}"
+
+
+class Progress:
+    """Rewrites its line in a terminal; elsewhere prints one at most every `pause` seconds."""
+
+    def __init__(self, total: int, quiet: bool = False, out: TextIO | None = None, pause: float = 10.0):
+        self.total, self.quiet, self.out, self.pause = total, quiet, out or sys.stdout, pause
+        self.live = self.out.isatty()
+        self.printed, self.started, self.width = -float("inf"), time.monotonic(), 0
+        self.first: int | None = None
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        if not self.quiet:
+            self.clear()
+            print(text, file=self.out, flush=True)
+
+    def clear(self) -> None:
+        if self.live and self.width:
+            print("\r" + " " * self.width + "\r", end="", file=self.out)
+            self.width = 0
+
+    def update(self, step: int, rate: float, news: str) -> None:
+        """`step` of each seed, environment steps a second of all of them, and what to say beside."""
+        now = time.monotonic()
+        if self.quiet or (not self.live and now - self.printed < self.pause and step < self.total):
+            return
+        self.first = step if self.first is None else self.first
+        share = min(step / self.total, 1.0)
+        done, left = step - self.first, max(self.total - step, 0)
+        eta = clock((now - self.started) * left / done) if done and left else "0:00" if not left else "…"
+        bar = "━" * round(20 * share) + "─" * (20 - round(20 * share))
+        line = f"{bar} {share:4.0%}  {step:,}/{self.total:,} steps  {rate:,.0f} steps/s  ETA {eta}  {news}"
+        if self.printed == -float("inf"):
+            self.started, self.first = now, step
+        self.printed = now
+        if self.live:
+            pad = " " * max(self.width - len(line), 0)
+            print("\r" + line + pad, end="", file=self.out, flush=True)
+            self.width = len(line)
+        else:
+            print(line, file=self.out, flush=True)

@@ -1,0 +1,253 @@
+"""Training: from a configuration to a finished run folder, and from a checkpoint on."""
+
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import UserError
+from . import checkpoint, origin
+from .config import Config
+from .engine import Engine, States
+from .folder import RunFolder
+from .log import Boards, Numbers, convention, judged, report_rows
+from .progress import Progress
+from .summary import finish, signed
+
+CHECKPOINT_SECONDS = 60.0
+
+
+@dataclass
+class Mark:
+    """Where a run stands: what a checkpoint holds beside arrays."""
+
+    clock: int = 0  # iterations
+    reports: int = 0
+    best: float | None = None  # the first learning team's greedy return, mean over seeds
+    metrics_size: int = 0  # bytes
+    seconds: float = 0.0  # since training began, compilation included
+    busy: float = 0.0  # of them, those in which steps were taken and learnt from
+    done: int = 0  # the steps of these, of all seeds
+
+
+class Training:
+    """One run under way."""
+
+    def __init__(self, config: Config, folder: RunFolder, quiet: bool):
+        self.config, self.folder = config, folder
+        self.began = time.perf_counter()
+        self.engine = Engine(config)
+        self.spec = self.engine.trainer.spec
+        self.progress = Progress(config.steps, quiet)
+        self.mark, self.states = Mark(), []
+        self.compile_seconds = 0.0
+        self.results: Numbers | None = None  # of the newest evaluation, if no step was taken since
+        self.greedy: float | None = None  # the newest evaluation's return
+        self.saved, self.save_seconds = time.perf_counter(), 0.0
+        self.stop = False
+
+    @property
+    def team(self) -> str:
+        """The team whose return is told first: the first that learns."""
+        return learning_team(self.engine)
+
+    def prepare(self) -> None:
+        """Says what will be done and what it takes, and compiles it."""
+        c, say = self.config, self.progress.say
+        say(f"{c.algorithm} on {c.environment} ({c.preset}), {c.seeds} seeds × {c.steps:,} steps, {c.envs} copies")
+        for note in c.notes:
+            say(note)
+        say(f"returns: {convention(self.spec)}")
+        say(self.engine.memory())
+        began = time.perf_counter()
+        _ = self.engine.chunk
+        self.compile_seconds = time.perf_counter() - began
+
+    def start(self) -> None:
+        """From nothing, or from another run's weights."""
+        self.states = self.engine.start()
+        if self.config.source:
+            source = RunFolder.existing(self.config.source)
+            learners = self.engine.everybody(self.engine.shapes).learners
+            found, _ = checkpoint.load(source.last, {"learners": learners}, partial=True)
+            pairs = zip(self.states, self.engine.lanes(found["learners"]), strict=True)
+            self.states = [replace(state, learners=weights) for state, weights in pairs]
+
+    def restore(self) -> None:
+        """From the last checkpoint; from nothing where there is none yet."""
+        if self.folder.last.exists():
+            like = self.engine.everybody(self.engine.shapes)
+            found, facts = checkpoint.load(self.folder.last, as_dict(like))
+            self.states = self.engine.lanes(replace(like, **found))
+            self.mark = Mark(**facts["mark"])
+        else:
+            self.start()
+        self.folder.cut(self.mark.metrics_size)
+
+    def steps(self, states: States) -> int:
+        """What every seed has done at least."""
+        return min(int(np.min(state.steps)) for state in states)
+
+    def run(self) -> None:
+        """Chunk after chunk until every seed has done its steps, or somebody asks to stop."""
+        boards = Boards(self.folder.tensorboard, self.config.seeds, self.steps(self.states) + 1)
+        while not self.stop and self.steps(self.states) < self.config.steps:
+            began = time.perf_counter()
+            before = sum(int(np.sum(state.steps)) for state in self.states)
+            self.states, metrics, prints = self.engine.advance(self.states, self.mark.clock)
+            now = time.perf_counter()
+            taken, spent = int(metrics["steps"][:, -1].sum()) - before, now - began
+            self.mark.clock += self.engine.iterations
+            self.mark.reports += 1
+            self.mark.busy, self.mark.done = self.mark.busy + spent, self.mark.done + taken
+            self.check(metrics)
+            rows = self.report(metrics, prints)
+            boards.write(rows)
+            self.tell(rows, taken / spent)
+            if self.over() or self.stop or now - self.saved > CHECKPOINT_SECONDS:
+                self.save()
+        boards.close()
+
+    def elapsed(self) -> float:
+        """Seconds since the run's first start, less the time in which it stood still."""
+        return self.mark.seconds + time.perf_counter() - self.began
+
+    def over(self) -> bool:
+        return self.steps(self.states) >= self.config.steps
+
+    def check(self, metrics: Numbers) -> None:
+        """Stops at numbers that nothing good can come of."""
+        bad = ~metrics["finite"].all(axis=1)
+        told = {name: x for name, x in metrics.items() if name.endswith("loss")}
+        where = f"before step {int(metrics['steps'].max()):,}; what was saved before is intact"
+        if bad.any():
+            raise UserError(
+                f"{self.config.environment} gave observations or rewards that are not finite (NaN or infinite) in seed "
+                f"{int(np.argmax(bad))} {where}: mend the environment; `covey.testing.check_environment` helps to find it"
+            )
+        for name, value in told.items():
+            wrong = np.isinf(value).any(axis=1) | np.isnan(value[:, -1]) & ~np.isnan(value[:, :-1]).all(axis=1)
+            if wrong.any():
+                raise UserError(
+                    f"{name} became infinite or NaN in seed {int(np.argmax(wrong))} {where}: "
+                    "lower optimiser.lr, or optimiser.clip"
+                )
+
+    def report(self, metrics: Numbers, prints: list[Any]) -> list[dict[str, Any]]:
+        """Evaluates where it is time to, and writes a row a seed."""
+        every = max(1, round(self.config.eval_every / (self.engine.iterations * self.engine.iteration_steps)))
+        due = self.mark.reports % every == 0 or self.over()
+        self.results = self.engine.evaluate(self.states) if due else None
+        rows = report_rows(self.spec, self.mark.reports, metrics, prints, self.results, self.elapsed())
+        self.mark.metrics_size = self.folder.append(rows)
+        if self.results is not None:
+            self.keep_best(float(self.results["teams"][..., self.spec.teams.index(self.team)].mean()))
+        return rows
+
+    def keep_best(self, score: float) -> None:
+        if self.mark.best is None or score > self.mark.best:
+            self.mark.best = score
+            learners = [{"learners": state.learners} for state in self.states]
+            checkpoint.save(self.folder.best, learners, {"score": score, "step": self.steps(self.states)})
+
+    def tell(self, rows: list[dict[str, Any]], rate: float) -> None:
+        known = [r for row in rows if (r := row[f"train/return/{self.team}"]) is not None]
+        news = f"{self.team} return {signed(np.mean(known))}" if known else ""
+        if self.results is not None:
+            self.greedy = float(np.mean([row[f"eval/return/{self.team}"] for row in rows]))
+        news += f", greedy {signed(self.greedy)}" if self.greedy is not None else ""
+        self.progress.update(min(row["step"] for row in rows), rate, news)
+
+    def save(self) -> None:
+        """The checkpoint a run is resumed from: everything, replay included."""
+        began = time.perf_counter()
+        mark = replace(self.mark, seconds=self.elapsed())
+        states = [as_dict(state) for state in self.states]
+        checkpoint.save(self.folder.last, states, {"mark": mark.__dict__})
+        self.saved = time.perf_counter()
+        self.save_seconds = self.saved - began
+
+
+def as_dict(state: Any) -> dict[str, Any]:
+    return {name: getattr(state, name) for name in ("learners", "stores", "actors", "steps", "key")}
+
+
+def learning_team(engine: Engine) -> str:
+    spec = engine.trainer.spec
+    sides = [side for side in engine.trainer.sides if side.algorithm.experience.updates]
+    return (sides or engine.trainer.sides)[0].spec(spec).teams[0]
+
+
+@contextmanager
+def listening(training: Training) -> Iterator[None]:
+    """Ctrl-C or a polite kill lets the chunk under way end, and saves; a second one does not wait."""
+
+    def ask(number, frame):
+        if training.stop:
+            raise KeyboardInterrupt
+        training.stop = True
+        training.progress.say("stopping after this chunk …")
+
+    try:
+        old = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not the main thread: nobody can press Ctrl-C here
+        old = {}
+    try:
+        yield
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
+
+
+def train(config: Config, out: str | Path | None = None, quiet: bool = False) -> RunFolder:
+    """A new run; returns its folder."""
+    name = f"{config.algorithm}_{config.environment}".replace("/", "-").replace(":", "-")
+    training = Training(config, RunFolder.fresh(out, name), quiet)
+    training.prepare()
+    folder = training.folder
+    keep_files(config, folder).to_yaml(folder.config)
+    origin.write(folder, "running")
+    return complete(training, training.start)
+
+
+def keep_files(config: Config, folder: RunFolder) -> Config:
+    """Copies the user's own files into the run's folder; the configuration that uses the copies."""
+    copy = lambda path: folder.path.resolve() / "files" / path.name
+    for path in config.files:
+        copy(path).parent.mkdir(exist_ok=True)
+        shutil.copy2(path, copy(path))
+    return config.moved(copy)
+
+
+def resume(path: str | Path, steps: int | None = None, quiet: bool = False) -> RunFolder:
+    """Goes on from the last checkpoint, as if the run had never stopped; `steps` sets a new end."""
+    folder = RunFolder.existing(path)
+    config = Config.from_yaml(folder.config)
+    if steps is not None and steps != config.steps:
+        config = replace(config, steps=steps)
+        config.to_yaml(folder.config)
+    training = Training(config, folder, quiet)
+    training.prepare()
+    return complete(training, training.restore)
+
+
+def complete(training: Training, begin: Any) -> RunFolder:
+    """Begins, trains, and puts everything away, however it ends."""
+    folder, status = training.folder, "failed"
+    try:
+        with listening(training):
+            begin()
+            training.run()
+        status = "finished" if training.over() else "interrupted"
+        finish(training, status)
+    finally:
+        origin.write(folder, status)
+    if status == "interrupted":
+        raise KeyboardInterrupt
+    return folder

@@ -1,0 +1,296 @@
+"""Settings as trees: checked against types, turned into objects and back.
+
+A tree is plain data, as YAML holds it. A part (a module, or a `Make` of one) stands in it as its
+name and its options, `{"name": "hard", "period": 200}`. `layer` lays overrides upon a tree, `build`
+makes the thing that a tree describes, `dump` writes a thing as a tree.
+"""
+
+import inspect
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import NoneType, UnionType
+from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
+
+import equinox as eqx
+import numpy as np
+
+from .. import experience as _  # its classes are choices
+from ..errors import UserError
+from ..parts import Constant, Make
+from . import catalogue
+from .text import parse
+
+T = TypeVar("T")
+Tree = dict[str, Any]
+MISSING = inspect.Parameter.empty
+
+
+class Option(NamedTuple):
+    kind: Any  # its annotation
+    default: Any  # MISSING where it must be given
+
+
+class Place(NamedTuple):
+    """Where in whose settings we are, for messages."""
+
+    of: str
+    path: str = ""
+
+    def at(self, name: str) -> "Place":
+        return Place(self.of, f"{self.path}.{name}" if self.path else name)
+
+
+def apply(thing: T, overrides: Mapping[str, Any], of: str = "") -> T:
+    """The same thing with other settings, each named by its dotted path."""
+    return build(type(thing), layer(dump(thing), overrides), Place(of or label(type(thing))))
+
+
+def restore(kind: Any, tree: Any) -> Any:
+    """The thing that was dumped. `kind` is its type, or that of the field it stands in."""
+    return build(kind, tree, Place("it"))
+
+
+def construct(target: Callable[..., T], tree: Mapping[str, Any], place: Place) -> tuple[T, Tree]:
+    """What a class makes of these options, and all of its options."""
+    given = arguments(target, tree, place)
+    try:
+        made = target(**given)
+    except ValueError as error:
+        raise UserError(f"{place.path or place.of}: {error}") from error
+    return made, {name: dump(value) for name, value in given.items()}
+
+
+def signature_of(target: Callable[..., Any], later: bool = False) -> dict[str, Option]:
+    """A constructor's options. Of what is made `later` only those that have a default or can but be
+    given by name: the others, and the key, are known in training alone."""
+    options = {}
+    for p in inspect.signature(target, eval_str=True).parameters.values():
+        variadic = p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+        known = p.name != "key" and (p.kind is p.KEYWORD_ONLY or p.default is not MISSING)
+        if not variadic and (known or not later):
+            options[p.name] = Option(p.annotation, p.default)
+    return options
+
+
+def defaults(target: Callable[..., Any], later: bool = False) -> Tree:
+    options = signature_of(target, later).items()
+    return {name: dump(option.default) for name, option in options if option.default is not MISSING}
+
+
+# From things to trees
+
+
+def dump(x: Any) -> Any:
+    """A thing as plain data."""
+    match x:
+        case Make():
+            return {"name": label(x.target)} | defaults(x.target, later=True) | dump(dict(x.options))
+        case eqx.Module():
+            return {"name": label(type(x))} | {name: dump(getattr(x, name)) for name in signature_of(type(x))}
+        case type():
+            return label(x)
+        case Mapping():
+            return {name: dump(value) for name, value in x.items()}
+        case np.ndarray() | np.generic():
+            return x.tolist()
+        case list() | tuple():
+            return [dump(value) for value in x]
+        case None | bool() | int() | float() | str():
+            return x
+    raise UserError(f"{x!r} cannot stand among settings: use numbers, text, lists, and modules made of them")
+
+
+def label(cls: Any) -> str:
+    """A class's name among settings: covey's own without their kind, a user's by where they are."""
+    if not cls.__module__.startswith("covey."):
+        return catalogue.reference(cls)
+    kinds = [base.__name__.removeprefix("Abstract") for base in cls.__mro__[1:]]
+    name = next((cls.__name__.removesuffix(kind) for kind in kinds if cls.__name__.endswith(kind)), cls.__name__)
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def choices(base: type) -> dict[str, type]:
+    """The classes that a name can choose where a `base` is expected."""
+    family = lambda cls: [cls, *(c for sub in cls.__subclasses__() for c in family(sub))]
+    ours = lambda cls: cls is base or cls.__module__.startswith("covey.")
+    return {label(cls): cls for cls in family(base) if ours(cls) and not inspect.isabstract(cls)}
+
+
+# Overrides
+
+
+def read(pairs: Iterable[str]) -> Tree:
+    """`key=value` texts; values are YAML."""
+    read = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not key or not equals:
+            raise UserError(f"'{pair}' is no setting: write key=value, for instance gamma=0.95")
+        read[key] = parse(text, key)
+    return read
+
+
+def flatten(tree: Mapping[str, Any]) -> Tree:
+    """Every value under its dotted path; a part's name under the part's own."""
+    flat = {}
+    for key, value in tree.items():
+        value = dump(value)
+        inner = flatten(value) if isinstance(value, dict) and value else {"": value}
+        flat |= {".".join(filter(None, [key, "" if path == "name" else path])): v for path, v in inner.items()}
+    return flat
+
+
+def layer(tree: Tree, *layers: Mapping[str, Any]) -> Tree:
+    """Later layers win; within one, order does not matter. Another name for a part drops the old one's options."""
+    for overrides in layers:
+        flat = flatten(overrides)
+        for path in sorted(flat, key=lambda path: path.count(".")):
+            tree = put(tree, path.split("."), flat[path])
+    return tree
+
+
+def put(tree: Tree, path: Sequence[str], value: Any) -> Tree:
+    head, *rest = path
+    old = tree.get(head)
+    if rest:
+        return tree | {head: put(as_part(old) if old is not None else {}, rest, value)}
+    same = isinstance(old, dict) and old.get("name", MISSING) == value
+    return tree if same else tree | {head: value}
+
+
+def as_part(value: Any) -> Any:
+    """A plain name is a part with its defaults, a plain number is constant."""
+    if isinstance(value, str):
+        return {"name": value}
+    if is_number(value):
+        return {"name": "constant", "value": value}
+    return value
+
+
+# From trees to things
+
+
+def build(kind: Any, tree: Any, place: Place) -> Any:
+    """What a tree describes, checked against the type that is expected."""
+    base = part_of(kind)
+    if base is None:
+        return coerce(kind, tree, place)
+    part = as_part(tree)
+    if not isinstance(part, dict) or is_number(tree) and not issubclass(Constant, base):
+        raise unfit(kind, tree, place)
+    cls = choose(base, part.get("name", label(base)), place)
+    options = {name: value for name, value in part.items() if name != "name"}
+    if get_origin(kind) is Make:
+        return Make(cls, **arguments(cls, options, place, later=True))
+    return construct(cls, options, place)[0]
+
+
+def part_of(kind: Any) -> type | None:
+    """What a part of this type must be a subclass of; None where it is no part."""
+    if get_origin(kind) is Make:
+        return get_args(kind)[0]
+    kind = get_origin(kind) or kind
+    return kind if isinstance(kind, type) and issubclass(kind, eqx.Module) else None
+
+
+def choose(base: type, name: Any, place: Place) -> type:
+    known = choices(base)
+    if name in known:
+        return known[name]
+    if ":" not in str(name):
+        suggestion = catalogue.nearest(str(name), known)
+        raise UserError(f"{place.path} is one of {', '.join(known)}, or file.py:Name, not '{name}'{suggestion}")
+    return fitting(catalogue.resolve(name), base, f"{place.path}={name}")
+
+
+def fitting(cls: Any, base: type[T], what: str) -> type[T]:
+    """A user's class, if it can stand where a `base` is expected."""
+    if not isinstance(cls, type) or not issubclass(cls, base):
+        raise UserError(f"{what} is no {base.__name__}: derive it from {base.__module__}.{base.__name__}")
+    if inspect.isabstract(cls):
+        raise UserError(f"{what} does not define {', '.join(sorted(cls.__abstractmethods__))}")
+    return cls
+
+
+def arguments(target: Callable[..., Any], tree: Mapping[str, Any], place: Place, later: bool = False) -> Tree:
+    """All options of a constructor: those given, checked, and the others' defaults."""
+    options = signature_of(target, later)
+    for name in tree:
+        if name not in options:
+            unknown = place.at(name).path
+            known = [place.at(path).path for path in flatten(defaults(target, later)) | options]
+            suggestion = catalogue.nearest(unknown, known)
+            raise UserError(f"{place.of} has no setting '{unknown}'{suggestion}: `covey describe {place.of}` lists them")
+    lacking = [place.at(n).path for n, option in options.items() if option.default is MISSING and n not in tree]
+    if lacking:
+        raise UserError(f"{place.path or place.of} also needs {' and '.join(lacking)}")
+    value = lambda name, option: build(option.kind, tree[name], place.at(name)) if name in tree else option.default
+    return {name: value(name, option) for name, option in options.items()}
+
+
+def coerce(kind: Any, value: Any, place: Place) -> Any:
+    """A plain value as the type that is expected: strictly, but a whole number may be written as 1e6."""
+    origin, args = get_origin(kind) or kind, get_args(kind)
+    if origin in (Union, UnionType):
+        return either(kind, value, place)
+    number, sequence = is_number(value), isinstance(value, list | tuple)
+    fits = {
+        bool: isinstance(value, bool),
+        int: number and value % 1 == 0,
+        float: number,
+        str: isinstance(value, str),
+        dict: isinstance(value, dict),
+        list: sequence,
+        tuple: sequence and (not args or args[-1] is ... or len(args) == len(value)),
+        Sequence: sequence,
+        Literal: any(value == arg and type(value) is type(arg) for arg in args),
+    }
+    if not fits.get(origin, True):
+        raise unfit(kind, value, place)
+    if origin in (int, float):
+        return origin(value)
+    if sequence:
+        kinds = args if origin is tuple and args and args[-1] is not ... else [*args, Any][:1] * len(value)
+        parts = [build(kind, x, place) for kind, x in zip(kinds, value, strict=True)]
+        return parts if origin is list else tuple(parts)
+    return value
+
+
+def either(kind: Any, value: Any, place: Place) -> Any:
+    """The first of several types that takes it; where there is only one, its own complaint."""
+    kinds = [k for k in get_args(kind) if k is not NoneType]
+    if value is None and len(kinds) < len(get_args(kind)):
+        return None
+    for candidate in kinds:
+        try:
+            return build(candidate, value, place)
+        except UserError:
+            if len(kinds) == 1 and part_of(candidate):
+                raise
+    raise unfit(kind, value, place)
+
+
+def unfit(kind: Any, value: Any, place: Place) -> UserError:
+    return UserError(f"{place.path} takes {words(kind)}, not {json.dumps(value, default=str)}")
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def words(kind: Any) -> str:
+    """A type in plain English."""
+    plain = {bool: "true or false", int: "a whole number", float: "a number", str: "text", NoneType: "null"}
+    plain |= {dict: "keys and values", Any: "anything", MISSING: "anything"}
+    origin, args = get_origin(kind) or kind, get_args(kind)
+    if origin is Literal:
+        return " or ".join(map(str, args))
+    if origin in (Union, UnionType):
+        return " or ".join(map(words, args))
+    if base := part_of(kind):
+        return " or ".join([*choices(base), "file.py:Name"] + ["a number"] * issubclass(Constant, base))
+    if origin in (list, tuple, Sequence):
+        inner = [words(arg) for arg in args if arg is not ...]
+        return f"a list of {', '.join(inner)}" if inner else "a list"
+    return plain.get(origin, getattr(origin, "__name__", str(origin)))

@@ -1,0 +1,88 @@
+"""The end of a run: its last evaluation over seeds, as a file, as a curve, and as a few lines to read."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Shaped
+
+from ..core import Spec
+from . import statistics
+from .folder import RunFolder
+from .log import Numbers, convention
+from .memory import spoken
+
+if TYPE_CHECKING:
+    from .run import Training
+
+
+def signed(x: Any, digits: int = 2) -> str:
+    """A number with a minus sign that is one."""
+    return f"{float(x):.{digits}f}".replace("-", "−")
+
+
+def evaluation(spec: Spec, results: Numbers, team: str) -> dict[str, Any]:
+    """Greedy returns over seeds: a seed's is the mean of its episodes."""
+    by_seed: Shaped[np.ndarray, "seeds teams"] = results["teams"].mean(axis=1, dtype=np.float64)
+    agents = results["agents"].mean(axis=(0, 1), dtype=np.float64)
+    teams = {name: statistics.describe(by_seed[:, i]) for i, name in enumerate(spec.teams)}
+    tally = {name: float(x.mean(dtype=np.float64)) for name, x in results["tally"].items()}  # pyright: ignore
+    told = {
+        "convention": convention(spec),
+        "episodes": int(results["length"].shape[1]),
+        "team": team,
+        "team_return": teams[team],
+        "teams": teams,
+        "agent_return": dict(zip(spec.names, map(float, agents), strict=True)),
+        "length": float(results["length"].mean(dtype=np.float64)),
+    }
+    return told | ({"tally": tally} if tally else {}) | ({"win_rate": tally["won"]} if "won" in tally else {})
+
+
+def lines(told: dict[str, Any], seeds: int) -> str:
+    """One return in words, with its convention."""
+    r = told["team_return"]
+    low, high = r["ci95"]
+    over = f"over {seeds} seeds × {told['episodes']} greedy episodes"
+    return (
+        f"{told['team']} return: IQM {signed(r['iqm'])}, 95 % interval [{signed(low)}, {signed(high)}], "
+        f"mean {signed(r['mean'])}, {over} ({told['convention']})"
+    )
+
+
+def finish(training: "Training", status: str) -> None:
+    """Evaluates if need be; writes summary.json and the curve; says how it went."""
+    from .plot import learning_curve
+
+    engine, config, folder, mark = training.engine, training.config, training.folder, training.mark
+    results = training.results if training.results is not None else engine.evaluate(training.states)
+    told = evaluation(training.spec, results, training.team)
+    wall = training.elapsed()
+    rate = mark.done / mark.busy if mark.busy else 0.0
+    folder.write_json(
+        folder.summary,
+        {
+            "algorithm": config.algorithm,
+            "environment": config.environment,
+            "steps": training.steps(training.states),
+            "seeds": config.seeds,
+            "updates": engine.updates(mark.clock),
+            "status": status,
+            "eval": told,
+            "train": {
+                "env_steps_per_second": round(rate),
+                "compile_seconds": round(training.compile_seconds, 2),
+                "wall_seconds": round(wall, 2),
+            },
+        },
+    )
+    rows, key = list(folder.rows()), f"eval/return/{training.team}"
+    label = f"greedy {training.team} return\n(sum over ≤ {training.spec.horizon} steps)"
+    drawn = learning_curve(folder.curve, rows, key, f"{config.algorithm} on {config.environment}", label)
+    say = training.progress.say
+    say(lines(told, config.seeds))
+    say(f"{mark.done:,} steps in {wall:.0f} s ({rate:,.0f} environment steps/s while training)")
+    if drawn:
+        say(f"curve: {folder.curve}")
+    if folder.last.exists():
+        say(f"checkpoint: {spoken(folder.last.stat().st_size)}, written in {training.save_seconds:.1f} s")
+    say(f"run: {folder.path}")

@@ -1,0 +1,113 @@
+"""What every proof needs: sentences for failures, and a few questions to ask of functions and arrays."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jax.tree_util import keystr, tree_leaves_with_path
+from jaxtyping import Bool, Float, PRNGKeyArray, PyTree
+
+
+class CheckError(AssertionError):
+    """A promise that was not kept, in plain language."""
+
+
+def require(fact: Any, sentence: str) -> None:
+    if not fact:
+        raise CheckError(sentence)
+
+
+@contextmanager
+def telling(what: str) -> Iterator[None]:
+    """Whatever goes wrong inside becomes a sentence about `what`."""
+    try:
+        yield
+    except CheckError:
+        raise
+    except (
+        jax.errors.ConcretizationTypeError,
+        jax.errors.TracerArrayConversionError,
+        jax.errors.TracerIntegerConversionError,
+    ) as error:
+        raise CheckError(
+            f"{what} needs an array's value while it is being compiled (`if`, `while`, `int()` or NumPy "
+            "on a JAX array): use jnp.where, jax.lax.cond and jax.numpy."
+        ) from error
+    except Exception as error:
+        reason = next(iter(str(error).strip().splitlines()), "")
+        raise CheckError(f"{what} fails with {type(error).__name__}: {reason}") from error
+
+
+def same(a: PyTree, b: PyTree) -> bool:
+    """Equal to the bit."""
+    raw = lambda x: np.asarray(jr.key_data(x) if jnp.issubdtype(x.dtype, jax.dtypes.prng_key) else x)
+    equal = lambda x, y: raw(x).tobytes() == raw(y).tobytes()
+    return all(map(equal, jax.tree.leaves(a), jax.tree.leaves(b)))
+
+
+def repeatable(f: Callable[[PRNGKeyArray], PyTree], what: str) -> PyTree:
+    """f follows nothing but its key. Traced twice, so that what is drawn in Python shows."""
+    one, again = (jax.jit(lambda key: f(key))(jr.key(0)) for _ in range(2))
+    require(
+        same(one, again),
+        f"{what} gives two results for one key: draw with jax.random only, from the key that it is given.",
+    )
+    return one
+
+
+def heeds(f: Callable[[PRNGKeyArray], PyTree], what: str) -> bool:
+    """Whether f draws at all; if so, different keys have to show."""
+    draws = "random_bits" in str(jax.make_jaxpr(f)(jr.key(0)))
+    require(
+        not draws or not same(f(jr.key(0)), f(jr.key(1))),
+        f"{what} draws the same random numbers whatever its key: draw from the key that it is given.",
+    )
+    return draws
+
+
+def fits(x: Any, shape: tuple[int, ...], kind: Any, what: str, why: str) -> None:
+    require(x.shape == shape, f"{what} has shape {x.shape}, and {why} asks for {shape}.")
+    name = {jnp.floating: "floating", jnp.integer: "integer"}.get(kind, "boolean")
+    require(jnp.issubdtype(x.dtype, kind), f"{what} is of type {x.dtype}: it must be {name}.")
+
+
+def steady(before: PyTree, after: PyTree, what: str, where: str) -> None:
+    """The same structure, shapes and types: what the carry of a scan has to keep."""
+    require(
+        jax.tree.structure(before) == jax.tree.structure(after),
+        f"{where} changes the structure of {what}, from {jax.tree.structure(before)} to "
+        f"{jax.tree.structure(after)}: it must return the same tree of arrays that it was given.",
+    )
+    kind = lambda x: f"{'weakly typed ' * x.weak_type}{x.dtype}{list(x.shape)}"
+    for (path, x), y in zip(tree_leaves_with_path(before), jax.tree.leaves(after), strict=True):
+        require(
+            kind(x) == kind(y),
+            f"{where} turns {what}{keystr(path)} from {kind(x)} into {kind(y)}: keep shape and type, and "
+            "give constants a type, as in jnp.zeros((), int).",
+        )
+
+
+def nowhere(
+    bad: Bool[np.ndarray, "moments copies *rest"], sentence: str, names: tuple[str, ...] = ()
+) -> None:
+    """Nothing is bad; or where it first is."""
+    if bad.any():
+        moment, copy, *rest = np.argwhere(bad)[0]
+        whose = f", {names[rest[0]]}" if names else ""
+        raise CheckError(f"{sentence} Seen after {moment} steps (copy {copy}{whose}).")
+
+
+def finite(
+    x: Float[np.ndarray, "moments copies *rest"],
+    real: Bool[np.ndarray, "moments copies"],
+    what: str,
+    names: tuple[str, ...] = (),
+) -> None:
+    odd = ~np.isfinite(x) & real.reshape(*real.shape, *[1] * (x.ndim - 2))
+    nowhere(
+        odd, f"{what} is not finite (NaN or infinite): look for a division by zero or the root of one.", names
+    )

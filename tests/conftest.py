@@ -1,0 +1,16 @@
+"""Before JAX starts: CPU only, two devices, fast compilation; and every annotation in covey checked at run time."""
+
+import os
+
+os.environ["JAX_PLATFORMS"] = "cpu"
+os.environ["XLA_FLAGS"] = " ".join(
+    [
+        "--xla_force_host_platform_device_count=2",
+        "--xla_cpu_multi_thread_eigen=false",
+        "--xla_backend_optimization_level=1",
+    ]
+)
+
+from jaxtyping import install_import_hook
+
+install_import_hook("covey", "beartype.beartype")

@@ -1,0 +1,192 @@
+import importlib
+import sys
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from gymnasium.spaces import Box, Dict, Discrete
+
+from covey.environments.adapters.pettingzoo import PettingZoo
+from covey.environments.particles.spread import Spread, State
+from covey.errors import UserError
+from covey.host import Copy
+
+SPREAD = "mpe2.simple_spread_v3"
+
+
+class Skirmish:
+    """Two agents of two kinds, three steps; the second dies after one, and says what is legal."""
+
+    possible_agents = ("scout_0", "tank_0")
+
+    def __init__(self, width=2, value=0.5, max_cycles=3, **moves):
+        self.width, self.value, self.max_cycles, self.unwrapped = width, value, max_cycles, self
+        tank = Dict(observation=Box(-1, 1, (2, 2)), action_mask=Box(0, 1, (3,)))
+        self.spaces = {"scout_0": Box(-1, 1, (2,)), "tank_0": tank}
+        self.moves = {"scout_0": Discrete(2), "tank_0": Discrete(3, start=5), **moves}
+        self.metadata = {}
+
+    def observation_space(self, agent):
+        return self.spaces[agent]
+
+    def action_space(self, agent):
+        return self.moves[agent]
+
+    def state(self):
+        raise NotImplementedError
+
+    def look(self):
+        tank = {"observation": np.ones((2, 2)), "action_mask": np.array([0, 1, 1])}
+        views = {
+            "scout_0": np.full(2 if self.t == 0 else self.width, 0.5 if self.t == 0 else self.value),
+            "tank_0": tank,
+        }
+        return {name: views[name] for name in self.agents}, {name: {} for name in self.agents}
+
+    def reset(self, seed=None):
+        self.agents, self.t = list(self.possible_agents), 0
+        return self.look()
+
+    def step(self, actions):
+        self.t, self.did = self.t + 1, actions
+        dead = {name: name == "tank_0" for name in actions}
+        cut = dict.fromkeys(actions, self.t >= self.max_cycles)
+        self.agents = [name for name in actions if not dead[name]]
+        obs, info = self.look()
+        self.agents = [name for name in self.agents if not cut[name]]
+        return obs, dict.fromkeys(actions, 1.0), dead, cut, info
+
+
+@pytest.fixture
+def skirmish(monkeypatch):
+    monkeypatch.setitem(sys.modules, "skirmish", SimpleNamespace(parallel_env=Skirmish))
+    in_turns = lambda: SimpleNamespace(metadata={"is_parallelizable": False})
+    monkeypatch.setitem(sys.modules, "chess", SimpleNamespace(env=in_turns))
+    return "skirmish"
+
+
+def original(continuous: bool, seed: int):
+    """mpe2's world, and the same moment in ours."""
+    theirs = Copy(PettingZoo(SPREAD, continuous_actions=continuous))
+    seen = theirs.reset(seed).seen
+    world = theirs.world.world.unwrapped.world
+    place = lambda entities: jnp.asarray([e.state.p_pos for e in entities], jnp.float32)[..., None]
+    pos, goal = place(world.agents), place(world.landmarks)
+    return theirs, State(pos, jnp.zeros_like(pos), goal, jnp.zeros(1, int)), seen
+
+
+@pytest.mark.parametrize("continuous", [False, True])
+def test_a_policy_meets_the_same_world_in_spread_and_in_the_original(continuous):
+    # fails if the order of features or actions, the padding, the rewards or the cut differ from ours
+    ours = Spread(continuous=continuous)
+    step = jax.jit(lambda state, action: ours.step(state, action, jax.random.key(0)))
+    look = jax.jit(lambda state: ours.observe(state, state.pos[None] - state.pos[:, None]))
+    weights = np.random.default_rng(0).normal(size=(18, 5))
+    theirs, state, seen = original(continuous, seed=3)
+    assert theirs.spec == ours.spec
+    mine, returns = look(state), np.zeros(2)
+    for _ in range(ours.spec.horizon):
+        np.testing.assert_allclose(mine.agents[0], seen.agents, atol=2e-5)
+        scores = seen.agents @ weights
+        action = 1 / (1 + np.exp(-scores)) if continuous else np.argmax(scores, axis=1)
+        state, outcome = step(state, jnp.asarray(action)[None])
+        told = theirs.step(action)
+        mine, seen = outcome.obs, told.seen
+        returns += [float(outcome.team_reward[0, 0]), told.reward.mean()]
+    assert bool(outcome.truncated[0])
+    assert told.truncated
+    assert not told.terminated
+    assert returns[0] == pytest.approx(returns[1], abs=1e-3)
+
+
+def test_teams_padding_and_the_seed():
+    # fails if a narrow observation is not padded, a name's prefix is no team, or no seed decides
+    world = PettingZoo("mpe2.simple_tag_v3")
+    assert world.spec.team == ("adversary",) * 3 + ("agent",)
+    assert world.spec.features == 16
+    assert world.spec.horizon == 25
+    seen = world.reset(5)
+    assert not seen.agents[3, 14:].any()
+    assert seen.agents[3, :14].any()
+    np.testing.assert_array_equal(seen.agents, world.reset(5).agents)
+    assert not np.array_equal(seen.agents, world.reset(6).agents)
+
+
+def test_illegal_actions_deaths_and_ends(skirmish):
+    # fails if a missing agent stays alive, a mask is ignored, or a death is taken for everybody's end
+    world = PettingZoo(skirmish)
+    assert world.spec.team == ("scout", "tank")
+    assert world.spec.actions == 3
+    seen = world.reset(0)
+    assert seen.alive.all()
+    np.testing.assert_array_equal(seen.legal, [[True, True, False], [False, True, True]])
+    told = world.step(np.array([1, 2]))
+    assert world.world.did == {"scout_0": 1, "tank_0": 7}  # its actions begin at 5
+    assert not told.terminated
+    assert not told.truncated
+    np.testing.assert_array_equal(told.seen.alive, [True, False])
+    np.testing.assert_array_equal(told.seen.legal[1], [True, False, False])
+    assert not told.seen.agents[1].any()
+    world.step(np.array([1, 0]))
+    told = world.step(np.array([1, 0]))
+    assert world.world.did == {"scout_0": 1}
+    assert told.truncated
+    assert not told.terminated
+    assert told.seen.alive[0]
+
+
+def test_boxes_of_different_ranges_share_one(skirmish):
+    # fails if actions are not mapped to each dimension's own range
+    moves = {"scout_0": Box(np.float32([0, -2]), np.float32([1, 2])), "tank_0": Box(0, 4, (3,))}
+    world = PettingZoo(skirmish, **moves)
+    assert world.spec.bounds == (-1.0, 1.0)
+    assert world.own.tolist() == [[True, True, False], [True, True, True]]
+    world.reset(0)
+    world.step(np.float32([[1, 0.5, 0], [0, 1, -1]]))
+    np.testing.assert_allclose(world.world.did["scout_0"], [1.0, 1.0])
+    np.testing.assert_allclose(world.world.did["tank_0"], [2.0, 4.0, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("module", "options", "sentence"),
+    [
+        ("mpe2.simple_spred_v3", {}, "check the name after pz:"),
+        ("mpe2.simple_spread_v3", {"agents": 4}, "does not accept these env. options"),
+        ("json", {}, "holds no PettingZoo world"),
+        ("chess", {}, "played in turns"),
+        ("skirmish", {"tank_0": Box(0, 1, (2,))}, "kinds Box, Discrete"),
+        ("skirmish", {"max_cycles": 0}, "set env.horizon"),
+    ],
+)
+@pytest.mark.usefixtures("skirmish")
+def test_a_world_that_cannot_be_used_is_refused_in_a_sentence(module, options, sentence):
+    # fails if a user's slip ends in a traceback
+    with pytest.raises(UserError, match=sentence):
+        PettingZoo(module, **options)
+
+
+def test_without_the_package_the_remedy_is_named(monkeypatch):
+    # fails if the sentence does not say what to install
+    def absent(name):
+        raise ModuleNotFoundError(name="mpe2")
+
+    monkeypatch.setattr(importlib, "import_module", absent)
+    with pytest.raises(UserError, match=r"pip install 'covey\[pettingzoo\]'"):
+        PettingZoo(SPREAD)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"width": 3}, "scout_0 an observation of 3 numbers at step 1"),
+        ({"value": np.nan}, "observations of scout_0 that are not finite, at step 1"),
+    ],
+)
+def test_nonsense_in_the_middle_of_an_episode_is_refused(skirmish, options, sentence):
+    # fails if a NaN or a wrong shape reaches a learner
+    copy = Copy(PettingZoo(skirmish, **options))
+    copy.reset(0)
+    with pytest.raises(UserError, match=sentence):
+        copy.step(np.array([0, 1]))

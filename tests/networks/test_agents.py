@@ -1,0 +1,99 @@
+"""Agents' networks: stepping is unrolling, memory ends with the episode, sharing is by group."""
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+
+from covey.core import Spec
+from covey.networks.agents import Crew, FeedForward, Recurrent
+from covey.parts import Make
+
+SPEC = Spec(names=("a", "b", "c"), features=4, actions=3, horizon=5, team=("red", "red", "blue"))
+NETS = [Make(FeedForward, hidden=8), Make(Recurrent, hidden=8)]
+GROUPS = {"all": (0, 0, 0), "team": (0, 0, 1), "none": (0, 1, 2)}
+
+
+def crew(net, sharing, seed=0, spec=SPEC):
+    return Crew(net, spec, 4, 3, sharing, key=jr.key(seed))
+
+
+def size(tree):
+    return sum(x.size for x in jax.tree.leaves(tree))
+
+
+@pytest.mark.parametrize("sharing", GROUPS)
+@pytest.mark.parametrize("net", NETS, ids=["feed_forward", "recurrent"])
+def test_unroll_is_repeated_step(net, sharing):
+    # Breaks if unrolling keeps memory across an episode's beginning, wipes it a step early or
+    # late, or hands an agent another one's network.
+    team = crew(net, sharing)
+    step, unroll = jax.jit(lambda h, x: team.step(h, x)), jax.jit(lambda h, *x: team.unroll(h, *x))
+    xs = jr.normal(jr.key(1), (6, 3, 4))
+    first = jnp.array([True, False, False, True, False, False])
+    h, by_step = team.start(), []
+    for t in range(6):
+        h, y = step(team.start() if first[t] else h, xs[t])
+        by_step.append(y)
+    last, unrolled = unroll(team.start(), xs, first)
+    np.testing.assert_allclose(unrolled, jnp.stack(by_step), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(last, h, rtol=1e-5, atol=1e-6)
+
+
+def test_an_episode_knows_nothing_of_the_one_before():
+    # Breaks if anything leaks through `first`; and, the other way, if nothing is remembered at all.
+    team = crew(NETS[1], "team")
+    xs = jr.normal(jr.key(1), (4, 3, 4))
+    first = jnp.array([True, False, True, False])
+    run = jax.jit(lambda xs: team.unroll(team.start(), xs, first)[1])
+    changed = run(xs.at[0].add(1.0))
+    assert not jnp.allclose(changed[1], run(xs)[1])
+    np.testing.assert_array_equal(changed[2:], run(xs)[2:])
+
+
+@pytest.mark.parametrize("sharing", GROUPS)
+@pytest.mark.parametrize("net", NETS, ids=["feed_forward", "recurrent"])
+def test_a_gradient_touches_its_own_group_only(net, sharing):
+    # Breaks if agents of different groups share a parameter, or those of one group do not.
+    team = crew(net, sharing)
+    x = jr.normal(jr.key(1), (3, 4))
+    own = lambda team, i: team.step(team.start() + 0.1, x)[1][i].sum()
+    gradient = jax.jit(jax.grad(own))
+    for agent, group in enumerate(GROUPS[sharing]):
+        grad = gradient(team, agent)
+        for leaf in jax.tree.leaves(grad):
+            rows = leaf if len(set(GROUPS[sharing])) > 1 else leaf[None]
+            touched = [bool(jnp.any(row != 0)) for row in rows]
+            assert touched == [g == group for g in range(len(rows))]
+
+
+@pytest.mark.parametrize("sharing", GROUPS)
+def test_parameters_count_once_a_group(sharing):
+    # Breaks if sharing still allocates a network an agent.
+    one = size(NETS[1](4, 3, key=jr.key(0)))
+    assert size(crew(NETS[1], sharing)) == one * len(set(GROUPS[sharing]))
+
+
+def test_groups_begin_apart_and_agents_of_one_group_agree():
+    # Breaks if every group is initialised with the same key.
+    x = jnp.ones((3, 4))
+    q = lambda sharing: crew(NETS[0], sharing).step(jnp.zeros((3, 0)), x)[1]
+    shared, team, none = q("all"), q("team"), q("none")
+    assert jnp.array_equal(shared[0], shared[2])
+    assert jnp.allclose(team[0], team[1]) and not jnp.allclose(team[0], team[2])
+    assert not jnp.allclose(none[0], none[1])
+
+
+def test_a_world_without_teams_is_one_team():
+    # Breaks if an environment that names no teams falls apart into groups.
+    plain = Spec(names=("a", "b"), features=4, actions=3, horizon=5)
+    assert crew(NETS[0], "team", spec=plain).groups == (0, 0)
+
+
+def test_an_agents_draw_belongs_to_its_name():
+    # Breaks if initial weights depend on how many agents there are: an added one must move nobody.
+    pair = Spec(names=("a", "b"), features=4, actions=3, horizon=5)
+    of = lambda spec, i: jax.tree.map(lambda w: w[i], crew(NETS[1], "none", spec=spec).nets)
+    for mine, theirs in zip(jax.tree.leaves(of(pair, 1)), jax.tree.leaves(of(SPEC, 1)), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-6)

@@ -1,0 +1,122 @@
+"""Small algorithms, each of a kind that the loop must carry."""
+
+from typing import ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+
+from covey.core import AbstractAlgorithm, AbstractExperience, Traits
+from covey.experience import Fresh, Replay
+from covey.networks.agents import AbstractAgent, Crew, Recurrent
+from covey.networks.layers import MLP, Linear
+from covey.ops import copy, descend, masked, mean, moments, named, take, td_lambda
+from covey.parts import AbstractOptimiser, AbstractTarget, Adam, Constant, Make, Soft
+
+
+class Reinforce(AbstractAlgorithm):
+    """On-policy, recurrent: log pi(u) (G - the batch's mean G)."""
+
+    traits: ClassVar[Traits] = Traits(False, True, True, False, True, True)
+    experience: AbstractExperience = Fresh()
+    agent: Make[AbstractAgent] = Make(Recurrent, hidden=16)
+    optimiser: AbstractOptimiser = Adam(Constant(1e-2))
+
+    def init(self, spec, key):
+        crew = Crew(self.agent, spec, spec.features, spec.actions, "none", key=key)
+        return crew, moments(self.optimiser, crew)
+
+    def memory(self, spec, learner):
+        return learner[0].start()
+
+    def act(self, learner, memory, obs, key, step, explore):
+        after, logits = learner[0].step(memory, obs.agents)
+        logits = masked(logits, obs.legal)
+        action = jr.categorical(key, logits) if explore else jnp.argmax(logits, axis=-1)
+        return after, action, memory
+
+    def loss(self, crew, batch):
+        def one(t):
+            _, logits = crew.unroll(t.memo[0], t.now.agents, t.now.first)
+            log_pi = take(jax.nn.log_softmax(masked(logits, t.now.legal)), t.action)
+            return log_pi, td_lambda(t.team_reward, jnp.zeros_like(t.team_reward), t.terminated, t.valid, 1.0, 1.0)
+
+        log_pi, returns = jax.vmap(one)(batch)
+        loss = -mean(log_pi * (returns - jnp.mean(returns, axis=0)), batch.valid)
+        return loss, {"loss": loss}
+
+    def update(self, learner, batch, key, step):
+        crew, state, metrics = descend(self.optimiser, self.loss, *learner, batch)
+        return (crew, state), metrics
+
+
+class FastWeights(AbstractAgent):
+    """An actor whose weights M are its memory, written as it goes: M += v k', output M q (Schlag et al., 2021)."""
+
+    write: Linear
+    key: Linear
+    query: Linear
+
+    def __init__(self, i, o, *, hidden=8, key):
+        self.write = Linear(i, o, key=named(key, "write"))
+        self.key = Linear(i, hidden, key=named(key, "key"))
+        self.query = Linear(i, hidden, key=named(key, "query"))
+
+    @property
+    def width(self):
+        return self.write.bias.shape[-1] * self.key.bias.shape[-1]
+
+    def step(self, h, x):
+        v, k, q = self.write(x), jnp.tanh(self.key(x)), self.query(x)
+        weights = h.reshape(*v.shape, -1) + v[..., None] * k[..., None, :]
+        return weights.reshape(h.shape), jnp.sum(weights * q[..., None, :], axis=-1)
+
+    def unroll(self, h, xs, first):
+        tick = lambda h, x: self.step(jnp.where(x[1], 0.0, h), x[0])
+        return jax.lax.scan(tick, h, (xs, first))
+
+
+class Networks(eqx.Module):
+    actor: MLP
+    critic: MLP
+
+    def value(self, obs, action):
+        return self.critic(jnp.concatenate([obs, action], axis=-1))[..., 0]
+
+
+class DDPG(AbstractAlgorithm):
+    """From transitions, continuous actions (Lillicrap et al., 2016); each agent for itself, one network for all."""
+
+    traits: ClassVar[Traits] = Traits(False, False, False, True, False, False)
+    experience: AbstractExperience = Replay(capacity=4000, batch_size=64, window=1, steps=4, updates=2)
+    optimiser: AbstractOptimiser = Adam(Constant(3e-3))
+    target: AbstractTarget = Soft(0.02)
+
+    def init(self, spec, key):
+        actor = MLP(spec.features, 16, spec.actions, key=named(key, "actor"))
+        critic = MLP(spec.features + spec.actions, 32, 1, key=named(key, "critic"))
+        online = Networks(actor, critic)
+        return online, copy(online), moments(self.optimiser, online)
+
+    def memory(self, spec, learner):
+        return None
+
+    def act(self, learner, memory, obs, key, step, explore):
+        action = jnp.tanh(learner[0].actor(obs.agents))
+        noise = 0.3 * explore * jr.normal(key, action.shape)
+        return None, jnp.clip(action + noise, -1.0, 1.0), None
+
+    def loss(self, online, target, batch):
+        now, later = batch.now.agents, batch.later.agents
+        y = target.value(later, jnp.tanh(target.actor(later)))
+        y = jax.lax.stop_gradient(batch.reward + 0.9 * ~batch.terminated[..., None] * y)
+        critic = mean((y - online.value(now, batch.action)) ** 2, batch.valid)
+        judge = jax.lax.stop_gradient(online)
+        actor = -mean(judge.value(now, jnp.tanh(online.actor(now))), batch.valid)
+        return actor + critic, {"actor": actor, "critic": critic}
+
+    def update(self, learner, batch, key, step):
+        online, target, state = learner
+        online, state, metrics = descend(self.optimiser, self.loss, online, state, target, batch)
+        return (online, self.target(online, target, jnp.zeros((), int)), state), metrics

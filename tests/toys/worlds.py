@@ -1,0 +1,88 @@
+"""Small worlds that show what the loop did with them."""
+
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+
+from covey.core import AbstractEnvironment, Observation, Spec, Step
+from covey.host import AbstractHostEnvironment, Outcome, Seen
+from covey.ops import named
+
+
+class Counting(AbstractEnvironment):
+    """Episodes of 1 to `longest` steps, each with a number of its own; half terminate, half are cut off.
+
+    Its one agent sees that number, the time, the time of the end, whether it is a true one, and what it did last.
+    """
+
+    longest: jnp.ndarray
+
+    @property
+    def spec(self):
+        return Spec(("clerk",), features=5, actions=3, horizon=6)
+
+    def observe(self, s):
+        n = s.shape[1]
+        legal, alive = jnp.ones((n, 1, 3), bool), jnp.ones((n, 1), bool)
+        return Observation(s.T[:, None], jnp.zeros((n, 0)), legal, alive, first=s[1] == 0)
+
+    def reset(self, key, n):
+        end = jr.randint(named(key, "end"), (n,), 1, self.longest + 1)
+        serial, true = jr.uniform(named(key, "serial"), (n,)), jr.bernoulli(named(key, "true"), shape=(n,))
+        s = jnp.stack([serial, jnp.zeros(n), end.astype(float), true.astype(float), -jnp.ones(n)])
+        return s, self.observe(s)
+
+    def step(self, state, action, key):
+        s = state.at[1].add(1.0).at[4].set(action[:, 0].astype(float))
+        over, true = s[1] >= s[2], s[3] > 0
+        reward = 10 * s[1:2].T + action
+        return s, Step(self.observe(s), reward, reward, over & true, over & ~true, {"acted": 1.0 * action[:, 0]})
+
+
+class Factions(AbstractEnvironment):
+    """Two teams see bits at each of 3 steps: red's two agents must act theirs out, blue's the opposite of its own."""
+
+    @property
+    def spec(self):
+        return Spec(("r0", "b0", "r1"), features=1, actions=2, horizon=3, team=("red", "blue", "red"))
+
+    def observe(self, s):
+        n = s.shape[1]
+        bits, legal = s[:3].T[..., None], jnp.ones((n, 3, 2), bool)
+        return Observation(bits, jnp.zeros((n, 0)), legal, jnp.ones((n, 3), bool), first=s[3] == 0)
+
+    def reset(self, key, n):
+        s = jnp.concatenate([jr.rademacher(key, (3, n), float), jnp.zeros((1, n))])
+        return s, self.observe(s)
+
+    def step(self, state, action, key):
+        hit = (2.0 * action - 1) == state[:3].T * jnp.array([1.0, -1.0, 1.0])
+        s = jnp.concatenate([jr.rademacher(key, (3, hit.shape[0]), float), state[3:] + 1])
+        reward, over = hit.astype(float), s[3] >= 3
+        return s, Step(self.observe(s), reward, self.spec.team_mean(reward), over, jnp.zeros_like(over))
+
+
+class HostRecall(AbstractHostEnvironment):
+    """`Recall` of the probes in plain Python: each of two agents acts out the bit it saw two steps before."""
+
+    tally = ("won",)
+
+    def __init__(self):
+        self.spec = Spec(("left", "right"), features=3, state=3, actions=2, horizon=3)
+        self.seeds = []
+
+    def look(self):
+        shown = self.bits if self.t == 0 else [0.0, 0.0]
+        agents = np.array([[bit, self.t / 2, 1.0] for bit in shown], np.float32)
+        state = np.array([*self.bits, self.t / 2], np.float32)
+        return Seen(agents, state, np.ones((2, 2), bool), np.ones(2, bool))
+
+    def reset(self, seed):
+        self.seeds.append(seed)
+        self.t, self.bits = 0, np.random.default_rng(seed).choice([-1.0, 1.0], 2)
+        return self.look()
+
+    def step(self, action):
+        self.t += 1
+        won = float(self.t == 3 and all(action == (self.bits > 0)))
+        return Outcome(self.look(), np.full(2, won), terminated=self.t == 3, truncated=False, tally={"won": won})
