@@ -51,9 +51,11 @@ def shown(x: dict[str, float], form: str = ",.0f") -> str:
 
 
 def table(rows: list[dict[str, str]]) -> None:
-    """Markdown, with columns that line up in a terminal too."""
+    """Markdown whose columns line up in a terminal too."""
     width = {key: max(len(key), *(len(row[key]) for row in rows)) for key in rows[0]}
-    line = lambda cells: print("| " + " | ".join(cell.ljust(width[key]) for key, cell in cells.items()) + " |")
+    line = lambda cells: print(
+        "| " + " | ".join(cell.ljust(width[key]) for key, cell in cells.items()) + " |"
+    )
     line({key: key for key in width})
     line({key: "-" * n for key, n in width.items()})
     for row in rows:

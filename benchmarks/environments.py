@@ -7,6 +7,7 @@ with all copies on one device, and shared out over all of them; the better count
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -21,7 +22,7 @@ from covey.environments.particles.spread import Spread
 
 from .common import arguments, in_turn, keep, ratio, shown, summary, table
 
-COPIES, WORK = (1024,), 200_000
+COPIES, HORIZON, WORK = (1, 32, 1024, 16384), 25, 1_000_000  # WORK: environment steps a turn, about
 Run = Callable[[PRNGKeyArray, Int[Array, "T n agents"], int], PyTree[Array]]
 
 
@@ -30,9 +31,8 @@ def blank(f: Callable[..., Any], *args: Any) -> PyTree[Array]:
     return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(f, *args))
 
 
-def covey(key: PRNGKeyArray, actions: Int[Array, "T n agents"], episodes: int) -> PyTree[Array]:
+def covey(env: Spread, key: PRNGKeyArray, actions: Int[Array, "T n agents"], episodes: int) -> PyTree[Array]:
     """Episodes run in lockstep, so a reset is due once in each."""
-    env = Spread(horizon=len(actions))
 
     def episode(last, number):
         start, _ = env.reset(jr.fold_in(key, number), actions.shape[1])
@@ -43,11 +43,9 @@ def covey(key: PRNGKeyArray, actions: Int[Array, "T n agents"], episodes: int) -
     return jax.lax.scan(episode, blank(env.step, start, actions[0], key), jnp.arange(episodes))[0]
 
 
-def jaxmarl(key: PRNGKeyArray, actions: Int[Array, "T n agents"], episodes: int) -> PyTree[Array]:
+def jaxmarl(env: Any, key: PRNGKeyArray, actions: Int[Array, "T n agents"], episodes: int) -> PyTree[Array]:
     """As in its scripts: a key for each copy, its own automatic reset."""
-    from jaxmarl import make
-
-    env, n = make("MPE_simple_spread_v3", max_steps=len(actions)), actions.shape[1]
+    n = actions.shape[1]
     _, start = jax.vmap(env.reset)(jr.split(key, n))
 
     def advance(state, key, action):
@@ -64,47 +62,65 @@ def jaxmarl(key: PRNGKeyArray, actions: Int[Array, "T n agents"], episodes: int)
     return jax.lax.scan(episode, (key, start, last), length=episodes)[0][1:]
 
 
-def contestant(run: Run, copies: int, devices: int, horizon: int = 25) -> Callable[[], Any]:
+def entrants() -> dict[str, Run]:
+    """jaxmarl computes as it is imported, so that must wait until JAX is set up."""
+    from jaxmarl import make
+
+    peer = make("MPE_simple_spread_v3", max_steps=HORIZON)
+    return {"covey": partial(covey, Spread(horizon=HORIZON)), "jaxmarl": partial(jaxmarl, peer)}
+
+
+def episodes(copies: int) -> int:
+    """Of each copy, a turn."""
+    return max(1, min(WORK // (HORIZON * copies), 2000))
+
+
+def compiled(run: Run, copies: int, devices: int) -> Callable[[], Any]:
     """Compiled and warm: what is left is to run it."""
-    episodes = max(1, min(WORK // (horizon * copies), 2000))
-    actions = jr.randint(jr.key(1), (horizon, copies, 3), 0, 5)
+    actions = jr.randint(jr.key(1), (HORIZON, copies, 3), 0, 5)
     mesh = Mesh(np.array(jax.devices()[:devices]), ("device",))
 
     def share(key, actions):
         key = jr.fold_in(key, jax.lax.axis_index("device"))
-        return jax.tree.map(lambda x: x[None], run(key, actions, episodes))
+        return jax.tree.map(lambda x: x[None], run(key, actions, episodes(copies)))
 
-    specs = dict(in_specs=(P(), P(None, "device")), out_specs=P("device"), check_vma=False)
-    program = jax.jit(jax.shard_map(share, mesh=mesh, **specs)).lower(jr.key(0), actions).compile()
+    specs = {"in_specs": (P(), P(None, "device")), "out_specs": P("device")}
+    mapped = jax.shard_map(share, mesh=mesh, check_vma=False, **specs)
+    program = jax.jit(mapped).lower(jr.key(0), actions).compile()
     keys = iter(jr.split(jr.key(2), 1000))
     go = lambda: jax.block_until_ready(program(next(keys), actions))
     go()
-    go.steps = episodes * horizon * copies
     return go
 
 
-def measure(copies: int, repetitions: int) -> dict[str, Any]:
+def measure(runs: dict[str, Run], copies: int, repetitions: int) -> dict[str, Any]:
     every = len(jax.devices())
-    spread = {1, every} if copies % every == 0 else {1}
-    runs = {(f, n): contestant(f, copies, n) for f in (covey, jaxmarl) for n in sorted(spread)}
-    seconds = in_turn(runs, repetitions)
-    rates = {of: [runs[of].steps / s for s in seconds[of]] for of in runs}
-    best = {f: max((rates[of] for of in runs if of[0] is f), key=np.median) for f in (covey, jaxmarl)}
-    named = {f"{f.__name__}, {n} devices": summary(rates[f, n]) for f, n in runs}
-    return {"copies": copies, "rates": named, "ratio": ratio(best[covey], best[jaxmarl])}
+    shares = sorted({1, every if copies % every == 0 else 1})
+    ready = {f"{name}, {n} devices": compiled(run, copies, n) for name, run in runs.items() for n in shares}
+    seconds = in_turn(ready, repetitions)
+    steps = episodes(copies) * HORIZON * copies
+    rates = {name: [steps / s for s in own] for name, own in seconds.items()}
+    best = [max((own for name, own in rates.items() if name.startswith(run)), key=np.median) for run in runs]
+    return {
+        "copies": copies,
+        "rates": {name: summary(own) for name, own in rates.items()},
+        "ratio": ratio(*best),
+    }
 
 
 def main() -> None:
     options = arguments(__doc__ or "", repetitions=7)
-    results = [measure(copies, options.repetitions) for copies in COPIES]
-    print("Environment steps a second, in millions: median of turns (lowest to highest)")
-    names = max((found["rates"] for found in results), key=len)
-    empty = dict.fromkeys(names, "")
+    runs = entrants()
+    results = [measure(runs, copies, options.repetitions) for copies in COPIES]
+    print("Environment steps a second: the median turn (slowest to fastest)")
     for found in results:
-        found["row"] = {"copies": str(found["copies"])} | empty | {
-            name: shown({k: v / 1e6 for k, v in rate.items()}, ".2f") for name, rate in found["rates"].items()
-        } | {"best to best": shown(found["ratio"], ".1f")}
-    table([found.pop("row") for found in results])
+        rows = [
+            {"copies": str(found["copies"]), "who": name, "steps/s": shown(rate, ",.0f")}
+            for name, rate in found["rates"].items()
+        ]
+        table(
+            [*rows, {"copies": "", "who": "best to best", "steps/s": shown(found["ratio"], ".1f") + " times"}]
+        )
     keep(options.json, results)
 
 

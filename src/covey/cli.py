@@ -178,6 +178,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        from .experiment.blame import sentence
+
+        said = sentence(error)
+        if said is None:
+            raise
+        print(f"covey: {said}", file=sys.stderr)
+        return 2
     return 0
 
 

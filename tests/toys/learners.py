@@ -40,7 +40,8 @@ class Reinforce(AbstractAlgorithm):
         def one(t):
             _, logits = crew.unroll(t.memo[0], t.now.agents, t.now.first)
             log_pi = take(jax.nn.log_softmax(masked(logits, t.now.legal)), t.action)
-            return log_pi, td_lambda(t.team_reward, jnp.zeros_like(t.team_reward), t.terminated, t.valid, 1.0, 1.0)
+            later = jnp.zeros_like(t.team_reward)  # no critic
+            return log_pi, td_lambda(t.team_reward, later, t.terminated, t.valid, 1.0, 1.0)
 
         log_pi, returns = jax.vmap(one)(batch)
         loss = -mean(log_pi * (returns - jnp.mean(returns, axis=0)), batch.valid)
@@ -108,13 +109,15 @@ class DDPG(AbstractAlgorithm):
         return None, jnp.clip(action + noise, -1.0, 1.0), None
 
     def loss(self, online, target, batch):
-        now, later = batch.now.agents, batch.later.agents
-        y = target.value(later, jnp.tanh(target.actor(later)))
-        y = jax.lax.stop_gradient(batch.reward + 0.9 * ~batch.terminated[..., None] * y)
-        critic = mean((y - online.value(now, batch.action)) ** 2, batch.valid)
-        judge = jax.lax.stop_gradient(online)
-        actor = -mean(judge.value(now, jnp.tanh(online.actor(now))), batch.valid)
-        return actor + critic, {"actor": actor, "critic": critic}
+        def one(t):
+            now, later = t.now.agents, t.later.agents
+            y = t.reward + 0.9 * ~t.terminated[:, None] * target.value(later, jnp.tanh(target.actor(later)))
+            judge = jax.lax.stop_gradient(online)
+            critic = (jax.lax.stop_gradient(y) - online.value(now, t.action)) ** 2
+            return critic - judge.value(now, jnp.tanh(online.actor(now)))
+
+        loss = mean(jax.vmap(one)(batch), batch.valid)
+        return loss, {"loss": loss}
 
     def update(self, learner, batch, key, step):
         online, target, state = learner

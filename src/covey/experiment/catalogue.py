@@ -24,26 +24,30 @@ class Entry(NamedTuple):
     path: str
     summary: str = ""
     fixed: Mapping[str, Any] = {}
+    traits: Mapping[str, bool] = {}  # where these settings change what the class says of itself
 
+
+QMIX = "covey.algorithms.qmix:QMIX"
+GAMES, PROBES = "covey.environments.games", "covey.environments.probes"
 
 ALGORITHMS = {
-    "iql": Entry("covey.algorithms.qmix:QMIX", "every agent learns values of its own", {"mixer": "independent"}),
-    "vdn": Entry("covey.algorithms.qmix:QMIX", "the team's value is the sum of its agents'", {"mixer": "sum"}),
-    "qmix": Entry("covey.algorithms.qmix:QMIX", "the team's value grows with each agent's, as the state decides"),
+    "iql": Entry(QMIX, "each agent for itself", {"mixer": "independent"}, {"centralised": False}),
+    "vdn": Entry(QMIX, "the team's value is the sum of its agents'", {"mixer": "sum"}),
+    "qmix": Entry(QMIX, "the team's value grows with each agent's; the state says how"),
     "random": Entry("covey.algorithms.random:Random", "acts at random and learns nothing: the baseline"),
 }
 
 ENVIRONMENTS = {
-    "spread": Entry("covey.environments.particles.spread:Spread", "cover the landmarks, do not collide (mpe2)"),
-    "two_step": Entry("covey.environments.games:TwoStep", "QMIX's two-step game: 8 for those who mix, 7 for a sum"),
-    "matrix": Entry("covey.environments.games:Matrix", "any payoff table, any number of agents and rounds"),
-    "matrix/climbing": Entry("covey.environments.games:Climbing", "the best joint action is next to the worst"),
-    "matrix/penalty": Entry("covey.environments.games:Penalty", "two best joint actions; mixing them up costs env.k"),
-    "probe/recall": Entry("covey.environments.probes:Recall", "is the first observation remembered?"),
-    "probe/coordination": Entry("covey.environments.probes:Coordination", "do agents that must agree agree?"),
-    "probe/truncation": Entry("covey.environments.probes:Truncation", "do values reach beyond the time limit?"),
-    "probe/meeting": Entry("covey.environments.probes:Meeting", "do continuous actions find each other?"),
-    "probe/death": Entry("covey.environments.probes:Death", "is learning right when agents die?"),
+    "spread": Entry("covey.environments.particles.spread:Spread", "cover the landmarks, do not collide"),
+    "two_step": Entry(f"{GAMES}:TwoStep", "8 for who mixes by state, 7 for who sums"),
+    "matrix": Entry(f"{GAMES}:Matrix", "any payoff table, any number of agents and rounds"),
+    "matrix/climbing": Entry(f"{GAMES}:Climbing", "the best joint action is next to the worst"),
+    "matrix/penalty": Entry(f"{GAMES}:Penalty", "two best joint actions; mixing them up costs env.k"),
+    "probe/recall": Entry(f"{PROBES}:Recall", "is the first observation remembered?"),
+    "probe/coordination": Entry(f"{PROBES}:Coordination", "do agents that must agree agree?"),
+    "probe/truncation": Entry(f"{PROBES}:Truncation", "do values reach beyond the time limit?"),
+    "probe/meeting": Entry(f"{PROBES}:Meeting", "do continuous actions find each other?"),
+    "probe/death": Entry(f"{PROBES}:Death", "is learning right when agents die?"),
 }
 
 KNOWN: dict[str, dict[str, Entry]] = {"algorithm": ALGORITHMS, "environment": ENVIRONMENTS}
@@ -102,7 +106,7 @@ def from_file(path: Path) -> ModuleType:
     name = f"{FILE}{path.stem}_{content:08x}"
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, path)
-        assert spec and spec.loader  # it ends with .py
+        assert spec is not None and spec.loader is not None  # noqa: PT018  it ends with .py
         sys.modules[name] = module = importlib.util.module_from_spec(spec)
         try:
             spec.loader.exec_module(module)
@@ -128,7 +132,7 @@ def reference(thing: type) -> str:
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """` (did you mean ...?)`, or nothing. The end of a dotted name is enough to be meant."""
-    names = list(names)
+    names = list(dict.fromkeys(names))
     end = lambda name: name.replace("/", ".").rpartition(".")[2]
-    close = [n for n in names if end(n) == end(name)] or get_close_matches(name, names, n=2)
+    close = [n for n in names if end(n) == end(name)] or get_close_matches(name, names, n=1)
     return f" (did you mean {' or '.join(close[:2])}?)" if close else ""

@@ -33,7 +33,7 @@ class Config:
     seed: int = 0
     steps: int = 1_000_000  # of each seed
     envs: int = 8  # copies of the environment
-    eval_every: int = 50_000
+    eval_every: int = 50_000  # `parse`: a twentieth of the run
     eval_episodes: int = 32
     report_every: int = 10_000
     device: Literal["cpu", "gpu"] | None = None
@@ -67,7 +67,7 @@ class Config:
         given = {key: value for key, value in given.items() if value is not None}
         path = given.pop("config", None)
         file = checked(text.load(Path(path)), str(path)) if path else {}
-        typed = settings.flatten(pairs if isinstance(pairs, Mapping) else settings.read(pairs))
+        typed = settings.flatten(pairs if isinstance(pairs, Mapping) else text.pairs(pairs))
         given |= {"preset": typed.pop("preset")} if "preset" in typed else {}
         run = file | checked(given, "the command line")
         for kind in ("algorithm", "environment"):
@@ -86,21 +86,36 @@ class Config:
             side: learner(name, tuned.get(name, {}), unnamed(kept.get(side, {})), own[side])[1]
             for side, name in names.items()
         }
+        run = preset | run
+        run.setdefault("eval_every", max(1, run.get("steps", cls.steps) // 20))
         made = {"preset": "tuned" if tuned else "original", "sides": sides, "env": tree, "notes": notes}
-        config = cls(**preset | run | made)
+        config = cls(**run | made)
         config.refuse(env.spec)
         return config
 
     def build(self) -> tuple[AbstractEnvironment, tuple[Side, ...]]:
         """The environment, and the sides that between them control everybody in it."""
         env, _ = world(self.environment, self.env)
-        everybody = {EVERYBODY: tuple(range(env.spec.agents))}
-        teams = everybody if EVERYBODY in self.sides else {team: env.spec.members(team) for team in env.spec.teams}
+        teams = {team: env.spec.members(team) for team in env.spec.teams}
+        teams = {EVERYBODY: tuple(range(env.spec.agents))} if EVERYBODY in self.sides else teams
         check_teams(self.sides, teams, self.environment)
         self.refuse(env.spec)
-        trees = {team: self.sides.get(team, {"name": IDLE}) for team in teams}
-        sides = [Side(team, learner(trees[team]["name"], unnamed(trees[team]))[0], teams[team]) for team in teams]
+        sides = []
+        for team, members in teams.items():
+            tree = self.sides.get(team, {"name": IDLE})
+            sides.append(Side(team, learner(tree["name"], unnamed(tree))[0], members))
         return env, tuple(sides)
+
+    def elsewhere(self, environment: str, env: Mapping[str, Any]) -> "Config":
+        """The same learners in another environment, where each gets the team that is in its own's place."""
+        made, tree = world(environment, env)
+        teams = self.sides if EVERYBODY in self.sides else made.spec.teams
+        if len(teams) != len(self.sides):
+            raise UserError(
+                f"{environment} has teams {', '.join(teams)}, the run learned {', '.join(self.sides)}"
+            )
+        sides = dict(zip(teams, self.sides.values(), strict=True))
+        return replace(self, environment=environment, env=tree, sides=sides)
 
     def refuse(self, spec: Spec) -> None:
         """What no settings of the algorithm could make work."""
@@ -114,7 +129,7 @@ class Config:
                 continue
             remedy = f"set env.continuous={value}, or take" if "continuous" in self.env else "take"
             clash = clash.format(self.environment)
-            raise UserError(f"{name} {clash}: {remedy} another algorithm (`covey list` shows what each can do)")
+            raise UserError(f"{name} {clash}: {remedy} another algorithm (see `covey describe {name}`)")
 
     def to_yaml(self, path: Path) -> None:
         tree = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "notes"}
@@ -151,6 +166,9 @@ class Config:
         return replace(self, **{name: move(getattr(self, name)) for name in moved})
 
 
+OPTIONS = (*(f.name for f in fields(Config) if f.name not in ("sides", "env", "notes")), "config")
+
+
 def option(name: str) -> str:
     """A field as the command line calls it."""
     return {"source": "--from", "preset": "preset"}.get(name, f"--{name.replace('_', '-')}")
@@ -163,15 +181,20 @@ def checked(given: Mapping[str, Any], where: str) -> dict[str, Any]:
     for name in given:
         if name not in kinds:
             raise UserError(f"{where}: there is no '{name}'{catalogue.nearest(str(name), kinds)}")
-    number = lambda name, x: text.parse(x, option(name)) if isinstance(x, str) and kinds[name] is int else x
-    return {name: settings.coerce(kinds[name], number(name, x), Place("", option(name))) for name, x in given.items()}
+
+    def typed(name, value):
+        number = isinstance(value, str) and kinds[name] is int
+        value = text.parse(value, option(name)) if number else value
+        return settings.coerce(kinds[name], value, Place("", option(name)))
+
+    return {name: typed(name, value) for name, value in given.items()}
 
 
 def unnamed(tree: Tree) -> Tree:
     return {key: value for key, value in tree.items() if key != "name"}
 
 
-def world(name: str, *layers: Tree) -> tuple[AbstractEnvironment, Tree]:
+def world(name: str, *layers: Mapping[str, Any]) -> tuple[AbstractEnvironment, Tree]:
     """An environment by its name, and all of its options."""
     entry = catalogue.find("environment", name)
     make = catalogue.load(entry)
@@ -187,10 +210,11 @@ def algorithm_class(name: str) -> type[AbstractAlgorithm]:
     return settings.fitting(cls, AbstractAlgorithm, name)
 
 
-def learner(name: str, *layers: Tree) -> tuple[AbstractAlgorithm, Tree]:
+def learner(name: str, *layers: Mapping[str, Any]) -> tuple[AbstractAlgorithm, Tree]:
     """An algorithm by its name, and all of its settings."""
     cls, fixed = algorithm_class(name), catalogue.find("algorithm", name).fixed
-    algorithm, tree = settings.construct(cls, settings.layer(settings.defaults(cls), fixed, *layers), Place(name))
+    tree = settings.layer(settings.defaults(cls), fixed, *layers)
+    algorithm, tree = settings.construct(cls, tree, Place(name))
     return algorithm, {"name": name} | tree
 
 
@@ -199,7 +223,7 @@ def assign(typed: str, environment: str, spec: Spec) -> tuple[dict[str, str], li
     names = catalogue.learners(typed)
     if "" in names and len(spec.teams) > 1 and not algorithm_class(typed).traits.cooperative:
         return {EVERYBODY: typed}, []
-    names = {spec.teams[0]: typed} if "" in names else names
+    names = {next(iter(spec.teams)): typed} if "" in names else names
     check_teams(names, spec.teams, environment)
     idle = [team for team in spec.teams if team not in names]
     example = "+".join([f"{team}={name}" for team, name in names.items()] + [f"{team}=..." for team in idle])
@@ -220,7 +244,7 @@ def route(typed: Tree, names: Mapping[str, str]) -> dict[str, Tree]:
     options = {side: settings.signature_of(algorithm_class(name)) for side, name in names.items()}
     for path, value in typed.items():
         head, _, rest = path.partition(".")
-        if path in get_type_hints(Config):
+        if path in OPTIONS:
             raise UserError(f"{path} is the run's, not the algorithm's: write {option(path)} {value}")
         if head in names and rest.split(".")[0] in options[head]:
             own[head][rest] = value
@@ -239,5 +263,5 @@ def presets(names: Iterable[str], environment: str, must: bool) -> tuple[dict[st
             tuned[name] = text.load(path)
             run |= checked(tuned[name].pop("run", {}), str(path))
     if must and not tuned:
-        raise UserError(f"nothing is tuned for {environment} with {' and '.join(names)}: leave out preset=tuned")
+        raise UserError(f"nothing is tuned for {' or '.join(names)} in {environment}: leave out preset=tuned")
     return tuned, run

@@ -5,13 +5,10 @@ What needs JAX is imported where it is needed, so that the list comes at once.
 
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import UserError
-from . import catalogue
-
-if TYPE_CHECKING:
-    from .settings import Option, Tree
+from . import catalogue, text
 
 
 def table(rows: Iterable[Iterable[str]]) -> str:
@@ -24,15 +21,16 @@ def table(rows: Iterable[Iterable[str]]) -> str:
 
 def listing() -> str:
     """Algorithms and environments, a line each."""
-    names = lambda entries: [(name, entry.summary) for name, entry in entries.items()]
     width = max(map(len, catalogue.ALGORITHMS | catalogue.ENVIRONMENTS))
-    padded = lambda entries: table((name.ljust(width), summary) for name, summary in names(entries))
-    return "\n\n".join([
-        f"Algorithms\n{padded(catalogue.ALGORITHMS)}",
-        f"Environments\n{padded(catalogue.ENVIRONMENTS)}",
-        "Your own: path/to/file.py:Name or package.module:Name; any PettingZoo world: pz:module.\n"
-        "`covey describe NAME` tells what one is and lists every setting.",
-    ])  # fmt: skip
+    lines = lambda entries: table((name.ljust(width), entry.summary) for name, entry in entries.items())
+    return f"""Algorithms
+{lines(catalogue.ALGORITHMS)}
+
+Environments
+{lines(catalogue.ENVIRONMENTS)}
+
+Your own are path/to/file.py:Name or package.module:Name; a PettingZoo world is pz:module.
+`covey describe NAME` tells what one is and lists every setting."""
 
 
 def describe(name: str) -> str:
@@ -45,92 +43,87 @@ def describe(name: str) -> str:
     kind = "algorithm" if name in catalogue.ALGORITHMS else "environment"
     thing = catalogue.load(catalogue.find(kind, name))
     learns = isinstance(thing, type) and issubclass(thing, AbstractAlgorithm)
-    return describe_algorithm(name) if learns else describe_environment(name)
+    return describe_algorithm(name) if learns else describe_environment(name, thing)
 
 
 def describe_algorithm(name: str) -> str:
-    from .config import PRESETS, algorithm_class, learner, unnamed
-    from .settings import signature_of
+    from . import config, settings
 
-    cls = algorithm_class(name)
-    tree = unnamed(learner(name)[1])
-    tuned = sorted(str(path.relative_to(PRESETS / name).with_suffix("")) for path in PRESETS.glob(f"{name}/**/*.yaml"))
-    names = [*catalogue.ALGORITHMS, *([] if name in catalogue.ALGORITHMS else [name])]
-    return "\n\n".join([
-        f"{name}: {about(cls)}",
-        f"Settings, given as key=value\n{table(rows(signature_of(cls), tree))}",
-        f"Tuned for: {', '.join(tuned) or 'nothing yet'}",
-        f"Beside the others\n{traits_table(names)}",
-    ])  # fmt: skip
+    cls = config.algorithm_class(name)
+    _, tree = config.learner(name)
+    presets = config.PRESETS / name
+    tuned = sorted(str(path.relative_to(presets).with_suffix("")) for path in presets.rglob("*.yaml"))
+    return f"""{name}: {about(cls)}
+
+Settings, given as key=value
+{table(rows(settings.signature_of(cls), tree))}
+
+Tuned for: {", ".join(tuned) or "nothing yet"}
+
+Beside others
+{traits_table(dict.fromkeys([*catalogue.ALGORITHMS, name]))}"""
 
 
-def describe_environment(name: str) -> str:
-    from .config import world
-    from .settings import signature_of
+def describe_environment(name: str, make: Any) -> str:
+    from . import config, settings
 
-    make = catalogue.load(catalogue.find("environment", name))
-    env, tree = world(name)
+    env, tree = config.world(name)
     spec = env.spec
-    teams = {team: len(spec.members(team)) for team in spec.teams}
+    bounds = f"{spec.actions} numbers in [{spec.bounds[0]:g}, {spec.bounds[1]:g}]" if spec.bounds else ""
     facts = {
         "agents": ", ".join(spec.names),
-        "teams": ", ".join(f"{team} ({size})" for team, size in teams.items()),
+        "teams": ", ".join(f"{team} ({len(spec.members(team))})" for team in spec.teams),
         "observation": f"{spec.features} numbers",
-        "state": f"{spec.world} numbers" + (", all observations side by side" if not spec.state else ""),
-        "actions": f"{spec.actions} dimensions within {spec.bounds}" if spec.bounds else f"{spec.actions} choices",
-        "horizon": f"{spec.horizon} steps",
+        "state": f"{spec.world} numbers" + ("" if spec.state else ", everybody's observations side by side"),
+        "action": bounds or f"one of {spec.actions}",
+        "horizon": f"{spec.horizon}",
     }
-    options = table(("env." + path, *rest) for path, *rest in rows(signature_of(make), tree))
-    return "\n\n".join([
-        f"{name}: {about(make)}",
-        f"Settings, given as key=value\n{options or '  none'}",
-        f"With these settings\n{table(facts.items())}",
-    ])  # fmt: skip
+    return f"""{name}: {about(make)}
+
+Settings, given as key=value
+{table(rows(settings.signature_of(make), tree, "env.")) or "  none"}
+
+With these settings
+{table(facts.items())}"""
 
 
 def about(thing: Any) -> str:
-    """Its own words; of a covey algorithm its file's, which hold the equation."""
-    text = inspect.getdoc(thing) or ""
-    module = inspect.getdoc(inspect.getmodule(thing)) if thing.__module__.startswith("covey.algorithms.") else ""
-    return "\n\n".join(filter(None, [text, module]))
+    """Its own words; for an algorithm of covey's its file's, which hold the equation."""
+    ours = thing.__module__.startswith("covey.algorithms.")
+    return inspect.getdoc(inspect.getmodule(thing) if ours else thing) or "(it has no docstring)"
 
 
-def rows(options: "Mapping[str, Option]", tree: "Tree", prefix: str = "") -> Iterator[tuple[str, str, str]]:
-    """Every setting's path, value and type, those of parts below the parts."""
-    from .settings import MISSING, choose, Place, part_of, signature_of, words
+def rows(options: Mapping[str, Any], tree: Mapping[str, Any], prefix: str = "") -> Iterator[list[str]]:
+    """Every setting's path, value and type; a part's own below it."""
+    from . import settings
 
     for name, option in options.items():
-        value, path = tree.get(name, MISSING), prefix + name
-        base = part_of(option.kind)
-        part = base is not None and isinstance(value, dict)
-        shown = value["name"] if part else "(must be given)" if value is MISSING else written(value)
-        yield path, shown, words(option.kind)
-        if part:
-            cls = choose(base, value["name"], Place("", path))
-            yield from rows(signature_of(cls, later=option.kind is not base), value, path + ".")
+        value, path, base = tree.get(name, option.default), prefix + name, settings.part_of(option.kind)
+        if base is None or not isinstance(value, dict):
+            shown = "(to be given)" if value is settings.MISSING else text.inline(value)
+            yield [path, shown, settings.words(option.kind)]
+            continue
+        yield [path, value["name"], settings.words(option.kind)]
+        cls = settings.choose(base, value["name"], settings.Place("", path))
+        inner = settings.signature_of(cls, later=settings.is_made_later(option.kind))
+        yield from rows(inner, value, f"{path}.")
 
 
-def written(value: Any) -> str:
-    from . import text
-
-    return text.inline(value)
-
-
-def traits_table(names: Iterable[str] = tuple(catalogue.ALGORITHMS)) -> str:
+def traits_table(names: Iterable[str] = catalogue.ALGORITHMS) -> str:
     """What each algorithm is and can do."""
     from .config import algorithm_class
 
-    head = ["", "training", "data", "actions", "memory", "learns for"]
-    body = []
+    table_rows = [["", "training", "data", "actions", "memory", "learns for"]]
     for name in names:
-        traits = algorithm_class(name).traits
-        actions = ["discrete"] * traits.discrete + ["continuous"] * traits.continuous
-        body.append([
-            name,
-            "centralised" if traits.centralised else "decentralised",
-            "on-policy" if traits.on_policy else "off-policy",
-            " or ".join(actions),
-            "recurrent" if traits.recurrent else "none",
-            "one team" if traits.cooperative else "any number of teams",
-        ])  # fmt: skip
-    return table([head, *body])
+        traits = algorithm_class(name).traits._replace(**catalogue.find("algorithm", name).traits)
+        table_rows.append(
+            [
+                name,
+                "centralised" if traits.centralised else "decentralised",
+                "on-policy" if traits.on_policy else "off-policy",
+                " or ".join(["discrete"] * traits.discrete + ["continuous"] * traits.continuous),
+                "recurrent" if traits.recurrent else "none",
+                "one team" if traits.cooperative else "any number of teams",
+            ]
+        )
+    return table(table_rows)

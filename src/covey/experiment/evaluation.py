@@ -4,14 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from ..core import Spec
 from ..errors import UserError
 from . import checkpoint
 from .config import Config
-from .engine import Engine
+from .engine import Engine, joined
 from .folder import RunFolder
 from .run import learning_team
 from .summary import evaluation
@@ -42,7 +41,7 @@ def evaluate(path: str | Path, episodes: int | None, environment: str | None, en
     for lane, weights in zip(engine.layout.lanes, engine.lanes(found["learners"]), strict=True):
         steps = engine.layout.put(jnp.zeros(len(lane), engine.shapes.steps.dtype))
         results.append(engine.judge(weights, engine.keys(lane), steps))
-    told = evaluation(engine.trainer.spec, jax.tree.map(lambda *xs: jnp.concatenate(xs), *results), learning_team(engine))
+    told = evaluation(engine.trainer.spec, joined(results), learning_team(engine))
     return {"run": str(folder.path), "environment": config.environment, "seeds": config.seeds} | told
 
 

@@ -8,18 +8,17 @@ makes the thing that a tree describes, `dump` writes a thing as a tree.
 import inspect
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
 
 import equinox as eqx
 import numpy as np
 
-from .. import experience as _  # its classes are choices
+from .. import experience  # noqa: F401  its classes are choices
 from ..errors import UserError
 from ..parts import Constant, Make
 from . import catalogue
-from .text import parse
 
 T = TypeVar("T")
 Tree = dict[str, Any]
@@ -105,8 +104,9 @@ def label(cls: Any) -> str:
     """A class's name among settings: covey's own without their kind, a user's by where they are."""
     if not cls.__module__.startswith("covey."):
         return catalogue.reference(cls)
-    kinds = [base.__name__.removeprefix("Abstract") for base in cls.__mro__[1:]]
-    name = next((cls.__name__.removesuffix(kind) for kind in kinds if cls.__name__.endswith(kind)), cls.__name__)
+    name = cls.__name__
+    for base in cls.__mro__[1:]:
+        name = name.removesuffix(base.__name__.removeprefix("Abstract"))
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
@@ -120,29 +120,18 @@ def choices(base: type) -> dict[str, type]:
 # Overrides
 
 
-def read(pairs: Iterable[str]) -> Tree:
-    """`key=value` texts; values are YAML."""
-    read = {}
-    for pair in pairs:
-        key, equals, text = pair.partition("=")
-        if not key or not equals:
-            raise UserError(f"'{pair}' is no setting: write key=value, for instance gamma=0.95")
-        read[key] = parse(text, key)
-    return read
-
-
 def flatten(tree: Mapping[str, Any]) -> Tree:
     """Every value under its dotted path; a part's name under the part's own."""
     flat = {}
     for key, value in tree.items():
         value = dump(value)
-        inner = flatten(value) if isinstance(value, dict) and value else {"": value}
-        flat |= {".".join(filter(None, [key, "" if path == "name" else path])): v for path, v in inner.items()}
+        inner = flatten(value) if isinstance(value, dict) and value else {"name": value}
+        flat |= {key if path == "name" else f"{key}.{path}": leaf for path, leaf in inner.items()}
     return flat
 
 
 def layer(tree: Tree, *layers: Mapping[str, Any]) -> Tree:
-    """Later layers win; within one, order does not matter. Another name for a part drops the old one's options."""
+    """Later layers win; within one, in any order. A part that is replaced takes its options away."""
     for overrides in layers:
         flat = flatten(overrides)
         for path in sorted(flat, key=lambda path: path.count(".")):
@@ -177,21 +166,25 @@ def build(kind: Any, tree: Any, place: Place) -> Any:
     if base is None:
         return coerce(kind, tree, place)
     part = as_part(tree)
-    if not isinstance(part, dict) or is_number(tree) and not issubclass(Constant, base):
+    if not isinstance(part, dict) or (is_number(tree) and not issubclass(Constant, base)):
         raise unfit(kind, tree, place)
     cls = choose(base, part.get("name", label(base)), place)
     options = {name: value for name, value in part.items() if name != "name"}
-    if get_origin(kind) is Make:
+    if is_made_later(kind):
         return Make(cls, **arguments(cls, options, place, later=True))
     return construct(cls, options, place)[0]
 
 
 def part_of(kind: Any) -> type | None:
     """What a part of this type must be a subclass of; None where it is no part."""
-    if get_origin(kind) is Make:
+    if is_made_later(kind):
         return get_args(kind)[0]
     kind = get_origin(kind) or kind
     return kind if isinstance(kind, type) and issubclass(kind, eqx.Module) else None
+
+
+def is_made_later(kind: Any) -> bool:
+    return get_origin(kind) is Make
 
 
 def choose(base: type, name: Any, place: Place) -> type:
@@ -199,8 +192,8 @@ def choose(base: type, name: Any, place: Place) -> type:
     if name in known:
         return known[name]
     if ":" not in str(name):
-        suggestion = catalogue.nearest(str(name), known)
-        raise UserError(f"{place.path} is one of {', '.join(known)}, or file.py:Name, not '{name}'{suggestion}")
+        meant = catalogue.nearest(str(name), known)
+        raise UserError(f"{place.path} is one of {', '.join(known)}, or file.py:Name, not '{name}'{meant}")
     return fitting(catalogue.resolve(name), base, f"{place.path}={name}")
 
 
@@ -209,24 +202,24 @@ def fitting(cls: Any, base: type[T], what: str) -> type[T]:
     if not isinstance(cls, type) or not issubclass(cls, base):
         raise UserError(f"{what} is no {base.__name__}: derive it from {base.__module__}.{base.__name__}")
     if inspect.isabstract(cls):
-        raise UserError(f"{what} does not define {', '.join(sorted(cls.__abstractmethods__))}")
+        raise UserError(f"{what} does not define {', '.join(sorted(vars(cls)['__abstractmethods__']))}")
     return cls
 
 
 def arguments(target: Callable[..., Any], tree: Mapping[str, Any], place: Place, later: bool = False) -> Tree:
     """All options of a constructor: those given, checked, and the others' defaults."""
     options = signature_of(target, later)
-    for name in tree:
-        if name not in options:
-            unknown = place.at(name).path
-            known = [place.at(path).path for path in flatten(defaults(target, later)) | options]
-            suggestion = catalogue.nearest(unknown, known)
-            raise UserError(f"{place.of} has no setting '{unknown}'{suggestion}: `covey describe {place.of}` lists them")
-    lacking = [place.at(n).path for n, option in options.items() if option.default is MISSING and n not in tree]
-    if lacking:
+    if any(p.kind is p.VAR_KEYWORD for p in inspect.signature(target).parameters.values()):
+        options = {name: Option(Any, MISSING) for name in tree} | options
+    if unknown := [place.at(name).path for name in tree if name not in options]:
+        known = [place.at(path).path for path in [*options, *flatten(defaults(target, later))]]
+        meant = f"'{unknown[0]}'{catalogue.nearest(unknown[0], known)}"
+        raise UserError(f"{place.of} has no setting {meant}: `covey describe {place.of}` lists them")
+    needed = [name for name, option in options.items() if option.default is MISSING]
+    if lacking := [place.at(name).path for name in needed if name not in tree]:
         raise UserError(f"{place.path or place.of} also needs {' and '.join(lacking)}")
-    value = lambda name, option: build(option.kind, tree[name], place.at(name)) if name in tree else option.default
-    return {name: value(name, option) for name, option in options.items()}
+    given = {name: build(options[name].kind, value, place.at(name)) for name, value in tree.items()}
+    return {name: given.get(name, option.default) for name, option in options.items()}
 
 
 def coerce(kind: Any, value: Any, place: Place) -> Any:
@@ -250,7 +243,7 @@ def coerce(kind: Any, value: Any, place: Place) -> Any:
         raise unfit(kind, value, place)
     if origin in (int, float):
         return origin(value)
-    if sequence:
+    if origin in (list, tuple, Sequence):
         kinds = args if origin is tuple and args and args[-1] is not ... else [*args, Any][:1] * len(value)
         parts = [build(kind, x, place) for kind, x in zip(kinds, value, strict=True)]
         return parts if origin is list else tuple(parts)

@@ -1,6 +1,7 @@
 """YAML in which numbers and truth are what they look like: 1e6 is a number, `no` is a word."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +18,17 @@ PLAIN = {
 
 
 class Loader(yaml.SafeLoader):
-    yaml_implicit_resolvers = {}
+    """Knows the plain kinds alone."""
 
 
 class Dumper(yaml.SafeDumper):
-    yaml_implicit_resolvers = {}
+    """Writes what `Loader` reads, and everything in full."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
 
+Loader.yaml_implicit_resolvers, Dumper.yaml_implicit_resolvers = {}, {}
 for kind, pattern in PLAIN.items():
     for cls in (Loader, Dumper):
         cls.add_implicit_resolver(f"tag:yaml.org,2002:{kind}", re.compile(f"^({pattern})$"), None)
@@ -41,6 +43,17 @@ def parse(text: str, what: str) -> Any:
         mark = getattr(error, "problem_mark", None)
         place = f" in line {mark.line + 1}" if mark and mark.line else ""
         raise UserError(f"{what} is not valid YAML{place}: {reason}") from error
+
+
+def pairs(texts: Iterable[str]) -> dict[str, Any]:
+    """`key=value`, the values in YAML."""
+    read = {}
+    for pair in texts:
+        key, equals, value = pair.partition("=")
+        if not key or not equals:
+            raise UserError(f"'{pair}' is no setting: write key=value, for instance gamma=0.95")
+        read[key] = parse(value, key)
+    return read
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -60,4 +73,5 @@ def write(tree: dict[str, Any]) -> str:
 
 def inline(value: Any) -> str:
     """On one line, as it would be typed."""
-    return yaml.dump(value, Dumper=Dumper, default_flow_style=True, width=10**6).removesuffix("\n...\n").strip()
+    text = yaml.dump(value, Dumper=Dumper, default_flow_style=True, width=10**6)
+    return text.strip().removesuffix("...").strip()

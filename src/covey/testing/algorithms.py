@@ -14,7 +14,7 @@ from ..algorithms.random import Random
 from ..core import AbstractAlgorithm, AbstractEnvironment, Observation, Spec, Traits
 from ..ops import named
 from ..training import Side, Trainer
-from .proof import fits, heeds, repeatable, require, same, steady, telling
+from .proof import draws, fits, repeatable, require, same, steady, telling
 
 MANY = 64  # moments in which it has to act
 
@@ -67,12 +67,10 @@ def check_arrays(tree: PyTree, what: str) -> None:
 
 
 def check_init(algorithm: AbstractAlgorithm, spec: Spec) -> PyTree[Array]:
-    init = lambda key: algorithm.init(spec, key)
     with telling("init"):
-        learner = init(jr.key(0))
+        learner = algorithm.init(spec, jr.key(0))
     check_arrays(learner, "learner")
-    repeatable(init, "init")
-    heeds(init, "init")
+    draws(repeatable(lambda key: algorithm.init(spec, key), "init"), "init")
     return learner
 
 
@@ -89,8 +87,8 @@ def check_acts(side: Side, env: AbstractEnvironment, learner: PyTree[Array]) -> 
     for explore in (True, False):
         act = partial(side.algorithm.act, learner, step=jnp.zeros((), int), explore=explore)
         check_act(act, spec, memory, obs, f"act with explore={explore}")
-    act = jax.jit(jax.vmap(lambda obs, key: act(memory, obs, key)))
-    one, other = (act(obs, jr.split(jr.key(seed), MANY))[:2] for seed in (0, 1))
+    greedy = jax.jit(jax.vmap(lambda obs, key: act(memory, obs, key)))
+    one, other = (greedy(obs, jr.split(jr.key(seed), MANY))[:2] for seed in (0, 1))
     require(
         same(one, other) or not side.algorithm.experience.updates,
         "act with explore=False depends on its key: what learns must then do the same at the same sight.",
@@ -131,19 +129,20 @@ def check_learns(trainer: Trainer, iterations: int) -> None:
     def update(learner, batch, key):
         return algorithm.update(learner, batch, key, jnp.zeros((), int))
 
+    def first(key):
+        state = trainer.init(key)
+        learner = algorithm.init(side.spec(world), key)
+        with telling("update"):
+            return learner, update(learner, batch(state, jnp.zeros((), int)), key)[0]
+
+    steady(*jax.eval_shape(first, key), "learner", "update")
+    clocks = jnp.arange(algorithm.experience.warmup(world, trainer.copies, trainer.length) + iterations)
     with telling("the training loop"):
-        state = jax.jit(lambda: trainer.init(key))()
-    with telling("update"):
-        learner = jax.eval_shape(lambda: algorithm.init(side.spec(world), key))
-        after, _ = jax.eval_shape(lambda: update(algorithm.init(side.spec(world), key), batch(state, 0), key))
-    steady(learner, after, "the learner", "update")
-    warm = algorithm.experience.warmup(world, trainer.copies, trainer.length)
-    with telling("the training loop"):
-        state = jax.jit(lambda state: trainer.chunk(state, jnp.arange(warm + iterations))[0])(state)
-        drawn = jax.jit(batch)(state, warm + iterations)
+        state = jax.jit(lambda key: trainer.chunk(trainer.init(key), clocks)[0])(key)
+        drawn = jax.jit(batch)(state, jnp.asarray(len(clocks)))
     before = state.learners[0]
-    after, metrics = repeatable(lambda key: update(before, drawn, key), "update")
-    check_finite(after, "the learner")
+    after, metrics = repeatable(lambda key: update(before, drawn, key), "update")(key)
+    check_finite(after, "learner")
     check_finite(metrics, "metrics")
     require(
         not same(parameters(before), parameters(after)),

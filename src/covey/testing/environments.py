@@ -5,12 +5,12 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 from jax.tree_util import keystr, tree_leaves_with_path
-from jaxtyping import Array, Bool, Int, PRNGKeyArray, Shaped
+from jaxtyping import Array, Bool, Int, Key, Shaped
 
 from ..algorithms.random import Random
 from ..core import AbstractEnvironment, Observation, Spec, Step
 from ..ops import named
-from .proof import finite, fits, heeds, nowhere, repeatable, require, same, steady, telling
+from .proof import draws, finite, fits, nowhere, repeatable, require, same, steady, telling
 
 MANY = 64  # draws: that all of them agree by chance will not happen
 
@@ -93,9 +93,9 @@ def check_shapes(env: AbstractEnvironment, n: int) -> None:
 
 
 def check_draws(env: AbstractEnvironment) -> None:
-    spec, reset = env.spec, lambda key: env.reset(key, MANY)
-    state, obs = repeatable(reset, "env.reset")
-    if heeds(reset, "env.reset"):
+    spec, reset = env.spec, repeatable(lambda key: env.reset(key, MANY), "env.reset")
+    state, obs = reset(jr.key(0))
+    if draws(reset, "env.reset"):
         alike = all(bool(jnp.all(x == x[..., :1])) for x in jax.tree.leaves(state))
         require(
             not alike, "env.reset draws, but begins every copy alike: draw a number for each of the n copies."
@@ -104,7 +104,7 @@ def check_draws(env: AbstractEnvironment) -> None:
     repeatable(lambda key: env.step(state, action, key), "env.step")
 
 
-def play(spec: Spec, obs: Observation, keys: PRNGKeyArray) -> Shaped[Array, "n agents ..."]:
+def play(spec: Spec, obs: Observation, keys: Key[Array, " n"]) -> Shaped[Array, "n agents ..."]:
     """Legal actions at random."""
     act = lambda obs, key: Random().act(spec, None, obs, key, 0, True)[1]
     return jax.vmap(act)(obs, keys).astype(spec.action_type)

@@ -49,24 +49,24 @@ def same(a: PyTree, b: PyTree) -> bool:
     return all(map(equal, jax.tree.leaves(a), jax.tree.leaves(b)))
 
 
-def repeatable(f: Callable[[PRNGKeyArray], PyTree], what: str) -> PyTree:
-    """f follows nothing but its key. Traced twice, so that what is drawn in Python shows."""
-    one, again = (jax.jit(lambda key: f(key))(jr.key(0)) for _ in range(2))
+def repeatable(f: Callable[[PRNGKeyArray], PyTree], what: str) -> Callable[[PRNGKeyArray], PyTree]:
+    """f compiled; it follows nothing but its key. Traced twice, so that what is drawn in Python shows."""
+    one, other = (jax.jit(lambda key: f(key)) for _ in range(2))
     require(
-        same(one, again),
+        same(one(jr.key(0)), other(jr.key(0))),
         f"{what} gives two results for one key: draw with jax.random only, from the key that it is given.",
     )
     return one
 
 
-def heeds(f: Callable[[PRNGKeyArray], PyTree], what: str) -> bool:
+def draws(f: Callable[[PRNGKeyArray], PyTree], what: str) -> bool:
     """Whether f draws at all; if so, different keys have to show."""
-    draws = "random_bits" in str(jax.make_jaxpr(f)(jr.key(0)))
+    random = "random_bits" in str(jax.make_jaxpr(f)(jr.key(0)))
     require(
-        not draws or not same(f(jr.key(0)), f(jr.key(1))),
+        not random or not same(f(jr.key(0)), f(jr.key(1))),
         f"{what} draws the same random numbers whatever its key: draw from the key that it is given.",
     )
-    return draws
+    return random
 
 
 def fits(x: Any, shape: tuple[int, ...], kind: Any, what: str, why: str) -> None:

@@ -8,6 +8,7 @@ import jax.random as jr
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from ...core import AbstractEnvironment, Action, Observation, Spec, Step
+from ...errors import UserError
 from ...ops import named
 from . import physics
 
@@ -44,6 +45,11 @@ class Spread(AbstractEnvironment[State]):
         horizon: int = 25,
     ):
         self.landmarks = agents if landmarks is None else landmarks
+        for name, count in {"agents": agents, "landmarks": self.landmarks, "horizon": horizon}.items():
+            if count < 1:
+                raise UserError(f"env.{name}={count} makes no world: set it to 1 or more")
+        if not 0 <= local_ratio <= 1:
+            raise UserError(f"env.local_ratio={local_ratio} is no share of the reward: set it to 0 to 1")
         self.local_ratio = local_ratio
         self.spec = Spec(
             names=tuple(f"agent_{i}" for i in range(agents)),

@@ -1,0 +1,29 @@
+"""A mixer of one's own: the state says how much each agent's value counts.
+
+    Q_tot = n sum_i w_i(s) Q_i + V(s),      w(s) = softmax(W s + b)
+
+All weights are positive, so the agents' own best actions are still the team's. Train with
+
+    covey train qmix spread mixer=examples/my_mixer.py:Weighted mixer.hidden=64
+"""
+
+import jax
+import jax.numpy as jnp
+
+from covey.networks.layers import MLP, Linear
+from covey.networks.mixers import AbstractMixer
+from covey.ops import named
+
+
+class Weighted(AbstractMixer):
+    share: Linear
+    value: MLP
+
+    def __init__(self, agents: int, world: int, *, hidden: int = 32, key):
+        share, value = named(key, "share"), named(key, "value")
+        self.share = Linear(world, agents, key=share)
+        self.value = MLP(world, hidden, 1, key=value)
+
+    def __call__(self, q, world):
+        weight = q.shape[-1] * jax.nn.softmax(self.share(world))
+        return jnp.sum(weight * q, axis=-1, keepdims=True) + self.value(world)

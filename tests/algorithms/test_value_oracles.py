@@ -1,0 +1,108 @@
+"""Games with known answers: what VDN and QMIX must converge to, and what they must not find."""
+
+from itertools import product
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+
+from covey.algorithms.qmix import QMIX
+from covey.core import Trajectory
+from covey.environments.games import Matrix, TwoStep
+from covey.experience import Replay
+from covey.networks.agents import FeedForward, Recurrent
+from covey.networks.mixers import MonotonicMixer, SumMixer
+from covey.parts import Adam, Constant, Hard, Linear, Make
+from covey.training import Side, Trainer
+
+VDN, QMIXER = Make(SumMixer), Make(MonotonicMixer, embed=8, hyper=16)
+
+
+def everything(env):
+    """Every sequence of joint actions, once: uniform exploration without its noise."""
+    T, n = env.spec.horizon, env.spec.agents
+    plans = jnp.array(list(product(range(env.spec.actions), repeat=T * n))).reshape(-1, T, n)
+    state, obs = env.reset(jr.key(0), len(plans))
+    seen, steps = [obs], []
+    for t in range(T):
+        state, step = env.step(state, plans[:, t], jr.key(0))
+        seen.append(step.obs)
+        steps.append(step)
+    stack = lambda *x: jnp.stack(x, axis=1)
+    obs, step = jax.tree.map(stack, *seen), jax.tree.map(stack, *steps)
+    valid = jnp.ones((len(plans), T), bool)
+    return Trajectory(obs, plans.astype(jnp.int8), step.reward, step.team_reward, step.terminated, valid)
+
+
+def solved(env, mixer, updates, seeds=3):
+    """Learners on the full batch, one a seed; agents are Q-tables, a matrix of what they see."""
+    algorithm = QMIX(
+        agent=Make(FeedForward, depth=0), mixer=mixer, sharing="none", last_action=False, agent_id=False,
+        optimiser=Adam(lr=Linear(0.1, 0.001, updates), clip=0.0), target=Hard(20),
+    )  # fmt: skip
+    batch = everything(env)
+
+    def train(seed):
+        learner = algorithm.init(env.spec, jr.key(seed))
+        once = lambda learner, step: (algorithm.update(learner, batch, jr.key(0), step)[0], None)
+        return jax.lax.scan(once, learner, jnp.arange(updates))[0].online
+
+    return jax.jit(jax.vmap(train))(jnp.arange(seeds))
+
+
+def table(networks, seen, state):
+    """Q_tot of every joint action of two agents who both see `seen`."""
+    _, q = networks.agents.step(networks.agents.start(), jnp.stack([seen, seen]))
+    pairs = jnp.stack(jnp.meshgrid(*q, indexing="ij"), axis=-1)
+    return networks.mixer(pairs, jnp.broadcast_to(state, (*pairs.shape[:-1], len(state))))[..., 0]
+
+
+def test_vdn_solves_two_step_to_its_fixed_point():
+    # Breaks if targets bootstrap through a true end, take the wrong maximum, or discount wrongly:
+    # in 2B the nearest sum to [[0, 1], [1, 8]] has 6.5 for a best, and .99 * 6.5 < .99 * 7.
+    online = solved(TwoStep(), VDN, 800)
+    q = jax.vmap(lambda networks: jax.vmap(lambda s: table(networks, s, s))(jnp.eye(3)))(online)
+    want = [[[6.93, 6.93], [6.435, 6.435]], [[7, 7], [7, 7]], [[-1.5, 2.5], [2.5, 6.5]]]
+    np.testing.assert_allclose(q, np.broadcast_to(want, q.shape), atol=0.01)
+
+
+def test_qmix_represents_two_step_exactly():
+    # Breaks if the mixer cannot bend with the state, or is not given it: [[0, 1], [1, 8]] is monotone.
+    online = solved(TwoStep(), QMIXER, 1500)
+    q = jax.vmap(lambda networks: jax.vmap(lambda s: table(networks, s, s))(jnp.eye(3)))(online)
+    want = [[[6.93, 6.93], [7.92, 7.92]], [[7, 7], [7, 7]], [[0, 1], [1, 8]]]
+    np.testing.assert_allclose(q, np.broadcast_to(want, q.shape), atol=0.1)
+
+
+def test_vdn_solves_matrix_by_least_squares():
+    # Breaks if the loss weighs joint actions unequally. No sum comes nearer to the payoffs than
+    # -6.22 where 8 is, so its greedy team never plays that.
+    env = Matrix()
+    seen = env.reset(jr.key(0), 1)[1].state[0]
+    q = jax.vmap(lambda networks: table(networks, seen, seen))(solved(env, VDN, 800))
+    payoff = np.array([[8, -12, -12], [-12, 0, 0], [-12, 0, 0]])
+    least = payoff.mean(0) + payoff.mean(1)[:, None] - payoff.mean()
+    np.testing.assert_allclose(least, [[-56 / 9] + [-44 / 9] * 2] + [[-44 / 9] + [-32 / 9] * 2] * 2)
+    np.testing.assert_allclose(q, np.broadcast_to(least, q.shape), atol=0.01)
+    assert jnp.all(jnp.argmax(q.reshape(len(q), -1), axis=1) != 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mixer, best", [(QMIXER, 8.0), (VDN, 7.0)], ids=["qmix", "vdn"])
+def test_two_step_from_samples(mixer, best):
+    # Breaks if anything between acting and learning is wrong: collecting, replay, memory, targets,
+    # the mixer's state. Uniform exploration throughout, 20 seeds, greedy return at the end.
+    algorithm = QMIX(
+        agent=Make(Recurrent, hidden=16), mixer=mixer, epsilon=Constant(1.0), target=Hard(50),
+        optimiser=Adam(lr=Constant(5e-3)), experience=Replay(capacity=1000, batch_size=32),
+    )  # fmt: skip
+    trainer = Trainer(TwoStep(), (Side("team", algorithm, (0, 1)),), copies=8, length=3)
+
+    def trained(key):
+        state, _, _ = trainer.chunk(trainer.init(key), jnp.arange(600))
+        return trainer.evaluate(state.learners, key, state.steps, 1)["teams"].mean()
+
+    returns = jax.jit(jax.vmap(trained))(jax.vmap(jr.key)(jnp.arange(20)))
+    assert jnp.sum(jnp.abs(returns - best) < 1e-5) >= 19, returns

@@ -1,0 +1,146 @@
+"""Runs: the same bits from the same command, killed and resumed; what a folder holds."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import covey
+from covey.experiment import checkpoint, run
+from covey.experiment.config import Config
+from covey.experiment.folder import RunFolder
+
+SMALL = [
+    "qmix",
+    "two_step",
+    *["agent.hidden=8", "mixer.embed=4", "mixer.hyper=8", "experience.capacity=64", "experience.batch_size=8"],
+]
+OPTIONS = {"seeds": "2", "steps": "1200", "eval_every": "240", "eval_episodes": "4", "report_every": "80"}
+TIMES = ("seconds",)
+
+
+def config(**options: str) -> Config:
+    return Config.parse(SMALL[0], SMALL[1], SMALL[2:], OPTIONS | options)
+
+
+def rows(path: Path) -> list[dict]:
+    """The metrics without times, which are exempt."""
+    found = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in row.items() if key not in TIMES} for row in found]
+
+
+def arrays(path: Path) -> dict[str, np.ndarray]:
+    with zipfile.ZipFile(path / "checkpoints" / "last.npz") as archive:
+        names = [name for name in archive.namelist() if name.endswith(".npy")]
+        return {name: np.lib.format.read_array(archive.open(name)) for name in names}
+
+
+def assert_same(a: Path, b: Path) -> None:
+    assert rows(a) == rows(b)
+    first, second = arrays(a), arrays(b)
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        np.testing.assert_array_equal(value, second[name], err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    """An unbroken run."""
+    return run.train(config(), tmp_path_factory.mktemp("runs") / "whole", quiet=True).path
+
+
+def test_same_command_same_bits(whole, tmp_path):
+    """Any draw from the clock, the process or a set's order would part the two."""
+    again = run.train(config(), tmp_path / "again", quiet=True).path
+    assert_same(whole, again)
+
+
+def test_longer_by_resuming(whole, tmp_path):
+    """Half a run, then `resume --steps`: lost replay, memory, clocks or schedules would show. The
+    evaluation at the half's own end is the one row that an unbroken run has not."""
+    path = run.train(config(steps="560"), tmp_path / "half", quiet=True).path
+    run.resume(path, 1200, quiet=True)
+    first, second = arrays(whole), arrays(path)
+    for name, value in first.items():
+        np.testing.assert_array_equal(value, second[name], err_msg=name)
+
+
+def test_folder(whole):
+    """DESIGN's promise to users: these files, these keys."""
+    summary = json.loads((whole / "summary.json").read_text())
+    assert {"algorithm", "environment", "steps", "seeds", "updates", "status", "eval", "train"} <= summary.keys()
+    assert summary["status"] == "finished" == json.loads((whole / "run.json").read_text())["status"]
+    assert summary["steps"] >= 1200 and summary["updates"] > 0
+    told = summary["eval"]["team_return"]
+    assert len(told["per_seed"]) == 2 and told["ci95"][0] <= told["iqm"] <= told["ci95"][1]
+    assert summary["eval"]["teams"]["team"] == told and "agent_0" in summary["eval"]["agent_return"]
+    assert {"env_steps_per_second", "compile_seconds", "wall_seconds"} == summary["train"].keys()
+    for name in ("config.yaml", "curve.png", "checkpoints/last.npz", "checkpoints/best.npz"):
+        assert (whole / name).stat().st_size > 0
+    assert len(list((whole / "tensorboard").glob("seed_*/events*"))) == 2
+    assert [row["seed"] for row in rows(whole)[:2]] == [0, 1]
+
+
+def test_evaluation_again(whole):
+    """`covey eval RUN` finds what the run's own summary says: same policies, same beginnings."""
+    told = covey.evaluate(whole)
+    summary = json.loads((whole / "summary.json").read_text())["eval"]
+    assert told["team_return"] == summary["team_return"]
+
+
+def test_policy(whole):
+    """`covey.load(run).act`: legal actions, in the form observations came in; memory kept and laid anew."""
+    policy = covey.load(whole)
+    seen = np.eye(3, dtype=np.float32)[[0, 0]]
+    first, second = policy.act(seen), policy.act(seen)
+    policy.reset()
+    assert np.array_equal(policy.act(seen), first) and np.array_equal(policy.act(seen), second)
+    policy.reset()
+    named = policy.act(dict(zip(policy.spec.names, seen, strict=True)))
+    assert list(named.values()) == first.tolist()
+
+
+def test_start_from_weights(whole, tmp_path):
+    """`--from`: the other run's weights, more seeds than it had, everything else new."""
+    path = run.train(config(steps="80", seeds="3", source=str(whole)), tmp_path / "more", quiet=True).path
+    folder = RunFolder.existing(path)
+    assert len({row["seed"] for row in folder.rows()}) == 3
+    before, after = checkpoint.facts(whole / "checkpoints" / "last.npz"), checkpoint.facts(folder.last)
+    assert before["mark"]["clock"] > after["mark"]["clock"]
+
+
+@pytest.mark.slow
+def test_killed_five_times(whole, tmp_path):
+    """kill -9 at random moments, then resume: the end is that of the unbroken run, to the bit.
+
+    A checkpoint written in place, metrics that were not cut back, a draw that depends on how often
+    the program started: each would show.
+    """
+    path, rng = tmp_path / "killed", random.Random(0)
+    options = [f"--{key.replace('_', '-')}={value}" for key, value in OPTIONS.items()]
+    command = [sys.executable, "-m", "covey.cli"]
+    start = [*command, "train", *SMALL, *options, "--save-every=0", f"--out={path}"]
+    again = [*command, "resume", str(path)]
+    for _ in range(5):
+        process = subprocess.Popen(again if (path / "config.yaml").exists() else start, env=os.environ)
+        seen, deadline = size(path), time.monotonic() + 120
+        while process.poll() is None and size(path) == seen and time.monotonic() < deadline:
+            time.sleep(0.005)  # until it reports
+        time.sleep(rng.uniform(0.0, 0.15))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    subprocess.run(again, check=True, env=os.environ)
+    assert_same(whole, path)
+
+
+def size(path: Path) -> int:
+    metrics = path / "metrics.jsonl"
+    return metrics.stat().st_size if metrics.exists() else -1

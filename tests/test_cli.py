@@ -1,0 +1,179 @@
+"""Bad input: one clear sentence that names the option and the remedy, exit status 2, nothing lost."""
+
+import errno
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from covey.cli import main
+
+RUN = ["two_step", "agent.hidden=4", "mixer.embed=2", "experience.capacity=64", "experience.batch_size=4"]
+SHORT = ["--seeds=1", "--steps=64", "--report-every=32", "--eval-episodes=2", "--quiet"]
+
+
+def refused(capsys, *arguments: str) -> str:
+    """What is said; once, on one line, with status 2 and no traceback."""
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("covey: ") and said.count("\n") == 1 and "Traceback" not in said
+    return said
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("runs") / "run"
+    assert main(["train", "qmix", *RUN, *SHORT, f"--out={path}"]) == 0
+    return path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["trian", "qmix", "spread"], r"no command 'trian'.*train"),
+        (["train", "qmxi", "spread"], r"unknown algorithm 'qmxi'.*qmix.*covey list"),
+        (["train", "qmix", "sprad"], r"unknown environment 'sprad'.*spread.*covey list"),
+        (["train", "qmix"], r"no environment is named"),
+        (["train", "spread", "qmix"], r"algorithm comes first"),
+        (["train", "qmix", "spread", "gama=.9"], r"gama.*gamma"),
+        (["train", "qmix", "spread", "mixer.embd=9"], r"mixer\.embd.*mixer\.embed"),
+        (["train", "qmix", "spread", "env.agnets=9"], r"agnets.*env\.agents"),
+        (["train", "qmix", "spread", "gamma=high"], r"gamma.*number.*high"),
+        (["train", "qmix", "spread", "double=yes please"], r"double.*true or false"),
+        (["train", "qmix", "spread", "env.agents=2.5"], r"env\.agents.*whole number"),
+        (["train", "qmix", "spread", "env.continuous=true"], r"qmix chooses among discrete actions.*env\.continuous"),
+        (["train", "qmix", "spread", "--seeds=0"], r"--seeds must be at least 1"),
+        (["train", "qmix", "spread", "--sede=1"], r"--sede.*--help"),
+        (["train", "qmix", "spread", "--device=tpu"], r"--device.*tpu.*cpu"),
+        (["train", "team=qmix+prey=iql", "spread"], r"no team 'prey'.*team"),
+        (["train", "nowhere.py:Mine", "spread"], r"no file nowhere\.py"),
+        (["train", "qmix", "spread", "--config=nowhere.yaml"], r"nowhere\.yaml"),
+        (["train", "qmix", "spread", "experience.capacity=8"], r"experience\.capacity=8.*set experience\.capacity="),
+        (["train", "qmix", "spread", "experience.capacity=1000000000"], r"would take.*lower experience\.capacity"),
+        (["eval", "nowhere"], r"no run folder at nowhere"),
+        (["resume", "nowhere"], r"no run folder at nowhere"),
+        (["describe", "qmxi"], r"qmxi.*qmix"),
+    ],
+)
+def test_sentences(arguments, says, capsys, tmp_path, monkeypatch):
+    """Every mistake we could think of, and the sentence it gets."""
+    monkeypatch.chdir(tmp_path)
+    assert re.search(says, refused(capsys, *arguments))
+    assert not list(tmp_path.glob("runs/*/checkpoints/*")), "a refused run must leave nothing behind"
+
+
+def test_out_holds_a_run(finished, capsys):
+    """A second run into the same folder would lose the first."""
+    before = (finished / "metrics.jsonl").read_bytes()
+    assert "covey resume" in refused(capsys, "train", "qmix", *RUN, f"--out={finished}")
+    assert (finished / "metrics.jsonl").read_bytes() == before
+
+
+def test_unwritable_folder(capsys, tmp_path):
+    """A file where a folder should be is unwritable even for root."""
+    (tmp_path / "file").touch()
+    assert "--out" in refused(capsys, "train", "qmix", *RUN, f"--out={tmp_path / 'file' / 'run'}")
+
+
+def test_truncated_checkpoint(finished, capsys, tmp_path):
+    """Half a file: its directory is gone, or its checksums do not hold."""
+    whole = (finished / "checkpoints" / "last.npz").read_bytes()
+    broken = copied(finished, tmp_path, whole[: len(whole) // 2])
+    assert re.search(r"last\.npz is damaged or cut short.*best\.npz", refused(capsys, "resume", str(broken)))
+
+
+def test_flipped_bits(finished, capsys, tmp_path):
+    """A checksum that nobody looks at would let these through."""
+    whole = bytearray((finished / "checkpoints" / "last.npz").read_bytes())
+    whole[len(whole) // 3] ^= 0xFF
+    broken = copied(finished, tmp_path, bytes(whole))
+    assert "damaged or cut short" in refused(capsys, "eval", str(broken))
+
+
+def test_foreign_checkpoint(finished, capsys, tmp_path):
+    """Another run's weights in this run's folder: the first tensor that differs is named."""
+    other = tmp_path / "other"
+    assert main(["train", "qmix", *RUN, "agent.hidden=5", *SHORT, f"--out={other}"]) == 0
+    broken = copied(finished, tmp_path, (other / "checkpoints" / "last.npz").read_bytes())
+    said = refused(capsys, "resume", str(broken))
+    assert re.search(r"another kind of run: .*agents.*float32\[", said)
+
+
+def test_no_checkpoint_at_all(finished, capsys, tmp_path):
+    """Any file that is not ours, pickles included, is read as data or not at all."""
+    broken = copied(finished, tmp_path, b"\x80\x04K\x01.")
+    assert "damaged" in refused(capsys, "eval", str(broken))
+
+
+def test_world_of_another_shape(finished, capsys):
+    said = refused(capsys, "eval", str(finished), "--env=spread")
+    assert re.search(r"--env spread has 3 agents, and the run's own world 2 agents", said)
+
+
+def copied(run: Path, place: Path, checkpoint: bytes) -> Path:
+    """The run's folder with another checkpoint in it."""
+    new = place / "copy"
+    (new / "checkpoints").mkdir(parents=True)
+    for name in ("config.yaml", "metrics.jsonl"):
+        (new / name).write_bytes((run / name).read_bytes())
+    (new / "checkpoints" / "last.npz").write_bytes(checkpoint)
+    (new / "checkpoints" / "best.npz").write_bytes((run / "checkpoints" / "best.npz").read_bytes())
+    return new
+
+
+def test_full_disk(finished, capsys, tmp_path, monkeypatch):
+    """The disk fills while a checkpoint is written: the earlier one is still whole."""
+    new = copied(finished, tmp_path, (finished / "checkpoints" / "last.npz").read_bytes())
+    before = (new / "checkpoints" / "last.npz").read_bytes()
+
+    def full(number):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        said = refused(capsys, "resume", str(new), "--steps=128", "--quiet")
+    assert "disk is full" in said and "covey resume" in said
+    assert (new / "checkpoints" / "last.npz").read_bytes() == before
+    assert not list(new.rglob("*.part"))
+    assert main(["resume", str(new), "--steps=128", "--quiet"]) == 0
+
+
+WORLD = """
+import jax.numpy as jnp
+import jax.random as jr
+from covey.environments.games import TwoStep
+
+class Sick(TwoStep):
+    def step(self, state, action, key):
+        state, step = super().step(state, action, key)
+        return state, type(step)(step.obs, step.reward / 0.0 * 0.0, step.team_reward, step.terminated, step.truncated)
+
+class Broken(TwoStep):
+    def step(self, state, action, key):
+        return jnp.zeros(3) @ jnp.zeros(4)
+"""
+
+
+def test_nan_from_a_world(capsys, tmp_path, monkeypatch):
+    """Not-a-numbers in rewards: said at the first report, whose they are and where."""
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(WORLD)
+    said = refused(capsys, "train", "qmix", "mine.py:Sick", *RUN[1:], *SHORT)
+    assert re.search(r"mine\.py:Sick.*not finite.*check_environment", said)
+
+
+def test_world_that_raises(capsys, tmp_path, monkeypatch):
+    """A fault in a user's own file: which file, which line, what went wrong."""
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(WORLD)
+    said = refused(capsys, "train", "qmix", "mine.py:Broken", *RUN[1:], *SHORT)
+    assert re.search(r"mine\.py, line \d+", said)
+
+
+def test_help(capsys):
+    """Help and version say what they should, and succeed."""
+    assert main(["--help"]) == 0 and "covey train" in capsys.readouterr().out
+    assert main(["--version"]) == 0 and re.match(r"covey \d", capsys.readouterr().out)
+    assert main(["list"]) == 0 and "qmix" in capsys.readouterr().out
+    assert main(["describe", "qmix"]) == 0 and "mixer.embed" in capsys.readouterr().out

@@ -1,0 +1,277 @@
+"""Worlds and algorithms of ours pass; each planted fault gets its own sentence."""
+
+from dataclasses import replace
+from typing import ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+
+from covey.core import (
+    AbstractAlgorithm,
+    AbstractEnvironment,
+    AbstractExperience,
+    Observation,
+    Spec,
+    Step,
+    Traits,
+)
+from covey.environments import games, probes
+from covey.environments.particles.spread import Spread
+from covey.experience import Fresh
+from covey.ops import masked
+from covey.testing import CheckError, check_algorithm, check_environment
+
+# ------------------------------------------------------------------------------------------------ environments
+
+WORLDS = {
+    "spread": Spread,
+    "spread, continuous": lambda: Spread(2, 3, continuous=True, horizon=5),
+    "two_step": games.TwoStep,
+    "matrix": games.Matrix,
+    "matrix, unequal": lambda: games.Matrix([[1, 2, 3], [4, 5, 6]], rounds=2),
+    "climbing": games.Climbing,
+    "penalty": games.Penalty,
+    "recall": probes.Recall,
+    "coordination": probes.Coordination,
+    "truncation": probes.Truncation,
+    "meeting": probes.Meeting,
+    "death": probes.Death,
+}
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_our_worlds_keep_the_protocol(name):
+    # Would break: any of the promises of core.AbstractEnvironment.
+    check_environment(WORLDS[name]())
+
+
+class Count(AbstractEnvironment):
+    """Three steps with something random to see. `fault` says what is wrong with it."""
+
+    fault: str = ""
+
+    @property
+    def spec(self):
+        names = ("a", "a") if self.fault == "names" else ("a", "b")
+        horizon = {"horizon": 0, "endless": 2}.get(self.fault, 3)
+        return Spec(names, features=2, state=1, actions=3, horizon=horizon, team=("left", "right"))
+
+    def observe(self, x, t):
+        n, fault = len(t), self.fault
+        seen = jnp.broadcast_to(jnp.stack([x, 1.0 * t], -1)[:, None], (n, 2, 2))
+        if fault == "nan":
+            seen = seen.at[1, 1].divide(1.0 * (t[1] != 2))
+        alive = jnp.stack([t < 2, t < 9], -1) if fault in ("zombie", "choice") else jnp.ones((n, 2), bool)
+        if fault == "choice":
+            seen = seen * alive[..., None]
+        return Observation(
+            agents=seen[..., :1] if fault == "width" else seen,
+            state=x[:, None],
+            legal=jnp.ones((n, 2, 3), bool) & ((t != 1) if fault == "stuck" else True).reshape(-1, 1, 1)
+            if fault == "stuck"
+            else jnp.ones((n, 2, 3), bool),
+            alive=alive,
+            first=jnp.zeros_like(t, bool) if fault == "first" else t == 0,
+        )
+
+    def reset(self, key, n):
+        fault = self.fault
+        if fault == "deaf":
+            key = jr.key(7)
+        x = jr.normal(key, (n,))
+        if fault == "alike":
+            x = jnp.full(n, x[0])
+        if fault == "python":
+            x = x + np.random.random()
+        t = jnp.zeros(n, int)
+        state = {"x": x[:, None] if fault == "lead" else x, "t": t}
+        if fault == "weak":
+            state["u"] = jnp.zeros(n) * 0
+        return state, self.observe(x, t)
+
+    def step(self, state, action, key):
+        fault, t = self.fault, state["t"] + 1
+        x = state["x"][:, 0] if fault == "lead" else state["x"]
+        if fault == "branch" and t[0] > 2:
+            x = -x
+        if fault == "mixing":
+            x = x + jnp.mean(action)
+        reward = 1.0 * action
+        over = t >= 3
+        if fault == "reset":
+            t = jnp.where(over, 0, t)
+        if fault == "infinite":
+            reward = reward.at[:, 1].add(jnp.where(t == 2, jnp.inf, 0.0))
+        team = reward[:, :1] if fault == "teams" else reward
+        state = {"x": x[:, None] if fault == "lead" else x, "t": t.astype(float) if fault == "type" else t}
+        if fault == "structure":
+            state["more"] = t
+        truncated = over if fault == "both" else jnp.zeros_like(over)
+        return state, Step(self.observe(x, t), reward, team, over, truncated)
+
+
+WORLD_FAULTS = {
+    "names": r"spec\.names gives a name twice",
+    "horizon": r"spec\.horizon is 0: it must be 1 or more",
+    "width": r"`agents` from env\.reset has shape \(3, 2, 1\), .* asks for \(3, 2, 2\)",
+    "teams": r"`team_reward` has shape \(3, 1\), .* asks for \(3, 2\)",
+    "lead": r"state\['x'\] has shape \(3, 1\): every array of the state must END with the copies",
+    "type": r"env\.step turns state\['t'\] from int32\[3\] into float32\[3\]",
+    "structure": r"env\.step changes the structure of state",
+    "branch": r"env\.step needs an array's value while it is being compiled .* use jnp\.where",
+    "deaf": r"env\.reset draws the same random numbers whatever its key",
+    "alike": r"env\.reset draws, but begins every copy alike",
+    "python": r"env\.reset gives two results for one key: draw with jax\.random only",
+    "mixing": r"What one copy does changes what happens in another",
+    "first": r"`first` must be true in what env\.reset returns.*after 0 steps",
+    "reset": r"`first` is true in what env\.step returns.*must not reset itself.*after 3 steps",
+    "both": r"both terminated and truncated.*after 3 steps",
+    "endless": r"An episode is longer than spec\.horizon, 2 steps",
+    "nan": r"observation's `agents` is not finite.*after 2 steps \(copy 1, b\)",
+    "infinite": r"step's `reward` is not finite.*after 2 steps \(copy 0, b\)",
+    "stuck": r"An agent has no legal action.*after 1 steps \(copy 0, a\)",
+    "zombie": r"A dead agent sees something.*after 2 steps \(copy 0, a\)",
+    "choice": r"A dead agent has a choice.*after 2 steps \(copy 0, a\)",
+}
+
+
+def test_a_world_without_fault_passes():
+    # Would break: a proof that asks for more than the protocol does.
+    check_environment(Count())
+
+
+@pytest.mark.parametrize("fault", WORLD_FAULTS)
+def test_a_world_s_fault_is_named(fault):
+    # Would break: a fault that passes, or whose sentence is about something else.
+    with pytest.raises(CheckError, match=WORLD_FAULTS[fault]):
+        check_environment(Count(fault))
+
+
+def test_one_copy_has_to_be_lifted():
+    # Would break: an attribute error about something the user has never heard of.
+    class One:
+        spec = Count().spec
+
+    with pytest.raises(CheckError, match=r"One is no AbstractEnvironment: .*Vectorised"):
+        check_environment(One())
+
+
+# -------------------------------------------------------------------------------------------------- algorithms
+
+
+class Learner(eqx.Module):
+    bias: jax.Array
+    updates: jax.Array
+
+
+class Bandit(AbstractAlgorithm):
+    """Follows the mean reward of each agent's actions. `fault` says what is wrong with it."""
+
+    traits: ClassVar[Traits] = Traits(
+        False, True, discrete=True, continuous=True, recurrent=False, cooperative=False
+    )
+    experience: AbstractExperience = Fresh()
+    fault: str = ""
+
+    def init(self, spec, key):
+        key = jr.key(3) if self.fault == "deaf" else key
+        bias = jr.normal(key, (spec.agents, spec.actions))
+        if self.fault == "float":
+            return (bias, 0.5)
+        return Learner(bias, jnp.zeros((), int))
+
+    def memory(self, spec, learner):
+        return jnp.zeros(spec.agents)
+
+    def act(self, learner, memory, obs, key, step, explore):
+        fault, noise = self.fault, explore or self.fault == "restless"
+        value = learner.bias + noise * jr.normal(key, learner.bias.shape)
+        if self.fault == "all":
+            value = jnp.zeros((5, learner.bias.shape[1]))
+        if fault in ("bold", "tame"):
+            return memory, value if fault == "bold" else jnp.tanh(value), None
+        action = jnp.argmax(value if fault in ("illegal", "all") else masked(value, obs.legal), axis=-1)
+        memory = memory.astype(int) if fault == "memory" else memory
+        return memory, 1.0 * action if fault == "floating" else action, None
+
+    def update(self, learner, batch, key, step):
+        fault, reward = self.fault, jnp.mean(batch.reward)
+        bias = learner.bias + 0.1 + 0.01 * reward
+        if fault == "idle":
+            bias = learner.bias
+        if fault == "nan":
+            bias = bias + jnp.log(-1.0 - reward**2)
+        if fault == "half":
+            bias = bias.astype(jnp.float16)
+        if fault == "python":
+            bias = bias + np.random.random()
+        if fault == "broken":
+            raise KeyError("no such thing")
+        return replace(learner, bias=bias, updates=learner.updates + 1), {"reward": reward}
+
+
+ALGORITHM_FAULTS = {
+    "float": r"learner\[1\] is float, no JAX array",
+    "deaf": r"init draws the same random numbers whatever its key",
+    "all": r"the action has shape \(5,\), and a learner that controls 2 agents asks for \(2,\)",
+    "floating": r"the action is of type float32: it must be integer",
+    "illegal": r"act with explore=True takes actions that are not legal",
+    "restless": r"act with explore=False depends on its key",
+    "memory": r"act with explore=True turns memory from float32\[2\] into int32\[2\]",
+    "idle": r"update changes no parameter",
+    "nan": r"After an update learner\.bias is not finite",
+    "half": r"update turns learner\.bias from float32\[2,3\] into float16\[2,3\]|update turns learner\.bias from float32",
+    "python": r"update gives two results for one key",
+    "broken": r"update fails with KeyError: 'no such thing'",
+}
+
+UNEQUAL = games.Matrix([[1, 2, 3], [4, 5, 6]])
+
+
+def test_an_algorithm_without_fault_passes():
+    # Would break: a proof that asks for more than the protocol does.
+    check_algorithm(Bandit(), UNEQUAL)
+    check_algorithm(Bandit(fault="tame"), probes.Meeting())
+
+
+@pytest.mark.parametrize("fault", ALGORITHM_FAULTS)
+def test_an_algorithm_s_fault_is_named(fault):
+    # Would break: a fault that passes, or whose sentence is about something else.
+    with pytest.raises(CheckError, match=ALGORITHM_FAULTS[fault]):
+        check_algorithm(Bandit(fault=fault), UNEQUAL)
+
+
+def test_actions_have_to_stay_in_bounds():
+    # Would break: a policy whose actions a world has to clip behind its back.
+    with pytest.raises(
+        CheckError, match=r"act with explore=True returns -\d.* to \d.*, and the world allows -1 to 1"
+    ):
+        check_algorithm(Bandit(fault="bold"), probes.Meeting())
+
+
+def test_a_world_that_traits_rule_out_is_refused():
+    # Would break: an error about shapes from deep inside an algorithm for discrete actions.
+    class Discrete(Bandit):
+        traits: ClassVar[Traits] = Bandit.traits._replace(continuous=False)
+
+    with pytest.raises(CheckError, match=r"Discrete cannot act in Meeting, whose actions are continuous"):
+        check_algorithm(Discrete(), probes.Meeting())
+
+
+def test_a_team_s_learner_sees_its_own_agents_only():
+    # Would break: a learner of one team that is given everybody's observations, actions or rewards.
+    class Own(Bandit):
+        traits: ClassVar[Traits] = Bandit.traits._replace(cooperative=True)
+
+        def update(self, learner, batch, key, step):
+            shapes = batch.obs.agents.shape[2:], batch.obs.others.shape[2:], batch.action.shape[2:]
+            assert shapes == ((1, 2), (1, 2), (1,))
+            assert batch.reward.shape[2:] == batch.team_reward.shape[2:] == batch.others.shape[2:] == (1,)
+            return super().update(learner, batch, key, step)
+
+    check_algorithm(Own(), Count())
+    check_algorithm(Own(), Count(), team="right")
