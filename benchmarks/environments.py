@@ -64,7 +64,7 @@ def jaxmarl(env: Any, key: PRNGKeyArray, actions: Int[Array, "T n agents"], epis
 
 def entrants() -> dict[str, Run]:
     """jaxmarl computes as it is imported, so that must wait until JAX is set up."""
-    from jaxmarl import make
+    from jaxmarl import make  # pyright: ignore[reportMissingImports]
 
     peer = make("MPE_simple_spread_v3", max_steps=HORIZON)
     return {"covey": partial(covey, Spread(horizon=HORIZON)), "jaxmarl": partial(jaxmarl, peer)}

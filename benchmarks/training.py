@@ -4,10 +4,10 @@ The work: 8 copies, an update of 32 episodes after every 8 episodes, GRU 64, mix
 hypernetworks of 128, replay of 5000 episodes; one seed, and summed over 8 seeds.
 """
 
+import math
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from jax.extend.core import ClosedJaxpr, Jaxpr
 
 from covey.experiment.config import Config
@@ -59,12 +59,13 @@ def matmul_flops(program: Jaxpr | ClosedJaxpr) -> float:
     for eqn in program.eqns:
         if eqn.primitive.name == "dot_general":
             (over, _), _ = eqn.params["dimension_numbers"]
-            shape: Any = eqn.invars[0].aval
-            total += 2.0 * eqn.outvars[0].aval.size * jnp.prod(jnp.array([shape.shape[i] for i in over]))
+            left: Any = eqn.invars[0].aval
+            product: Any = eqn.outvars[0].aval
+            total += 2.0 * product.size * math.prod(left.shape[i] for i in over)
         inner = [x for x in jax.tree.leaves(list(eqn.params.values())) if isinstance(x, Jaxpr | ClosedJaxpr)]
         if inner:
             total += eqn.params.get("length", 1) * max(map(matmul_flops, inner))
-    return float(total)
+    return total
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ All weights are positive, so the agents' own best actions are still the team's. 
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from covey.networks.layers import MLP, Linear
 from covey.networks.mixers import AbstractMixer
@@ -19,11 +20,10 @@ class Weighted(AbstractMixer):
     share: Linear
     value: MLP
 
-    def __init__(self, agents: int, world: int, *, hidden: int = 32, key):
-        share, value = named(key, "share"), named(key, "value")
-        self.share = Linear(world, agents, key=share)
-        self.value = MLP(world, hidden, 1, key=value)
+    def __init__(self, agents: int, world: int, *, hidden: int = 32, key: PRNGKeyArray):
+        self.share = Linear(world, agents, key=named(key, "share"))
+        self.value = MLP(world, hidden, 1, key=named(key, "value"))
 
-    def __call__(self, q, world):
+    def __call__(self, q: Float[Array, "*b agents"], world: Float[Array, "*b world"]) -> Float[Array, "*b k"]:
         weight = q.shape[-1] * jax.nn.softmax(self.share(world))
         return jnp.sum(weight * q, axis=-1, keepdims=True) + self.value(world)

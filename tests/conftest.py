@@ -1,4 +1,4 @@
-"""Before JAX starts: CPU only, two devices, fast compilation; and every annotation in covey checked at run time."""
+"""Before JAX starts: CPU, two devices, fast compilation. And covey's annotations are checked at run time."""
 
 import os
 

@@ -1,4 +1,4 @@
-from functools import cache, partial
+from functools import cache
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +19,7 @@ SERIAL, TIME, END, TRUE, DID = range(5)  # what the clerk of `Counting` sees
 
 @cache
 def collected(copies, length, iterations):
-    """A compiled function: the rollouts `[iterations, n, ...]` of a world whose episodes are `longest` or shorter."""
+    """Compiled: the rollouts `[iterations, n, ...]` of a world whose episodes are `longest` at most."""
 
     @jax.jit
     def run(longest, key):
@@ -42,7 +42,9 @@ def test_where_valid_the_next_observation_is_what_the_action_led_to(size, longes
         action, reward = rollouts.action[iteration, ..., 0], rollouts.reward[iteration, ..., 0]
         over = now[..., TIME] == now[..., END]
         np.testing.assert_array_equal(valid, ~over)
-        np.testing.assert_array_equal(later[valid][:, [SERIAL, END, TRUE]], now[valid][:, [SERIAL, END, TRUE]])
+        np.testing.assert_array_equal(
+            later[valid][:, [SERIAL, END, TRUE]], now[valid][:, [SERIAL, END, TRUE]]
+        )
         np.testing.assert_array_equal(later[valid][:, TIME], now[valid][:, TIME] + 1)
         np.testing.assert_array_equal(later[valid][:, DID], action[valid])
         np.testing.assert_allclose(reward[valid], 10 * later[valid][:, TIME] + action[valid])
@@ -53,35 +55,80 @@ def test_where_valid_the_next_observation_is_what_the_action_led_to(size, longes
         assert (later[~valid][:, SERIAL] != now[~valid][:, SERIAL]).all()
         assert not reward[~valid].any()
     joined = rollouts.obs.agents
-    np.testing.assert_array_equal(joined[:-1, :, -1], joined[1:, :, 0])  # a rollout begins where the last ended
+    np.testing.assert_array_equal(
+        joined[:-1, :, -1], joined[1:, :, 0]
+    )  # a rollout begins where the last ended
 
 
-N, LENGTH = 3, 7
+COPIES, LENGTH, BLOCKS = 3, 7, 8
+SIZE = BLOCKS * LENGTH
 
 
 @cache
+def programs(window):
+    """What happened in 21 iterations, an empty store, and what fills it and draws from it, compiled."""
+    capacity = COPIES * SIZE if window else COPIES * BLOCKS
+    replay, spec = Replay(capacity=capacity, window=window, batch_size=3000), Counting(jnp.array(6)).spec
+    rollouts = jax.tree.map(np.asarray, collected(COPIES, LENGTH, 21)(6, 1))
+    empty = replay.init(spec, jax.tree.map(lambda x: x[0], rollouts))
+    return rollouts, empty, jax.jit(replay.add), jax.jit(lambda *args: replay.batch(spec, *args))
+
+
 def replayed(window, iterations):
-    """Everything that happened, as one long story of each copy, and many windows drawn at its end."""
-    replay = Replay(capacity={None: 24, 1: 168}[window], window=window, batch_size=3000)
-    spec = Counting(jnp.array(6)).spec
-    rollouts = jax.tree.map(lambda x: x, collected(N, LENGTH, iterations)(6, 1))
-    store = replay.init(spec, jax.tree.map(lambda x: x[0], rollouts))
-    add, draw = jax.jit(replay.add), jax.jit(partial(replay.batch, spec))
+    """The store, the whole story of every copy, and many windows drawn at its end."""
+    rollouts, store, add, draw = programs(window)
     for clock in range(iterations):
         latest = jax.tree.map(lambda x, i=clock: x[i], rollouts)
         store = add(store, latest, jnp.array(clock))
     batch = draw(store, latest, jnp.array(iterations - 1), jax.random.key(0))
-    story = jax.tree.map(lambda x: np.concatenate(np.asarray(x), axis=1), replay.steps_of(latest_first(rollouts)))
-    return store, story, jax.tree.map(np.asarray, batch)
+    joined = lambda x: np.concatenate(x[:iterations, :, :LENGTH], axis=1)
+    return store, jax.tree.map(joined, rollouts), jax.tree.map(np.asarray, batch)
 
 
-def latest_first(rollouts):
-    """Rollouts as they are, with n leading where `steps_of` expects it."""
-    return rollouts
-
-
-@pytest.mark.parametrize("iterations", [4, 8, 9, 21])
+@pytest.mark.parametrize("iterations", [4, BLOCKS, BLOCKS + 1, 21])
 @pytest.mark.parametrize("window", [None, 1])
 def test_windows_are_pieces_of_what_happened_each_with_equal_chance(window, iterations):
     # fails if a window crosses the seam, outlives its steps, reads unwritten ones, or some are favoured
-    store, story, batch = replayed(window, iterations)
+    _, story, batch = replayed(window, iterations)
+    span, end = 7 if window is None else 2, iterations * LENGTH
+    seen = story.obs.agents[:, :, 0]
+    place = {(c, t): seen[c, t, [SERIAL, TIME]].tobytes() for c in range(COPIES) for t in range(end)}
+    found = {what: where for where, what in place.items()}
+    assert len(found) == len(place)
+    possible = [
+        (c, t)
+        for c, t in place
+        if max(0, end - SIZE) <= t <= end - span and (window or story.obs.first[c, t])
+    ]
+    drawn = [found[x.tobytes()] for x in batch.obs.agents[:, 0, 0][:, [SERIAL, TIME]]]
+    counts = np.array([drawn.count(where) for where in possible])
+    assert counts.sum() == len(drawn)
+    expected = len(drawn) / len(possible)
+    assert np.sum((counts - expected) ** 2) / expected < len(possible) + 4 * np.sqrt(2 * len(possible))
+    for i, (c, t) in list(enumerate(drawn))[:300]:
+        np.testing.assert_array_equal(batch.obs.agents[i], story.obs.agents[c, t : t + span])
+        np.testing.assert_array_equal(batch.obs.first[i], story.obs.first[c, t : t + span])
+        np.testing.assert_array_equal(batch.action[i], story.action[c, t : t + span - 1])
+        np.testing.assert_array_equal(batch.reward[i], story.reward[c, t : t + span - 1])
+        own = batch.obs.agents[i, :-1, 0, SERIAL] == batch.obs.agents[i, 0, 0, SERIAL]
+        real = story.valid[c, t : t + span - 1]
+        np.testing.assert_array_equal(batch.valid[i], real if window else real & own)
+
+
+@pytest.mark.parametrize("window", [None, 1])
+def test_nothing_is_stored_twice(window):
+    # fails if windows are stored, or an observation as one step's last and the next one's first
+    store, story, _ = replayed(window, BLOCKS)
+    assert {x.shape[:2] for x in jax.tree.leaves(store)} == {(COPIES, SIZE)}
+    np.testing.assert_array_equal(store.obs.agents, story.obs.agents)
+
+
+@pytest.mark.parametrize(("window", "capacity"), [(None, 2), (1, 20)])
+def test_a_capacity_too_small_is_refused_and_the_one_advised_is_enough(window, capacity):
+    # fails if the sentence names a capacity that is refused in its turn
+    spec, rollouts = Truncation().spec, collected(8, 6, 1)(6, 0)
+    first = jax.tree.map(lambda x: x[0], rollouts)
+    with pytest.raises(UserError, match=r"set experience.capacity=\d+ or more") as refusal:
+        Replay(capacity=capacity, window=window).init(spec, first)
+    advised = int(str(refusal.value).split("capacity=")[2].split()[0])
+    Replay(capacity=advised, window=window).init(spec, first)

@@ -8,7 +8,7 @@ import pytest
 from covey.environments.probes import Recall
 from covey.errors import UserError
 from covey.experience import Replay
-from covey.host import AbstractHostEnvironment, Copy, Host, Outcome, Seen, StandIn, identity, in_turn
+from covey.host import Copy, Host, StandIn, identity, in_turn
 from covey.training import Side, Trainer
 from toys.learners import Reinforce
 from toys.worlds import HostRecall
@@ -28,23 +28,13 @@ def loop():
     return host()
 
 
-class Mirror(AbstractHostEnvironment):
-    """One copy of `Recall` itself, whose bits come from where the JAX world's come from."""
-
-    def __init__(self, bits):
-        self.bits, self.spec, self.env = bits, Recall().spec, Recall()
-
-    def look(self):
-        obs = self.env.observe(self.state)
-        return Seen(*(np.asarray(x)[0] for x in (obs.agents, obs.state, obs.legal, obs.alive)))
+class HostFixed(HostRecall):
+    """`HostRecall` with the same bits in every episode."""
 
     def reset(self, seed):
-        self.state = replace(self.env.reset(KEY, 1)[0], bit=jnp.asarray(self.bits)[:, None])
+        super().reset(seed)
+        self.bits = np.array([1.0, -1.0])
         return self.look()
-
-    def step(self, action):
-        self.state, step = self.env.step(self.state, jnp.asarray(action)[None], KEY)
-        return Outcome(self.look(), np.asarray(step.reward[0]), bool(step.terminated[0]), bool(step.truncated[0]))
 
 
 class Fixed(Recall):
@@ -57,7 +47,7 @@ class Fixed(Recall):
 
 def test_the_same_world_in_python_and_in_jax_gives_the_same_run():
     # fails if the two loops differ anywhere: in keys, in what is recorded, in what a reset costs, in learning
-    python = host(lambda: Mirror([1.0, -1.0]), length=6, copies=3)
+    python = host(HostFixed, length=6, copies=3)
     jaxed = replace(python.trainer, env=Fixed())
     clocks = jnp.arange(3)
     mine, told, prints = python.chunk(python.init(KEY), clocks)
@@ -72,6 +62,7 @@ def test_the_same_world_in_python_and_in_jax_gives_the_same_run():
     np.testing.assert_array_equal(greedy["length"], [3] * 4)
 
 
+@pytest.mark.slow
 def test_a_world_in_plain_python_is_learnt(loop):
     # fails if memory, rewards or resets are mixed up between copies
     state, metrics, _ = loop.chunk(loop.init(KEY), jnp.arange(150))

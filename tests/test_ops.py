@@ -12,7 +12,7 @@ GAE, TD = jax.jit(ops.gae, static_argnums=(4, 5)), jax.jit(ops.td_lambda, static
 
 
 def story(seed):
-    """T steps of random episodes: some terminate, some are cut off, and each reset takes a step of its own."""
+    """T steps of random episodes: some terminate, some are cut off, each reset takes a step of its own."""
     rng = np.random.default_rng(seed)
     kind = rng.choice(["on", "end", "cut"], T, p=[0.6, 0.2, 0.2])
     valid = np.ones(T, bool)
@@ -100,7 +100,9 @@ def test_mean_counts_only_what_the_mask_lets_through():
 def test_names_make_keys_that_places_do_not():
     # fails if two names share draws, or a name's draw depends on what else is drawn
     key = jax.random.key(0)
-    drawn = {float(jax.random.uniform(ops.named(key, *name))) for name in [("a",), ("b",), ("a", 0), ("a", 1)]}
+    drawn = {
+        float(jax.random.uniform(ops.named(key, *name))) for name in [("a",), ("b",), ("a", 0), ("a", 1)]
+    }
     assert len(drawn) == 4
     assert ops.named(key, "a", 1) == ops.named(ops.named(key, "a"), 1)
 

@@ -36,7 +36,7 @@ class Worker:
     """XuanCe at work in a process of its own, which waits for each turn."""
 
     def __init__(self, threads: int):
-        command = [home(), HERE / "xuance_worker.py", str(threads)]
+        command = [home(), "-P", HERE / "xuance_worker.py", str(threads)]  # -P: this file is not XuanCe
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self.process.stdin
         assert self.process.stdout

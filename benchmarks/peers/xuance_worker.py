@@ -4,6 +4,7 @@ Runs in XuanCe's own environment, without covey. Its log files go to a temporary
 """
 
 import contextlib
+import io
 import json
 import os
 import sys
@@ -43,7 +44,11 @@ WORK = {
 def main() -> None:
     torch.set_num_threads(int(sys.argv[1]))
     answers = sys.stdout
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),  # its progress bars
+    ):
         os.chdir(folder)
         work = get_arguments("qmix", "mpe", "simple_spread_v3", parser_args=Namespace(**WORK))
         agent = QMIX_Agents(work, make_envs(work))

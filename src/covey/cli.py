@@ -40,6 +40,7 @@ def train_parser() -> Parser:
     add("--eval-every", help="steps between greedy evaluations (a twentieth of the run)")
     add("--eval-episodes", help="episodes of an evaluation")
     add("--report-every", help="steps between reports (about a second of work)")
+    add("--save-every", help="seconds between checkpoints (60)")
     add("--from", dest="source", metavar="RUN", help="start from the weights of another run")
     add("--device", choices=("cpu", "gpu"), help="where to train (what there is)")
     add("--out", metavar="DIR", help="the run's folder (one under runs/)")

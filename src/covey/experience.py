@@ -7,6 +7,7 @@ import jax.random as jr
 from jaxtyping import Array, Bool, Int, PRNGKeyArray
 
 from .core import AbstractExperience, Spec, Trajectory
+from .errors import UserError
 from .ops import named, share
 
 EPISODE = None  # a window of whole episodes
@@ -77,7 +78,7 @@ class Replay(AbstractExperience):
         blocks = self.entries(spec, self.capacity) // (n * length)
         if blocks * length < 2 * self.span(spec) or blocks < 2:
             needed = -(-max(2 * self.span(spec), 2 * length) * n // self.entries(spec, 1))
-            raise ValueError(
+            raise UserError(
                 f"experience.capacity={self.capacity} is too small for {n} copies of the environment: "
                 f"set experience.capacity={needed} or more, or use fewer copies (--envs)"
             )

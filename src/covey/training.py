@@ -268,11 +268,13 @@ class Trainer(eqx.Module):
         )
         actors = self.begin(learners, named(key, "begin"), self.copies)
         start = (learners, actors, key, jnp.array(0))
-        _, rollouts, _ = eqx.filter_eval_shape(self.rollout, *start, self.length)
-        stores = tuple(
-            side.algorithm.experience.init(self.spec, self.kept(i, rollouts))
-            for i, side in enumerate(self.sides)
-        )
+
+        def kept(*start):
+            rollouts = self.rollout(*start, self.length)[1]
+            return [self.kept(i, rollouts) for i in range(len(self.sides))]
+
+        pairs = zip(self.sides, eqx.filter_eval_shape(kept, *start), strict=True)
+        stores = tuple(side.algorithm.experience.init(self.spec, like) for side, like in pairs)
         return TrainState(learners, stores, actors, jnp.zeros((), int), key)
 
     def chunk(

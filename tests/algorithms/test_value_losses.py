@@ -18,16 +18,16 @@ IQL, VDN, ONE_UNIT = Make(IndependentMixer), Make(SumMixer), Make(MonotonicMixer
 
 def episode(seen, actions, rewards, terminated=False, legal=None, padded=False, state=None):
     """Two steps of two agents; `padded` appends the step that begins anew, which is not valid."""
-    T = 2 + padded
+    moments = 3 + padded
     first = jnp.array([True, False, False] + [True] * padded)
     again = lambda x: jnp.concatenate([x, x[:1]]) if padded else x
     seen, actions = again(jnp.asarray(seen, float)), again(jnp.asarray(actions, jnp.int8))
-    state = jnp.ones((T + 1, 1)) if state is None else again(jnp.asarray(state, float))
+    state = jnp.ones((moments, 1)) if state is None else again(jnp.asarray(state, float))
     count = 2 if legal is None else legal.shape[-1]
-    legal = jnp.ones((T + 1, 2, count), bool) if legal is None else again(jnp.asarray(legal))
+    legal = jnp.ones((moments, 2, count), bool) if legal is None else again(jnp.asarray(legal))
     team = jnp.asarray([*rewards, *[100.0] * padded])[:, None]
     return Trajectory(
-        obs=Observation(seen, state, legal, jnp.ones((T + 1, 2), bool), first),
+        obs=Observation(seen, state, legal, jnp.ones((moments, 2), bool), first),
         action=actions,
         reward=jnp.repeat(team, 2, axis=1) + jnp.array([1.0, -1.0]),
         team_reward=team,
@@ -64,7 +64,7 @@ def tabular(mixer, **options):
     return algorithm, hold(TABLES), hold(TARGETS)
 
 
-def moments(**how):
+def cut_off(**how):
     return episode(np.eye(3)[:, None].repeat(2, 1), DONE, PAID, **how)
 
 
@@ -99,24 +99,24 @@ BY_HEAD = {
 }
 
 
-@pytest.mark.parametrize("mixer, options, how, want", BY_HEAD.values(), ids=BY_HEAD.keys())
+@pytest.mark.parametrize(("mixer", "options", "how", "want"), BY_HEAD.values(), ids=BY_HEAD.keys())
 def test_loss_by_head(mixer, options, how, want):
     # Breaks with anything in the equations: see each case's own arithmetic.
     algorithm, online, target = tabular(mixer, **options)
-    assert loss(algorithm, online, target, moments(**how)) == pytest.approx(want, rel=1e-6)
+    assert loss(algorithm, online, target, cut_off(**how)) == pytest.approx(want, rel=1e-6)
 
 
 def test_every_valid_step_of_a_batch_weighs_the_same():
     # Breaks if episodes are averaged before steps: one that is a step long must count for one step.
     algorithm, online, target = tabular(VDN)
-    short = eqx.tree_at(lambda e: e.valid, moments(), jnp.array([True, False]))
-    assert loss(algorithm, online, target, moments(), short) == pytest.approx((4 + 16 + 4) / 3)
+    short = eqx.tree_at(lambda e: e.valid, cut_off(), jnp.array([True, False]))
+    assert loss(algorithm, online, target, cut_off(), short) == pytest.approx((4 + 16 + 4) / 3)
 
 
 def test_the_target_is_a_constant():
     # Breaks if a gradient flows through y: with two steps, dL/dQ_i(taken) = Q_tot - y, and nothing else.
     algorithm, online, target = tabular(VDN)
-    batch = jax.tree.map(lambda x: x[None], moments())
+    batch = jax.tree.map(lambda x: x[None], cut_off())
     grad = jax.grad(lambda online: algorithm.loss(online, target, batch)[0])(online)
     want = np.zeros((2, 3, 2))
     want[0, 0, 1] = want[1, 0, 0] = 2.0 - 4.0
@@ -188,15 +188,15 @@ def by_hand(algorithm, online, target, e):
     q, q_target = (utilities(algorithm, n.agents.nets, e) for n in (online, target))
     chooser = q if algorithm.double else q_target
     whole = e.obs.state if algorithm.mixer_input == "state" else np.reshape(e.obs.agents, (len(q), -1))
-    T, taken, ahead = len(e.valid), [], []
-    for t in range(T):
+    steps, taken, ahead = len(e.valid), [], []
+    for t in range(steps):
         allowed = lambda i, t=t: [a for a in range(3) if e.obs.legal[t + 1, i, a]]
         best = [max(allowed(i), key=lambda a, i=i, t=t: chooser[t + 1, i, a]) for i in range(2)]
         taken.append(total(online.mixer, [q[t, i, e.action[t, i]] for i in range(2)], whole[t]))
         ahead.append(total(target.mixer, [q_target[t + 1, i, best[i]] for i in range(2)], whole[t + 1]))
-    y, errors = [0.0] * (T + 1), []
-    for t in reversed(range(T)):
-        goes_on = t + 1 < T and bool(e.valid[t + 1])
+    y, errors = [0.0] * (steps + 1), []
+    for t in reversed(range(steps)):
+        goes_on = t + 1 < steps and bool(e.valid[t + 1])
         later = (1 - algorithm.lam) * ahead[t] + algorithm.lam * y[t + 1] if goes_on else ahead[t]
         y[t] = float(e.team_reward[t, 0]) + algorithm.gamma * (1 - bool(e.terminated[t])) * later
         errors += [(y[t] - taken[t]) ** 2] * bool(e.valid[t])
@@ -241,7 +241,7 @@ def test_loss_by_hand(mixer):
 
 def test_the_variants_are_apart():
     # Breaks if the figures above cannot tell a setting from its opposite. (Padding may change nothing.)
-    plain, losses = None, {}
+    losses = {}
     for name, (options, how) in VARIANTS.items():
         algorithm, online, target = with_networks(QMIX_2, options)
         losses[name] = loss(algorithm, online, target, story(**how))

@@ -22,17 +22,17 @@ VDN, QMIXER = Make(SumMixer), Make(MonotonicMixer, embed=8, hyper=16)
 
 def everything(env):
     """Every sequence of joint actions, once: uniform exploration without its noise."""
-    T, n = env.spec.horizon, env.spec.agents
-    plans = jnp.array(list(product(range(env.spec.actions), repeat=T * n))).reshape(-1, T, n)
+    horizon, n = env.spec.horizon, env.spec.agents
+    plans = jnp.array(list(product(range(env.spec.actions), repeat=horizon * n))).reshape(-1, horizon, n)
     state, obs = env.reset(jr.key(0), len(plans))
     seen, steps = [obs], []
-    for t in range(T):
+    for t in range(horizon):
         state, step = env.step(state, plans[:, t], jr.key(0))
         seen.append(step.obs)
         steps.append(step)
     stack = lambda *x: jnp.stack(x, axis=1)
     obs, step = jax.tree.map(stack, *seen), jax.tree.map(stack, *steps)
-    valid = jnp.ones((len(plans), T), bool)
+    valid = jnp.ones((len(plans), horizon), bool)
     return Trajectory(obs, plans.astype(jnp.int8), step.reward, step.team_reward, step.terminated, valid)
 
 
@@ -90,7 +90,7 @@ def test_vdn_solves_matrix_by_least_squares():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mixer, best", [(QMIXER, 8.0), (VDN, 7.0)], ids=["qmix", "vdn"])
+@pytest.mark.parametrize(("mixer", "best"), [(QMIXER, 8.0), (VDN, 7.0)], ids=["qmix", "vdn"])
 def test_two_step_from_samples(mixer, best):
     # Breaks if anything between acting and learning is wrong: collecting, replay, memory, targets,
     # the mixer's state. Uniform exploration throughout, 20 seeds, greedy return at the end.

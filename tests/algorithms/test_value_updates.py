@@ -93,8 +93,8 @@ def test_a_clip_of_zero_is_none():
     # Breaks if clip=0 scales every gradient to nothing.
     plain = RMSProp(lr=Constant(0.01), clip=0.0)
     loose = RMSProp(lr=Constant(0.01), clip=1e9)
-    after = lambda optimiser: flat(updated(QMIX(agent=PLAIN, mixer=VDN, optimiser=optimiser), batch_of(0))[1][0].online)
-    np.testing.assert_array_equal(after(plain), after(loose))
+    learn = lambda optimiser: updated(QMIX(agent=PLAIN, mixer=VDN, optimiser=optimiser), batch_of(0))
+    np.testing.assert_array_equal(*[flat(learn(optimiser)[1][0].online) for optimiser in (plain, loose)])
 
 
 def test_hard_targets_are_copied_on_time():
@@ -146,11 +146,14 @@ def acted(trainer, ticks):
     return learner, trainer.close(record, last.obs), hidden
 
 
-@pytest.mark.parametrize(
-    "env, options",
-    [(TwoStep(), {}), (Spread(agents=2, horizon=3), {"sharing": "none"}), (TwoStep(), {"last_action": False})],
-    ids=["two_step", "spread, nothing shared", "two_step, no last action"],
-)
+WORLDS = {
+    "two_step": (TwoStep(), {}),
+    "two_step, no last action": (TwoStep(), {"last_action": False}),
+    "spread, nothing shared": (Spread(agents=2, horizon=3), {"sharing": "none"}),
+}
+
+
+@pytest.mark.parametrize(("env", "options"), WORLDS.values(), ids=WORLDS.keys())
 def test_acting_and_learning_see_the_same(env, options):
     # Breaks if the loss reads other inputs than acting did: last actions a step off, an action or a
     # memory that outlives its episode, another agent's id. It plays three episodes with two fresh
@@ -159,7 +162,8 @@ def test_acting_and_learning_see_the_same(env, options):
     algorithm = QMIX(agent=SMALL, mixer=Make(IndependentMixer), epsilon=half, **options)
     trainer = Trainer(env, (Side("team", algorithm, (0, 1)),), 4, 1)
     learner, played, hidden = jax.jit(lambda: acted(trainer, 3 * env.spec.horizon + 2))()
-    assert int(played.obs.first[:, :-1].sum()) == 4 * 3 and int((~played.valid).sum()) == 4 * 2
+    assert int(played.obs.first[:, :-1].sum()) == 4 * 3
+    assert int((~played.valid).sum()) == 4 * 2
 
     crew = learner.online.agents
     by_agent = jax.vmap(lambda layer, h: layer(h), (0, 2), 2)

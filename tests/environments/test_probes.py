@@ -16,7 +16,7 @@ N = 4000
 def returns(env, policy, memory=None):
     """Team returns of N episodes; `policy(memory, obs)` is told all observations, and remembers."""
     key = jr.key(0)
-    state, obs = env.reset(named(key, "reset"), N)
+    state, obs = jax.jit(env.reset, static_argnums=1)(named(key, "reset"), N)
     total, ends = 0.0, []
     step = jax.jit(env.step)
     for t in range(env.spec.horizon):
@@ -79,9 +79,9 @@ def test_death_leaves_the_living_to_go_on():
     best, end = returns(env, lambda m, obs: (None, sign(obs.agents[..., 0])))
     assert best.min() == 4
     assert end == (True, False)
-    state, obs = env.reset(jr.key(0), 8)
+    (state, obs), advance = env.reset(jr.key(0), 8), jax.jit(env.step)
     for t in range(1, 5):
-        state, step = env.step(state, sign(obs.agents[..., 0]), named(jr.key(0), "step", t))
+        state, step = advance(state, sign(obs.agents[..., 0]), named(jr.key(0), "step", t))
         obs = step.obs
         left = t < 2
         assert obs.alive[:, 0].all() == left
@@ -92,9 +92,10 @@ def test_death_leaves_the_living_to_go_on():
 
 
 @pytest.mark.parametrize(
-    "make", [lambda: Recall(0), lambda: Truncation(0), lambda: Meeting(0), lambda: Death(life=0)]
+    ("probe", "settings"),
+    [(Recall, {"delay": 0}), (Truncation, {"horizon": 0}), (Meeting, {"horizon": 0}), (Death, {"life": 0})],
 )
-def test_nothing_shorter_than_a_step(make):
+def test_nothing_shorter_than_a_step(probe, settings):
     # Would break: a division by zero, or an episode that never begins.
     with pytest.raises(UserError, match=r"env\.\w+=0 is too short: set env\.\w+=1 or more"):
-        make()
+        probe(**settings)

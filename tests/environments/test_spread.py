@@ -5,8 +5,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
-
-mpe2 = pytest.importorskip("mpe2.simple_spread_v3", reason="the original is not installed")
+from mpe2 import simple_spread_v3
 
 from covey.environments.particles.spread import Spread, State
 from covey.errors import UserError
@@ -24,7 +23,7 @@ def state_of(original):
 
 def record(agents, continuous, episodes):
     """Every step of the original: its state, what was done, what it then shows and pays."""
-    parallel = mpe2.parallel_env(N=agents, continuous_actions=continuous, max_cycles=STEPS)
+    parallel = simple_spread_v3.parallel_env(N=agents, continuous_actions=continuous, max_cycles=STEPS)
     original, rng, rows, ends = parallel.unwrapped, np.random.default_rng(0), [], []
     for episode in range(episodes):
         parallel.reset(seed=episode)
@@ -34,9 +33,7 @@ def record(agents, continuous, episodes):
         for _ in range(STEPS):
             before = state_of(original)
             size = (agents, 5) if continuous else agents
-            parts = rng.integers(0, 257, size) / np.float32(
-                256
-            )  # exact, for the original subtracts in float32
+            parts = rng.integers(0, 257, size) / np.float32(256)  # the original subtracts in float32
             action = parts if continuous else rng.integers(0, 5, size)
             names = original.possible_agents
             _, reward, ended, cut, _ = parallel.step(dict(zip(names, action, strict=True)))
@@ -58,7 +55,7 @@ def near_threshold(seen, agents):
 @pytest.mark.parametrize(("agents", "episodes"), [(3, 20), (2, 4), (5, 4)])
 @pytest.mark.parametrize("continuous", [False, True], ids=["discrete", "continuous"])
 def test_each_step_is_the_original_s(agents, episodes, continuous):
-    # Would break: any departure in physics, reward or the order of what is seen; a constant in single precision.
+    # Would break: any departure in physics, reward or what is seen; a constant in single precision.
     before, action, seen, reward, ends = record(agents, continuous, episodes)
     env = Spread(agents, continuous=continuous)
     for precision, tolerance in ((jnp.float64, 1e-9), (jnp.float32, 1e-5)):

@@ -175,6 +175,11 @@ def test_a_users_files_can_be_moved(tmp_path):
             {},
             "unknown environment 'spred' (did you mean spread?): `covey list` shows them all",
         ),
+        (
+            ["random", "spread", "gamma=.9"],
+            {},
+            "random has no setting 'gamma': `covey describe random` lists them",
+        ),
         ([None, "spread"], {}, "no algorithm is named: write `covey train ALGORITHM ENVIRONMENT`"),
         (
             ["qmix", "spread", "gama=.9"],
@@ -259,7 +264,7 @@ def test_a_runs_configuration_is_whole(tmp_path):
     )
 
 
-# An algorithm of the catalogue whose own settings do not fit its class, or a world that cannot be made by its name.
+# An algorithm whose own settings do not fit its class, or a world that cannot be made by its name.
 @pytest.mark.parametrize("algorithm", catalogue.ALGORITHMS)
 def test_every_algorithm_can_be_made(algorithm):
     Config.parse(algorithm, "two_step").build()

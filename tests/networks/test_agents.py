@@ -81,7 +81,8 @@ def test_groups_begin_apart_and_agents_of_one_group_agree():
     q = lambda sharing: crew(NETS[0], sharing).step(jnp.zeros((3, 0)), x)[1]
     shared, team, none = q("all"), q("team"), q("none")
     assert jnp.array_equal(shared[0], shared[2])
-    assert jnp.allclose(team[0], team[1]) and not jnp.allclose(team[0], team[2])
+    assert jnp.allclose(team[0], team[1])
+    assert not jnp.allclose(team[0], team[2])
     assert not jnp.allclose(none[0], none[1])
 
 

@@ -50,7 +50,8 @@ def test_gru_is_pytorchs():
 def is_uniform(x, bound):
     """Within the bound, and its quantiles where a uniform draw's lie (a Kolmogorov-Smirnov test)."""
     u = np.sort((np.ravel(x) / bound + 1) / 2)
-    assert u[0] >= 0 and u[-1] <= 1
+    assert u[0] >= 0
+    assert u[-1] <= 1
     steps = np.arange(1, u.size + 1) / u.size
     return np.max(np.abs(u - steps)) < 1.95 / np.sqrt(u.size)  # a fair draw fails once in a thousand
 

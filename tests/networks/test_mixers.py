@@ -68,7 +68,8 @@ def test_monotone_in_every_agents_value(name):
         return jax.grad(lambda q: mixer(q, jr.normal(state, (WORLD,)))[0])(5 * jr.normal(values, (3,)))
 
     slopes = slope(jr.split(jr.key(0), 5000))
-    assert jnp.all(slopes >= 0) and jnp.mean(slopes > 0) > 0.9
+    assert jnp.all(slopes >= 0)
+    assert jnp.mean(slopes > 0) > 0.9
 
 
 def test_igm_can_fail():
@@ -99,7 +100,8 @@ def test_mixing_network(hyper):
     hidden = np.where(before > 0, before, np.exp(before) - 1)
     want = hidden @ w2 + mlp(mixer.v, s)
     np.testing.assert_allclose(mixer(jnp.array(q), jnp.array(s)), want, rtol=1e-5)
-    assert len(mixer.w1.layers) == (2 if hyper else 1) and mixer.v.layers[0].weight.shape == (WORLD, 4)
+    assert len(mixer.w1.layers) == (2 if hyper else 1)
+    assert mixer.v.layers[0].weight.shape == (WORLD, 4)
 
 
 def test_the_simple_ones():

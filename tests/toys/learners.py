@@ -53,7 +53,7 @@ class Reinforce(AbstractAlgorithm):
 
 
 class FastWeights(AbstractAgent):
-    """An actor whose weights M are its memory, written as it goes: M += v k', output M q (Schlag et al., 2021)."""
+    """An actor whose weights M are its memory: M += v k', output M q (Schlag et al., 2021)."""
 
     write: Linear
     key: Linear
@@ -87,7 +87,7 @@ class Networks(eqx.Module):
 
 
 class DDPG(AbstractAlgorithm):
-    """From transitions, continuous actions (Lillicrap et al., 2016); each agent for itself, one network for all."""
+    """From transitions, continuous actions (Lillicrap et al., 2016); one network for all."""
 
     traits: ClassVar[Traits] = Traits(False, False, False, True, False, False)
     experience: AbstractExperience = Replay(capacity=4000, batch_size=64, window=1, steps=4, updates=2)

@@ -5,7 +5,7 @@ import pytest
 
 from covey.algorithms.qmix import QMIX
 from covey.environments.probes import Meeting, Recall
-from covey.experience import Fresh, Replay
+from covey.experience import Replay
 from covey.networks.agents import FeedForward, Recurrent
 from covey.networks.mixers import SumMixer
 from covey.parts import Adam, Constant, Make
@@ -20,7 +20,7 @@ def side(algorithm, spec, team=None):
 
 
 def train(trainer, iterations):
-    """The state before, after, and the mean return of the episodes that ended in the first and last fifths."""
+    """The state before, after, and the mean returns of episodes that ended in the first and last fifths."""
     before = jax.jit(trainer.init)(jax.random.key(0))
     after, metrics, _ = jax.jit(trainer.chunk)(before, jnp.arange(iterations))
     part = iterations // 5
@@ -28,6 +28,7 @@ def train(trainer, iterations):
     return before, after, (rate(slice(part)), rate(slice(-part, None)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("agent", [Make(Recurrent, hidden=16), Make(FastWeights, hidden=8)])
 def test_memory_within_an_episode_is_learnt_to_be_used(agent):
     # fails if memory is lost between steps, kept between episodes, or gradients do not reach back: then 1/4
@@ -50,6 +51,7 @@ def test_weights_in_memory_change_within_an_episode_and_are_laid_anew():
     assert (moved | ~np.asarray(rollouts.valid[:, :-1])).all()
 
 
+@pytest.mark.slow
 def test_continuous_actions_from_transitions():
     # fails if transitions are cut wrongly, bounds are lost, or a cut-off is learnt as an end
     env = Meeting()
@@ -73,6 +75,7 @@ def factions():
     return Trainer(env, sides, copies=16, length=4)
 
 
+@pytest.mark.slow
 def test_two_teams_learn_in_one_run_on_policy_and_off_policy():
     # fails if a learner is paid another's reward, or its actions reach another's agents
     before, after, (first, last) = train(factions(), 200)

@@ -12,7 +12,7 @@ from covey.ops import named
 class Counting(AbstractEnvironment):
     """Episodes of 1 to `longest` steps, each with a number of its own; half terminate, half are cut off.
 
-    Its one agent sees that number, the time, the time of the end, whether it is a true one, and what it did last.
+    Its one agent sees that number, the time, when the end comes, whether a true one, what it did last.
     """
 
     longest: jnp.ndarray
@@ -36,11 +36,13 @@ class Counting(AbstractEnvironment):
         s = state.at[1].add(1.0).at[4].set(action[:, 0].astype(float))
         over, true = s[1] >= s[2], s[3] > 0
         reward = 10 * s[1:2].T + action
-        return s, Step(self.observe(s), reward, reward, over & true, over & ~true, {"acted": 1.0 * action[:, 0]})
+        return s, Step(
+            self.observe(s), reward, reward, over & true, over & ~true, {"acted": 1.0 * action[:, 0]}
+        )
 
 
 class Factions(AbstractEnvironment):
-    """Two teams see bits at each of 3 steps: red's two agents must act theirs out, blue's the opposite of its own."""
+    """Bits are seen at each of 3 steps: red's two agents must act theirs out, blue's the opposite."""
 
     @property
     def spec(self):
@@ -85,4 +87,6 @@ class HostRecall(AbstractHostEnvironment):
     def step(self, action):
         self.t += 1
         won = float(self.t == 3 and all(action == (self.bits > 0)))
-        return Outcome(self.look(), np.full(2, won), terminated=self.t == 3, truncated=False, tally={"won": won})
+        return Outcome(
+            self.look(), np.full(2, won), terminated=self.t == 3, truncated=False, tally={"won": won}
+        )

@@ -23,7 +23,19 @@ from ..core import AbstractAlgorithm, AbstractExperience, Metrics, Observation, 
 from ..experience import Replay
 from ..networks.agents import AbstractAgent, Crew, Recurrent, Sharing
 from ..networks.mixers import AbstractMixer, MonotonicMixer
-from ..ops import copy, descend, epsilon_greedy, masked, mean, moments, named, pooled, previous, take, td_lambda
+from ..ops import (
+    copy,
+    descend,
+    epsilon_greedy,
+    masked,
+    mean,
+    moments,
+    named,
+    pooled,
+    previous,
+    take,
+    td_lambda,
+)
 from ..parts import AbstractOptimiser, AbstractSchedule, AbstractTarget, Hard, Linear, Make, RMSProp
 
 

@@ -28,10 +28,11 @@ def plain(x: Any) -> Any:
 
 def named_leaves(tree: PyTree) -> list[tuple[str, Any]]:
     """Every array with where it stands in the tree."""
-    return [(jax.tree_util.keystr(path), leaf) for path, leaf in jax.tree.leaves_with_path(tree)]
+    name = lambda path: jax.tree_util.keystr(path, simple=True, separator=".")
+    return [(name(path), leaf) for path, leaf in jax.tree.leaves_with_path(tree)]
 
 
-def save(path: Path, lanes: list[PyTree], facts: dict[str, Any]) -> int:
+def save(path: Path, lanes: list[Any], facts: dict[str, Any]) -> int:
     """Writes lanes' states, which lead with seeds; returns the size in bytes."""
     names = [name for name, _ in named_leaves(lanes[0])]
     header = facts | {"format": FORMAT, "leaves": names}

@@ -35,7 +35,8 @@ class Config:
     envs: int = 8  # copies of the environment
     eval_every: int = 50_000  # `parse`: a twentieth of the run
     eval_episodes: int = 32
-    report_every: int = 10_000
+    report_every: int = 10_000  # a chunk: what is compiled as one, whatever the clock says
+    save_every: int = 60  # seconds between checkpoints, which are no part of the result
     device: Literal["cpu", "gpu"] | None = None
     source: str | None = None  # a run to take the first weights from
     sides: dict[str, Tree] = field(default_factory=dict)
@@ -87,7 +88,9 @@ class Config:
             for side, name in names.items()
         }
         run = preset | run
-        run.setdefault("eval_every", max(1, run.get("steps", cls.steps) // 20))
+        steps, seeds = run.get("steps", cls.steps), run.get("seeds", cls.seeds)
+        run.setdefault("eval_every", max(1, steps // 20))
+        run.setdefault("report_every", max(1, min(steps // 40, 40_000 // max(1, seeds))))
         made = {"preset": "tuned" if tuned else "original", "sides": sides, "env": tree, "notes": notes}
         config = cls(**run | made)
         config.refuse(env.spec)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import PRNGKeyArray, PyTree
+from jaxtyping import Array, Key, PyTree
 
 from ..devices import Layout
 from ..host import AbstractHostEnvironment, Host, StandIn, in_turn
@@ -16,7 +16,7 @@ from ..training import Trainer, TrainState
 from . import memory
 from .config import Config
 
-States = list[PyTree]  # one a lane; leaves lead with the lane's seeds
+States = list[TrainState]  # one a lane; leaves lead with the lane's seeds
 
 
 class Engine:
@@ -40,7 +40,7 @@ class Engine:
             return in_turn(f, shared)
         return self.layout.compiled(f, *args, shared=shared, donate=donate)
 
-    def keys(self, seeds: list[int]) -> PRNGKeyArray:
+    def keys(self, seeds: list[int]) -> Key[Array, " seeds"]:
         data = [jr.key_data(jr.key(self.config.seed + seed)) for seed in seeds]
         return self.layout.put(jr.wrap_key_data(jnp.stack(data)))
 
@@ -86,7 +86,7 @@ class Engine:
     def start(self) -> States:
         return [self.begin(self.keys(lane)) for lane in self.layout.lanes]
 
-    def advance(self, states: States, clock: int) -> tuple[States, dict[str, Any], list[Any]]:
+    def advance(self, states: States, clock: int) -> tuple[States, dict[str, Any], tuple[Any, ...]]:
         """A chunk of every lane: states, metrics `[seeds, iterations, ...]`, fingerprints by side."""
         clocks = jnp.arange(clock, clock + self.iterations)
         told: list[Any] = []
@@ -114,7 +114,7 @@ class Engine:
         wide = lambda x: jax.ShapeDtypeStruct((self.config.seeds, *x.shape[1:]), x.dtype)
         return jax.tree.map(wide, tree)
 
-    def lanes(self, tree: PyTree) -> States:
+    def lanes(self, tree: PyTree) -> list[Any]:
         """All seeds' arrays, cut into lanes and put where they belong."""
         return [
             self.layout.put(jax.tree.map(lambda x, lane=lane: x[lane[0] : lane[-1] + 1], tree))
@@ -122,6 +122,6 @@ class Engine:
         ]
 
 
-def joined(lanes: list[PyTree]) -> PyTree:
+def joined(lanes: list[Any]) -> PyTree:
     """What lanes gave, as NumPy arrays that lead with all seeds."""
     return jax.tree.map(lambda *xs: np.concatenate([np.asarray(x) for x in xs]), *lanes)

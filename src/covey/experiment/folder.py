@@ -87,6 +87,12 @@ class RunFolder:
             raise UserError(f"{path} is not a run folder: it holds no config.yaml")
         return folder
 
+    def discard(self) -> None:
+        """Takes away the folders of a run that never began; whatever holds a file stays."""
+        for path in (self.last.parent, self.path):
+            if path.is_dir() and not any(path.iterdir()):
+                path.rmdir()
+
     def write_json(self, path: Path, content: dict[str, Any]) -> None:
         with atomic(path, path.name) as file:
             file.write(json.dumps(content, indent=1).encode() + b"\n")

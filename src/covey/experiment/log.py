@@ -46,14 +46,14 @@ def judged(spec: Spec, results: Numbers, seed: int) -> dict[str, float]:
     return row | {"eval/length": float(mean(results["length"]))}
 
 
-def fingerprint(prints: list[Any], metrics: Numbers, seed: int) -> dict[str, Any]:
+def fingerprint(prints: tuple[Any, ...], metrics: Numbers, seed: int) -> dict[str, Any]:
     """Bit-sums: of each learner's every array, and of the actions taken last."""
     learners = ["".join(f"{leaf:08x}" for leaf in side[seed]) for side in prints]
     return {"fingerprint": learners, "seen": f"{int(metrics['seen'][seed, -1]):08x}"}
 
 
 def report_rows(
-    spec: Spec, report: int, metrics: Numbers, prints: list[Any], results: Numbers | None, seconds: float
+    spec: Spec, report: int, metrics: Numbers, prints: tuple[Any, ...], results: Numbers | None, seconds: float
 ) -> list[dict[str, Any]]:
     """A row a seed."""
     rows = []

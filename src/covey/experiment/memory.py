@@ -35,7 +35,7 @@ def text(path: str) -> str:
         return ""
 
 
-def spoken(n: float) -> str:
+def spoken(n: int) -> str:
     return f"{n / 1e9:.1f} GB" if n >= 0.95e9 else f"{max(n, 1e6) / 1e6:.0f} MB"
 
 

@@ -5,7 +5,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,6 @@ from .folder import RunFolder
 from .log import Boards, Numbers, convention, judged, report_rows
 from .progress import Progress
 from .summary import finish, signed
-
-CHECKPOINT_SECONDS = 60.0
 
 
 @dataclass
@@ -83,8 +81,8 @@ class Training:
         """From the last checkpoint; from nothing where there is none yet."""
         if self.folder.last.exists():
             like = self.engine.everybody(self.engine.shapes)
-            found, facts = checkpoint.load(self.folder.last, as_dict(like))
-            self.states = self.engine.lanes(replace(like, **found))
+            found, facts = checkpoint.load(self.folder.last, like)
+            self.states = self.engine.lanes(found)
             self.mark = Mark(**facts["mark"])
         else:
             self.start()
@@ -110,7 +108,7 @@ class Training:
             rows = self.report(metrics, prints)
             boards.write(rows)
             self.tell(rows, taken / spent)
-            if self.over() or self.stop or now - self.saved > CHECKPOINT_SECONDS:
+            if self.over() or self.stop or now - self.saved >= self.config.save_every:
                 self.save()
         boards.close()
 
@@ -139,7 +137,7 @@ class Training:
                     "lower optimiser.lr, or optimiser.clip"
                 )
 
-    def report(self, metrics: Numbers, prints: list[Any]) -> list[dict[str, Any]]:
+    def report(self, metrics: Numbers, prints: tuple[Any, ...]) -> list[dict[str, Any]]:
         """Evaluates where it is time to, and writes a row a seed."""
         every = max(1, round(self.config.eval_every / (self.engine.iterations * self.engine.iteration_steps)))
         due = self.mark.reports % every == 0 or self.over()
@@ -168,14 +166,9 @@ class Training:
         """The checkpoint a run is resumed from: everything, replay included."""
         began = time.perf_counter()
         mark = replace(self.mark, seconds=self.elapsed())
-        states = [as_dict(state) for state in self.states]
-        checkpoint.save(self.folder.last, states, {"mark": mark.__dict__})
+        checkpoint.save(self.folder.last, self.states, {"mark": asdict(mark)})
         self.saved = time.perf_counter()
         self.save_seconds = self.saved - began
-
-
-def as_dict(state: Any) -> dict[str, Any]:
-    return {name: getattr(state, name) for name in ("learners", "stores", "actors", "steps", "key")}
 
 
 def learning_team(engine: Engine) -> str:
@@ -208,9 +201,13 @@ def listening(training: Training) -> Iterator[None]:
 def train(config: Config, out: str | Path | None = None, quiet: bool = False) -> RunFolder:
     """A new run; returns its folder."""
     name = f"{config.algorithm}_{config.environment}".replace("/", "-").replace(":", "-")
-    training = Training(config, RunFolder.fresh(out, name), quiet)
-    training.prepare()
-    folder = training.folder
+    folder = RunFolder.fresh(out, name)
+    try:
+        training = Training(config, folder, quiet)
+        training.prepare()
+    except BaseException:
+        folder.discard()
+        raise
     keep_files(config, folder).to_yaml(folder.config)
     origin.write(folder, "running")
     return complete(training, training.start)

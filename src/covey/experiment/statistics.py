@@ -9,7 +9,7 @@ Scores = Float[np.ndarray, " seeds"]
 def iqm(scores: Float[np.ndarray, "*b seeds"]) -> Float[np.ndarray, "*b"]:
     """The interquartile mean: of the middle half, a quarter (rounded down) cut at either end."""
     cut = scores.shape[-1] // 4
-    return np.sort(scores, axis=-1)[..., cut : scores.shape[-1] - cut].mean(axis=-1)
+    return np.asarray(np.sort(scores, axis=-1)[..., cut : scores.shape[-1] - cut].mean(axis=-1))
 
 
 def interval(scores: Scores, level: float = 0.95, draws: int = 10_000, statistic=iqm) -> tuple[float, float]:

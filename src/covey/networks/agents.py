@@ -1,7 +1,6 @@
 """Agents' networks: feed-forward or recurrent, shared among agents or not."""
 
 import abc
-from collections.abc import Callable
 from typing import Literal
 
 import equinox as eqx
@@ -12,6 +11,7 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from ..core import Spec
 from ..ops import named
+from ..parts import Make
 from .layers import GRU, MLP, Linear
 
 Sharing = Literal["team", "all", "none"]
@@ -97,7 +97,7 @@ class Crew(eqx.Module):
     groups: tuple[int, ...] = eqx.field(static=True)
 
     def __init__(
-        self, make: Callable[..., AbstractAgent], spec: Spec, i: int, o: int, sharing: Sharing, *, key: PRNGKeyArray
+        self, make: Make[AbstractAgent], spec: Spec, i: int, o: int, sharing: Sharing, *, key: PRNGKeyArray
     ):
         owners = {"all": ("",) * spec.agents, "team": spec.team or ("",) * spec.agents, "none": spec.names}
         owner = owners[sharing]

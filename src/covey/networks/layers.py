@@ -1,5 +1,7 @@
 """Layers. They act on the last axis, whatever leads it."""
 
+from itertools import pairwise
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -8,6 +10,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from ..ops import named
 
+
 class Linear(eqx.Module):
     """y = x W + b. Weights and biases begin as U(+-bound): 1/sqrt(i) by default, as in PyTorch."""
 
@@ -15,8 +18,8 @@ class Linear(eqx.Module):
     bias: Float[Array, " o"]
 
     def __init__(self, i: int, o: int, *, bound: float | None = None, key: PRNGKeyArray):
-        bound = max(i, 1) ** -0.5 if bound is None else bound
-        uniform = lambda name, shape: jr.uniform(named(key, name), shape, minval=-bound, maxval=bound)
+        edge = max(i, 1) ** -0.5 if bound is None else bound
+        uniform = lambda name, shape: jr.uniform(named(key, name), shape, minval=-edge, maxval=edge)
         self.weight, self.bias = uniform("weight", (i, o)), uniform("bias", (o,))
 
     def __call__(self, x: Float[Array, "*b i"]) -> Float[Array, "*b o"]:
@@ -29,8 +32,7 @@ class MLP(eqx.Module):
     layers: tuple[Linear, ...]
 
     def __init__(self, *sizes: int, key: PRNGKeyArray):
-        pairs = zip(sizes[:-1], sizes[1:], strict=True)
-        self.layers = tuple(Linear(i, o, key=named(key, n)) for n, (i, o) in enumerate(pairs))
+        self.layers = tuple(Linear(i, o, key=named(key, n)) for n, (i, o) in enumerate(pairwise(sizes)))
 
     def __call__(self, x: Float[Array, "*b i"]) -> Float[Array, "*b o"]:
         for layer in self.layers[:-1]:

@@ -2,25 +2,26 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
 from jax.tree_util import keystr, tree_leaves_with_path
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, Int, PyTree, Shaped
 
 from ..algorithms.random import Random
 from ..core import AbstractAlgorithm, AbstractEnvironment, Observation, Spec, Traits
 from ..ops import named
 from ..training import Side, Trainer
-from .proof import draws, fits, repeatable, require, same, steady, telling
+from .proof import fits, heedful, repeatable, require, same, steady, telling
 
 MANY = 64  # moments in which it has to act
 
 
 def check_algorithm(
-    algorithm: AbstractAlgorithm,
+    algorithm: Any,
     env: AbstractEnvironment,
     team: str | None = None,
     copies: int = 4,
@@ -61,87 +62,86 @@ def check_traits(algorithm: AbstractAlgorithm, env: AbstractEnvironment) -> None
 def check_arrays(tree: PyTree, what: str) -> None:
     for path, x in tree_leaves_with_path(tree):
         require(
-            isinstance(x, jax.Array),
+            isinstance(x, jax.ShapeDtypeStruct),
             f"{what}{keystr(path)} is {type(x).__name__}, no JAX array: make it one, or a static field.",
         )
 
 
 def check_init(algorithm: AbstractAlgorithm, spec: Spec) -> PyTree[Array]:
+    init = lambda key: algorithm.init(spec, key)
     with telling("init"):
-        learner = algorithm.init(spec, jr.key(0))
-    check_arrays(learner, "learner")
-    draws(repeatable(lambda key: algorithm.init(spec, key), "init"), "init")
-    return learner
+        check_arrays(eqx.filter_eval_shape(init, jr.key(0)), "learner")
+    repeatable(init, "init")
+    return heedful(init, "init")[0]
 
 
 def check_acts(side: Side, env: AbstractEnvironment, learner: PyTree[Array]) -> None:
-    """What it does where episodes begin, when each agent has a single legal choice."""
-    spec, key = side.spec(env.spec), jr.key(0)
+    """What it does where episodes begin, also when each agent has a single legal choice."""
+    algorithm, spec, key = side.algorithm, side.spec(env.spec), jr.key(0)
     with telling("memory"):
-        memory = side.algorithm.memory(spec, learner)
-    check_arrays(memory, "memory")
-    obs = side.look(env.reset(key, MANY)[1])
-    if not spec.bounds:
-        only = jnp.argmax(jnp.where(obs.legal, jr.uniform(key, obs.legal.shape), -1.0), axis=-1)
-        obs = eqx.tree_at(lambda obs: obs.legal, obs, jax.nn.one_hot(only, spec.actions, dtype=bool))
+        check_arrays(eqx.filter_eval_shape(lambda: algorithm.memory(spec, learner)), "memory")
+    memory = algorithm.memory(spec, learner)
+    obs = jax.jit(lambda key: side.look(env.reset(key, MANY)[1]))(key)
+    only = jnp.argmax(jnp.where(obs.legal, jr.uniform(key, obs.legal.shape), -1.0), axis=-1)
+    strict = eqx.tree_at(lambda obs: obs.legal, obs, jax.nn.one_hot(only, spec.actions, dtype=bool))
+    keys, others = jr.split(jr.key(0), MANY), jr.split(jr.key(1), MANY)
     for explore in (True, False):
-        act = partial(side.algorithm.act, learner, step=jnp.zeros((), int), explore=explore)
-        check_act(act, spec, memory, obs, f"act with explore={explore}")
-    greedy = jax.jit(jax.vmap(lambda obs, key: act(memory, obs, key)))
-    one, other = (greedy(obs, jr.split(jr.key(seed), MANY))[:2] for seed in (0, 1))
+        what = f"act with explore={explore}"
+        act = partial(algorithm.act, learner, memory, step=jnp.zeros((), int), explore=explore)
+        check_act(act, spec, memory, jax.tree.map(lambda x: x[0], obs), what)
+        many = jax.jit(jax.vmap(lambda obs, key, act=act: act(obs, key)[:2]))
+        check_allowed(spec, many(obs if spec.bounds else strict, keys)[1], only, what)
     require(
-        same(one, other) or not side.algorithm.experience.updates,
-        "act with explore=False depends on its key: what learns must then do the same at the same sight.",
+        not algorithm.experience.updates or same(many(obs, keys), many(obs, others)),
+        f"{what} depends on its key: what has learned must do the same at the same sight.",
     )
 
 
 def check_act(act: Callable, spec: Spec, memory: PyTree[Array], obs: Observation, what: str) -> None:
-    """Shapes, types, and that what it chooses is allowed."""
-    one = jax.tree.map(lambda x: x[0], obs)
+    """Shapes and types."""
     with telling(what):
-        now, after, action = jax.eval_shape(lambda key: (memory, *act(memory, one, key)[:2]), jr.key(0))
+        now, after, action = jax.eval_shape(lambda key: (memory, *act(obs, key)[:2]), jr.key(0))
     steady(now, after, "memory", what)
     kind = jnp.floating if spec.bounds else jnp.integer
     fits(action, spec.action_shape, kind, "the action", f"a learner that controls {spec.agents} agents")
-    action = jax.jit(jax.vmap(lambda obs, key: act(memory, obs, key)[1]))(obs, jr.split(jr.key(0), MANY))
+
+
+def check_allowed(
+    spec: Spec, action: Shaped[Array, "n agents ..."], only: Int[Array, "n agents"], what: str
+) -> None:
+    """Actions in bounds; or the only ones that are legal."""
     if spec.bounds:
-        low, high = spec.bounds
-        inside = jnp.all((action >= low) & (action <= high))
-        least, most = float(action.min()), float(action.max())
+        (low, high), least, most = spec.bounds, float(action.min()), float(action.max())
         advice = f"the world allows {low:g} to {high:g}: clip or squash it."
-        require(inside, f"{what} returns {least:.3g} to {most:.3g}, and {advice}")
+        require(low <= least <= most <= high, f"{what} returns {least:.3g} to {most:.3g}, and {advice}")
     else:
-        legal = jnp.all(action == jnp.argmax(obs.legal, axis=-1))
-        require(legal, f"{what} takes actions that are not legal: choose by ops.masked(values, obs.legal).")
+        advice = "choose by ops.masked(values, obs.legal)."
+        require(jnp.all(action == only), f"{what} takes actions that are not legal: {advice}")
 
 
 def check_learns(trainer: Trainer, iterations: int) -> None:
-    """An update by itself, then the training loop, up to the first update and `iterations` further."""
-    side, key = trainer.sides[0], jr.key(0)
-    algorithm, world = side.algorithm, trainer.spec
+    """The training loop, up to the first update and `iterations` further; and one update by itself."""
+    side, world, key = trainer.sides[0], trainer.spec, jr.key(0)
+    algorithm = side.algorithm
 
-    def batch(state, clock):
+    def iterate(state, clock):
         state, rollouts, _ = trainer.collect(state, clock)
-        state, rollouts = trainer.remember(state, rollouts, clock), trainer.kept(0, rollouts)
-        drawn = algorithm.experience.batch(world, state.stores[0], rollouts, clock, named(key, "batch"))
-        return side.view(world, drawn)
-
-    def update(learner, batch, key):
-        return algorithm.update(learner, batch, key, jnp.zeros((), int))
-
-    def first(key):
-        state = trainer.init(key)
-        learner = algorithm.init(side.spec(world), key)
+        state, kept = trainer.remember(state, rollouts, clock), trainer.kept(0, rollouts)
+        batch = algorithm.experience.batch(world, state.stores[0], kept, clock, named(key, "batch"))
+        batch = side.view(world, batch)
         with telling("update"):
-            return learner, update(learner, batch(state, jnp.zeros((), int)), key)[0]
+            learner, _ = algorithm.update(state.learners[0], batch, key, state.steps)
+        steady(*jax.eval_shape(lambda: (state.learners[0], learner)), "learner", "update")
+        return trainer.learn(state, rollouts, clock)[0], batch
 
-    steady(*jax.eval_shape(first, key), "learner", "update")
-    clocks = jnp.arange(algorithm.experience.warmup(world, trainer.copies, trainer.length) + iterations)
+    warmup = algorithm.experience.warmup(world, trainer.copies, trainer.length)
     with telling("the training loop"):
-        state = jax.jit(lambda key: trainer.chunk(trainer.init(key), clocks)[0])(key)
-        drawn = jax.jit(batch)(state, jnp.asarray(len(clocks)))
-    before = state.learners[0]
-    after, metrics = repeatable(lambda key: update(before, drawn, key), "update")(key)
+        run = lambda key: jax.lax.scan(iterate, trainer.init(key), jnp.arange(warmup + iterations))
+        state, batches = jax.jit(run)(key)
+    before, batch = state.learners[0], jax.tree.map(lambda x: x[-1], batches)
+    update = lambda key: algorithm.update(before, batch, key, state.steps)
+    repeatable(update, "update")
+    after, metrics = jax.jit(update)(key)
     check_finite(after, "learner")
     check_finite(metrics, "metrics")
     require(

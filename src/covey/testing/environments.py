@@ -1,5 +1,7 @@
 """Does a world keep the protocol?"""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -10,12 +12,12 @@ from jaxtyping import Array, Bool, Int, Key, Shaped
 from ..algorithms.random import Random
 from ..core import AbstractEnvironment, Observation, Spec, Step
 from ..ops import named
-from .proof import draws, finite, fits, nowhere, repeatable, require, same, steady, telling
+from .proof import finite, fits, heedful, nowhere, repeatable, require, same, steady, telling
 
 MANY = 64  # draws: that all of them agree by chance will not happen
 
 
-def check_environment(env: AbstractEnvironment, copies: int = 3, steps: int | None = None) -> None:
+def check_environment(env: Any, copies: int = 3, steps: int | None = None) -> None:
     """Proves that a world keeps the protocol, in `steps` steps of random play, by default an episode's."""
     require(
         isinstance(env, AbstractEnvironment),
@@ -93,14 +95,13 @@ def check_shapes(env: AbstractEnvironment, n: int) -> None:
 
 
 def check_draws(env: AbstractEnvironment) -> None:
-    spec, reset = env.spec, repeatable(lambda key: env.reset(key, MANY), "env.reset")
-    state, obs = reset(jr.key(0))
-    if draws(reset, "env.reset"):
-        alike = all(bool(jnp.all(x == x[..., :1])) for x in jax.tree.leaves(state))
-        require(
-            not alike, "env.reset draws, but begins every copy alike: draw a number for each of the n copies."
-        )
-    action = play(spec, obs, jr.split(jr.key(0), MANY))
+    spec, reset = env.spec, lambda key: env.reset(key, MANY)
+    repeatable(reset, "env.reset")
+    (state, _), random = heedful(reset, "env.reset")
+    if random:
+        alike = all(jnp.all(x == x[..., :1]) for x in jax.tree.leaves(state))
+        require(not alike, "env.reset draws, but begins every copy alike: draw for each of the n copies.")
+    action = jnp.zeros((MANY, *spec.action_shape), spec.action_type)
     repeatable(lambda key: env.step(state, action, key), "env.step")
 
 

@@ -49,24 +49,24 @@ def same(a: PyTree, b: PyTree) -> bool:
     return all(map(equal, jax.tree.leaves(a), jax.tree.leaves(b)))
 
 
-def repeatable(f: Callable[[PRNGKeyArray], PyTree], what: str) -> Callable[[PRNGKeyArray], PyTree]:
-    """f compiled; it follows nothing but its key. Traced twice, so that what is drawn in Python shows."""
-    one, other = (jax.jit(lambda key: f(key)) for _ in range(2))
+def repeatable(f: Callable[[PRNGKeyArray], PyTree], what: str) -> None:
+    """f follows nothing but its key: read twice it is the same program, so nothing is drawn in Python."""
+    programs = {jax.jit(lambda key: f(key)).lower(jr.key(0)).as_text() for _ in range(2)}
     require(
-        same(one(jr.key(0)), other(jr.key(0))),
-        f"{what} gives two results for one key: draw with jax.random only, from the key that it is given.",
+        len(programs) == 1,
+        f"{what} gives two results for one key: draw by jax.random only, from the key that it gets.",
     )
-    return one
 
 
-def draws(f: Callable[[PRNGKeyArray], PyTree], what: str) -> bool:
-    """Whether f draws at all; if so, different keys have to show."""
-    random = "random_bits" in str(jax.make_jaxpr(f)(jr.key(0)))
+def heedful(f: Callable[[PRNGKeyArray], PyTree], what: str) -> tuple[PyTree, bool]:
+    """What f gives for a key, and whether it draws at all. If so, the key has to matter."""
+    f = jax.jit(f)
+    one, random = f(jr.key(0)), "random_bits" in str(jax.make_jaxpr(f)(jr.key(0)))
     require(
-        not random or not same(f(jr.key(0)), f(jr.key(1))),
-        f"{what} draws the same random numbers whatever its key: draw from the key that it is given.",
+        not random or not same(one, f(jr.key(1))),
+        f"{what} draws the same random numbers whatever its key: draw from the key that it gets.",
     )
-    return random
+    return one, random
 
 
 def fits(x: Any, shape: tuple[int, ...], kind: Any, what: str, why: str) -> None:
