@@ -1,15 +1,9 @@
-"""Before JAX starts: CPU, two devices, fast compilation. And covey's annotations are checked at run time."""
+"""Before JAX starts: CPU, two devices. And covey's annotations are checked at run time."""
 
 import os
 
 os.environ["JAX_PLATFORMS"] = "cpu"
-os.environ["XLA_FLAGS"] = " ".join(
-    [
-        "--xla_force_host_platform_device_count=2",
-        "--xla_cpu_multi_thread_eigen=false",
-        "--xla_backend_optimization_level=1",
-    ]
-)
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2 --xla_cpu_multi_thread_eigen=false"
 
 from jaxtyping import install_import_hook
 

@@ -60,6 +60,7 @@ def finished(tmp_path_factory) -> Path:
             ["train", "qmix", "spread", "experience.capacity=1000000000"],
             r"would take.*lower experience\.capacity",
         ),
+        (["train", "qmix", "two_step", "experience.window=1"], r"window cuts episodes.*agent=feed_forward"),
         (["eval", "nowhere"], r"no run folder at nowhere"),
         (["resume", "nowhere"], r"no run folder at nowhere"),
         (["describe", "qmxi"], r"qmxi.*qmix"),
@@ -149,6 +150,8 @@ def test_full_disk(finished, capsys, tmp_path, monkeypatch):
 
 
 WORLD = """
+from dataclasses import replace
+
 import jax.numpy as jnp
 import jax.random as jr
 from covey.environments.games import TwoStep
@@ -156,7 +159,7 @@ from covey.environments.games import TwoStep
 class Sick(TwoStep):
     def step(self, state, action, key):
         state, step = super().step(state, action, key)
-        return state, type(step)(step.obs, step.reward / 0.0 * 0.0, step.team_reward, step.terminated, step.truncated)
+        return state, replace(step, reward=step.reward / 0.0 * 0.0)
 
 class Broken(TwoStep):
     def step(self, state, action, key):

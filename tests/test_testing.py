@@ -264,5 +264,4 @@ def test_a_team_s_learner_sees_its_own_agents_only():
             assert batch.reward.shape[2:] == batch.team_reward.shape[2:] == batch.others.shape[2:] == (1,)
             return super().update(learner, batch, key, step)
 
-    check_algorithm(Own(), Count())
     check_algorithm(Own(), Count(), team="right")

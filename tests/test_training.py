@@ -35,7 +35,7 @@ def programs(seeds, devices):
 
 
 def trained(keys, devices=1):
-    """Learners, the first of three chunks' metrics, last fingerprints; and how often XLA compiled meanwhile."""
+    """Learners, the first of three chunks' metrics, last fingerprints; and how often XLA compiled."""
     layout, begin, chunk = programs(len(keys), devices)
     state, metrics, finished = begin(layout.put(keys)), [], []
     count = lambda name, _, **__: finished.append(name) if "backend_compile" in name else None

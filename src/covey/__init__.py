@@ -1,5 +1,7 @@
 """covey trains teams of agents: multi-agent reinforcement learning, whole experiments at a time.
 
+From Python:
+
     run = covey.train("qmix", "spread", seeds=8, gamma=.95)
     actions = covey.load(run.path).act(observations)
 """

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -30,8 +31,12 @@ class Parser(argparse.ArgumentParser):
 
 
 def train_parser() -> Parser:
-    parser = Parser("covey train", description="Trains ALGO in ENV; every seed is one run of the same program.")
-    parser.add_argument("words", nargs="*", metavar="ALGO ENV key=value", help="what to train, where, with what settings")
+    parser = Parser(
+        "covey train", description="Trains ALGO in ENV; every seed is one run of the same program."
+    )
+    parser.add_argument(
+        "words", nargs="*", metavar="ALGO ENV key=value", help="what to train, where, with what settings"
+    )
     add = parser.add_argument
     add("--seeds", help="how many seeds to train (5)")
     add("--seed", help="the first of them (0)")
@@ -82,7 +87,9 @@ def is_team_list(word: str, words: Sequence[str]) -> bool:
 
 
 def resume(arguments: Sequence[str]) -> None:
-    parser = Parser("covey resume", description="Goes on from a run's last checkpoint, as if it had never stopped.")
+    parser = Parser(
+        "covey resume", description="Goes on from a run's last checkpoint, as if it had never stopped."
+    )
     parser.add_argument("run", metavar="RUN")
     parser.add_argument("--steps", type=whole, help="a new end, in steps of each seed")
     parser.add_argument("--quiet", action="store_true", help="print nothing but the run's folder")
@@ -171,14 +178,18 @@ def dispatch(arguments: Sequence[str]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0: done; 2: what was asked cannot be done; 130: interrupted, with everything saved."""
+    """0: done; 2: what was asked cannot be done; 130: interrupted, with everything saved; 141: unread."""
     try:
         dispatch(sys.argv[1:] if arguments is None else arguments)
+        sys.stdout.flush()
     except UserError as error:
         print(f"covey: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # whoever read has seen enough: what is left goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except Exception as error:
         from .experiment.blame import sentence
 

@@ -75,9 +75,8 @@ class Spec(eqx.Module):
 
     def team_mean(self, reward: Float[Array, "*b agents"]) -> Float[Array, "*b teams"]:
         """Each team's reward where the environment has no other idea of it."""
-        shares = [[float(i in self.members(team)) for team in self.teams] for i in range(self.agents)]
-        share = np.array(shares, np.float32)
-        return reward @ (share / share.sum(0)).astype(reward.dtype)
+        share = np.array([[i in self.members(team) for team in self.teams] for i in range(self.agents)])
+        return jnp.sum(reward[..., None] * (share / share.sum(0)).astype(reward.dtype), axis=-2)
 
 
 class Observation(eqx.Module):
@@ -143,12 +142,12 @@ class Trajectory(eqx.Module):
 
     @property
     def now(self) -> Observation:
-        """The T observations that were acted on."""
+        """The T observations that were acted on. Of one trajectory: for a batch, under vmap."""
         return jax.tree.map(lambda x: x[:-1], self.obs)
 
     @property
     def later(self) -> Observation:
-        """The T observations that actions led to."""
+        """The T observations that actions led to. Of one trajectory: for a batch, under vmap."""
         return jax.tree.map(lambda x: x[1:], self.obs)
 
 

@@ -63,11 +63,8 @@ class Layout:
         """A lane's arrays, which lead with its seeds, to where they belong."""
         return jax.device_put(tree, self.sharding)
 
-
     def compiled(self, f: Callable, *args: Any, shared: int = 0, donate: int | None = None) -> Any:
         """`spread` and compiled ahead of time: a later mismatch is an error, never a second compile."""
         donated = () if donate is None else (donate,)
         program = jax.jit(self.spread(f, shared), donate_argnums=donated, out_shardings=self.sharding)
         return program.lower(*args).compile()
-
-

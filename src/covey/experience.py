@@ -71,7 +71,7 @@ class Replay(AbstractExperience):
 
     def span(self, spec: Spec) -> int:
         """The observations of one window."""
-        return (spec.horizon if self.window is EPISODE else self.window) + 1
+        return (self.window or spec.horizon) + 1
 
     def init(self, spec: Spec, rollouts: Trajectory) -> Trajectory:
         n, length = rollouts.valid.shape

@@ -122,7 +122,7 @@ def gae(
     gamma: float,
     lam: float,
 ) -> Float[Array, "T agents"]:
-    """A_t = delta_t + gamma lam (1 - term_t) A_{t+1}; a reset's own step has A = 0 (Schulman et al., 2016)."""
+    """A_t = delta_t + gamma lam (1 - term_t) A_{t+1}; a reset's own step has none (Schulman et al., 2016)."""
     discount = (gamma * ~terminated)[:, None]
     delta = reward + discount * value[1:] - value[:-1]
 

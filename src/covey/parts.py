@@ -59,7 +59,7 @@ class AbstractOptimiser(eqx.Module):
     @property
     def optax(self) -> optax.GradientTransformation:
         clip = optax.clip_by_global_norm(self.clip) if self.clip else optax.identity()
-        return optax.chain(clip, self.direction(), optax.scale_by_learning_rate(self.lr))
+        return optax.chain(clip, self.direction(), optax.scale_by_learning_rate(self.lr))  # pyright: ignore[reportArgumentType]
 
 
 class Adam(AbstractOptimiser):

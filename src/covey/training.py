@@ -13,52 +13,9 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, Shaped, UInt32
 
-from .core import AbstractAlgorithm, AbstractEnvironment, Metrics, Observation, Spec, Step, Trajectory
+from .core import AbstractEnvironment, Metrics, Observation, Spec, Step, Trajectory
 from .ops import named, pooled
-
-
-class Side(eqx.Module):
-    """A learner and the agents it controls."""
-
-    name: str = eqx.field(static=True)
-    algorithm: AbstractAlgorithm
-    members: tuple[int, ...] = eqx.field(static=True)
-
-    def spec(self, world: Spec) -> Spec:
-        return world.of(self.members)
-
-    def own(self, x: Shaped[Array, "..."], axis: int) -> Shaped[Array, "..."]:
-        """The rows of its own agents."""
-        everyone = self.members == tuple(range(x.shape[axis]))
-        return x if everyone else jnp.take(x, np.array(self.members), axis=axis)
-
-    def foreign(self, x: Shaped[Array, "..."], axis: int) -> Shaped[Array, "..."]:
-        """The rows of everybody else."""
-        rest = [i for i in range(x.shape[axis]) if i not in self.members]
-        return jnp.take(x, np.array(rest, int), axis=axis)
-
-    def look(self, obs: Observation) -> Observation:
-        return Observation(
-            agents=self.own(obs.agents, -2),
-            state=obs.state,
-            legal=self.own(obs.legal, -2),
-            alive=self.own(obs.alive, -1),
-            first=obs.first,
-            others=self.foreign(obs.agents, -2),
-        )
-
-    def view(self, world: Spec, joint: Trajectory) -> Trajectory:
-        """A joint trajectory as this learner sees it."""
-        agents = joint.reward.ndim - 1
-        teams = [world.teams.index(team) for team in self.spec(world).teams]
-        return replace(
-            joint,
-            obs=self.look(joint.obs),
-            action=self.own(joint.action, agents),
-            reward=self.own(joint.reward, agents),
-            team_reward=joint.team_reward[..., np.array(teams)],
-            others=self.foreign(joint.action, agents),
-        )
+from .sides import Side
 
 
 class Actors(eqx.Module):
@@ -148,7 +105,9 @@ class Trainer(eqx.Module):
         self, learners: tuple, actors: Actors, key: PRNGKeyArray, steps, explore: bool
     ) -> tuple[Actors, Trajectory, Metrics]:
         """One step of every copy; for a copy whose episode is over, that of beginning anew."""
-        memory, action, memo = self.act(learners, actors.memory, actors.obs, named(key, "act"), steps, explore)
+        memory, action, memo = self.act(
+            learners, actors.memory, actors.obs, named(key, "act"), steps, explore
+        )
         env, step = self.env.step(actors.env, action, named(key, "step"))
         again = lambda: self.restart(named(key, "reset"), actors.over, env, step.obs)
         env, obs = jax.lax.cond(jnp.any(actors.over), again, lambda: (env, step.obs))
@@ -189,9 +148,7 @@ class Trainer(eqx.Module):
         append = lambda xs, x: jnp.concatenate([xs, x[:, None]], axis=1)
         return replace(record, obs=jax.tree.map(append, record.obs, last))
 
-    def collect(
-        self, state: TrainState, clock: Int[Array, ""]
-    ) -> tuple[TrainState, Trajectory, Metrics]:
+    def collect(self, state: TrainState, clock: Int[Array, ""]) -> tuple[TrainState, Trajectory, Metrics]:
         key = named(state.key, "collect", clock)
         actors, rollouts, ended = self.rollout(state.learners, state.actors, key, state.steps, self.length)
         state = replace(state, actors=actors, steps=state.steps + jnp.sum(rollouts.valid))
@@ -269,8 +226,8 @@ class Trainer(eqx.Module):
         actors = self.begin(learners, named(key, "begin"), self.copies)
         start = (learners, actors, key, jnp.array(0))
 
-        def kept(*start):
-            rollouts = self.rollout(*start, self.length)[1]
+        def kept(learners, actors, key, steps):
+            rollouts = self.rollout(learners, actors, key, steps, self.length)[1]
             return [self.kept(i, rollouts) for i in range(len(self.sides))]
 
         pairs = zip(self.sides, eqx.filter_eval_shape(kept, *start), strict=True)

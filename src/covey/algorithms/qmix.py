@@ -7,9 +7,8 @@
 f_s is a network with non-negative weights made from the state (QMIX), the sum (VDN: `mixer=sum`),
 or absent (IQL: `mixer=independent`, the same loss for each agent on the team's reward).
 
-Departures from the originals: an episode cut off by its time limit bootstraps from its final
-observation; the k steps of TD(lambda) stop at the end of an episode, not of the padded window;
-targets are copied every so many updates, not episodes.
+Departures: a time limit bootstraps from the final observation; TD(lambda) stops at the end of an
+episode, not of the padded window; targets are copied every so many updates, not episodes.
 """
 
 from typing import ClassVar, Literal
@@ -19,23 +18,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
+from .. import ops
 from ..core import AbstractAlgorithm, AbstractExperience, Metrics, Observation, Spec, Traits, Trajectory
-from ..experience import Replay
+from ..errors import UserError
+from ..experience import EPISODE, Replay
 from ..networks.agents import AbstractAgent, Crew, Recurrent, Sharing
 from ..networks.mixers import AbstractMixer, MonotonicMixer
-from ..ops import (
-    copy,
-    descend,
-    epsilon_greedy,
-    masked,
-    mean,
-    moments,
-    named,
-    pooled,
-    previous,
-    take,
-    td_lambda,
-)
 from ..parts import AbstractOptimiser, AbstractSchedule, AbstractTarget, Hard, Linear, Make, RMSProp
 
 
@@ -81,10 +69,18 @@ class QMIX(AbstractAlgorithm[Learner]):
     def init(self, spec: Spec, key: PRNGKeyArray) -> Learner:
         width = spec.features + self.last_action * spec.actions + self.agent_id * spec.agents
         world = spec.world if self.mixer_input == "state" else spec.agents * spec.features
-        agents = Crew(self.agent, spec, width, spec.actions, self.sharing, key=named(key, "agent"))
-        online = Networks(agents, self.mixer(spec.agents, world, key=named(key, "mixer")))
+        agents = Crew(self.agent, spec, width, spec.actions, self.sharing, key=ops.named(key, "agent"))
+        cut = isinstance(self.experience, Replay) and self.experience.window is not EPISODE
+        if cut and (agents.nets.width or self.last_action):
+            raise UserError(
+                "experience.window cuts episodes open, and agents that remember need them whole: "
+                "set experience.window=null, or agent=feed_forward last_action=false"
+            )
+        online = Networks(agents, self.mixer(spec.agents, world, key=ops.named(key, "mixer")))
         rewards = jnp.array([0.0, 1.0])
-        return Learner(online, copy(online), moments(self.optimiser, online), jnp.zeros((), int), rewards)
+        return Learner(
+            online, ops.copy(online), ops.moments(self.optimiser, online), jnp.zeros((), int), rewards
+        )
 
     def memory(self, spec: Spec, learner: Learner) -> Memory:
         return Memory(learner.online.agents.start(), jnp.full(spec.agents, -1, int))
@@ -101,7 +97,7 @@ class QMIX(AbstractAlgorithm[Learner]):
     def act(self, learner: Learner, memory: Memory, obs: Observation, key, step, explore: bool):
         hidden, q = learner.online.agents.step(memory.hidden, self.inputs(obs, memory.action))
         epsilon = self.epsilon(step) if explore else 0.0
-        action = epsilon_greedy(q, obs.legal, epsilon, key)
+        action = ops.epsilon_greedy(q, obs.legal, epsilon, key)
         return Memory(hidden, action), action, None
 
     def td_error(
@@ -109,28 +105,30 @@ class QMIX(AbstractAlgorithm[Learner]):
     ) -> tuple[Float[Array, "T k"], Float[Array, "T k"]]:
         """One episode, as in the paper: the errors, and the joint values of what was done."""
         obs, start = episode.obs, online.agents.start()
-        x = self.inputs(obs, previous(episode.action, obs.first))
+        x = self.inputs(obs, ops.previous(episode.action, obs.first))
         _, q = online.agents.unroll(start, x, obs.first)
         _, q_target = target.agents.unroll(start, x, obs.first)
-        best = jnp.argmax(masked(q if self.double else q_target, obs.legal), axis=-1)
+        best = jnp.argmax(ops.masked(q if self.double else q_target, obs.legal), axis=-1)
         world = obs.world if self.mixer_input == "state" else obs.agents.reshape(len(x), -1)
-        joint = online.mixer(take(q[:-1], episode.action), world[:-1])
-        later = target.mixer(take(q_target, best)[1:], world[1:])
+        joint = online.mixer(ops.take(q[:-1], episode.action), world[:-1])
+        later = target.mixer(ops.take(q_target, best)[1:], world[1:])
         reward = jnp.broadcast_to(episode.team_reward[:, :1], joint.shape)
-        y = td_lambda(reward, later, episode.terminated, episode.valid, self.gamma, self.lam)
+        y = ops.td_lambda(reward, later, episode.terminated, episode.valid, self.gamma, self.lam)
         return jax.lax.stop_gradient(y) - joint, joint
 
     def loss(self, online: Networks, target: Networks, batch: Trajectory) -> tuple[Float[Array, ""], Metrics]:
         error, joint = jax.vmap(self.td_error, in_axes=(None, None, 0))(online, target, batch)
-        loss = mean(error**2, batch.valid)
-        seen = {"q_tot": joint, "td_error": jnp.abs(error)}
-        return loss, {"loss": loss} | {name: mean(x, batch.valid, exact=False) for name, x in seen.items()}
+        loss = ops.mean(error**2, batch.valid)
+        told = {"q_tot": joint, "td_error": jnp.abs(error)}
+        return loss, {"loss": loss} | {
+            name: ops.mean(x, batch.valid, exact=False) for name, x in told.items()
+        }
 
     def update(self, learner: Learner, batch: Trajectory, key: PRNGKeyArray, step) -> tuple[Learner, Metrics]:
         rewards = learner.rewards
         if self.standardise_rewards:
             rewards, batch = self.standardised(learner, batch)
-        online, optimiser, metrics = descend(
+        online, optimiser, metrics = ops.descend(
             self.optimiser, self.loss, learner.online, learner.optimiser, learner.target, batch
         )
         updates = learner.updates + 1
@@ -140,7 +138,7 @@ class QMIX(AbstractAlgorithm[Learner]):
     def standardised(self, learner: Learner, batch: Trajectory) -> tuple[Float[Array, "2"], Trajectory]:
         """Rewards less their running mean, over their running deviation: averages over all updates."""
         r = batch.team_reward
-        new = pooled(jnp.stack([mean(r, batch.valid), mean(r**2, batch.valid)]))
+        new = ops.pooled(jnp.stack([ops.mean(r, batch.valid), ops.mean(r**2, batch.valid)]))
         rewards = learner.rewards + (new - learner.rewards) / (learner.updates + 1)
         deviation = jnp.sqrt(jnp.maximum(rewards[1] - rewards[0] ** 2, 1e-8))
         return rewards, eqx.tree_at(lambda t: t.team_reward, batch, (r - rewards[0]) / deviation)

@@ -2,8 +2,8 @@
 
 from typing import ClassVar
 
-import jax.random as jr
 import jax.numpy as jnp
+import jax.random as jr
 
 from ..core import AbstractAlgorithm, AbstractExperience, Spec, Traits
 from ..experience import Fresh

@@ -37,9 +37,10 @@ class TwoStep(AbstractEnvironment[Int[Array, " n"]]):
     The state counts 0 for 1, 1 for 2A, 2 for 2B; both agents see it one-hot.
     """
 
-    @property
-    def spec(self) -> Spec:
-        return Spec(("agent_0", "agent_1"), features=3, state=3, actions=2, horizon=2)
+    spec: Spec
+
+    def __init__(self):
+        self.spec = Spec(("agent_0", "agent_1"), features=3, state=3, actions=2, horizon=2)
 
     def observe(self, state: Int[Array, " n"]) -> Observation:
         return public(jax.nn.one_hot(state, 3), np.ones((2, 2), bool), state == 0)
@@ -65,24 +66,21 @@ class Matrix(AbstractEnvironment[Int[Array, " n"]]):
     QTRAN's game (Son et al., 2019): 8, with losses on either side.
     """
 
+    spec: Spec
     entries: tuple[float, ...]
     choices: tuple[int, ...]
-    rounds: int
 
     def __init__(self, payoff: list = DECEPTIVE, rounds: int = 1):
         if rounds < 1:
             raise UserError(f"env.rounds={rounds} leaves nothing to play: set env.rounds=1 or more")
         payoffs = tensor(payoff)
-        self.entries, self.choices, self.rounds = tuple(payoffs.ravel().tolist()), payoffs.shape, rounds
-
-    @property
-    def spec(self) -> Spec:
-        names = tuple(f"agent_{i}" for i in range(len(self.choices)))
-        return Spec(names, features=2, state=2, actions=max(self.choices), horizon=self.rounds)
+        self.entries, self.choices = tuple(payoffs.ravel().tolist()), payoffs.shape
+        names = tuple(f"agent_{i}" for i in range(payoffs.ndim))
+        self.spec = Spec(names, features=2, state=2, actions=max(self.choices), horizon=rounds)
 
     def observe(self, state: Int[Array, " n"]) -> Observation:
-        legal = np.arange(max(self.choices)) < np.array(self.choices)[:, None]
-        clock = state / self.rounds
+        legal = np.arange(self.spec.actions) < np.array(self.choices)[:, None]
+        clock = state / self.spec.horizon
         return public(jnp.stack([jnp.ones_like(clock), clock], axis=1), legal, state == 0)
 
     def reset(self, key: PRNGKeyArray, n: int) -> tuple[Int[Array, " n"], Observation]:
@@ -94,7 +92,7 @@ class Matrix(AbstractEnvironment[Int[Array, " n"]]):
     ) -> tuple[Int[Array, " n"], Step]:
         pays = jnp.array(self.entries).reshape(self.choices)[tuple(action.T)]
         state = state + 1
-        return state, shared(self.observe(state), pays, state >= self.rounds)
+        return state, shared(self.observe(state), pays, state >= self.spec.horizon)
 
 
 def tensor(payoff: list) -> np.ndarray:

@@ -52,15 +52,13 @@ class Recall(AbstractEnvironment[RecallState]):
     Paid 1, at the end, if both do. Best return 1; without memory 1/4.
     """
 
+    spec: Spec
     delay: int
 
     def __init__(self, delay: int = 2):
         at_least(1, delay=delay)
         self.delay = delay
-
-    @property
-    def spec(self) -> Spec:
-        return Spec(PAIR, features=3, state=3, actions=2, horizon=self.delay + 1)
+        self.spec = Spec(PAIR, features=3, state=3, actions=2, horizon=delay + 1)
 
     def observe(self, state: RecallState) -> Observation:
         clock, first = state.t / self.delay, state.t == 0
@@ -91,9 +89,10 @@ class Coordination(AbstractEnvironment[CoordinationState]):
     Paid 1, at the end, if both do. Best return 1; if right cannot see, 1/2; at random 1/4.
     """
 
-    @property
-    def spec(self) -> Spec:
-        return Spec(PAIR, features=3, state=3, actions=2, horizon=2)
+    spec: Spec
+
+    def __init__(self):
+        self.spec = Spec(PAIR, features=3, state=3, actions=2, horizon=2)
 
     def observe(self, state: CoordinationState) -> Observation:
         clock, first = 1.0 * state.t, state.t == 0
@@ -121,15 +120,11 @@ class Truncation(AbstractEnvironment[Int[Array, " n"]]):
     takes the cut for an end. Every return is `horizon`.
     """
 
-    horizon: int
+    spec: Spec
 
     def __init__(self, horizon: int = 5):
         at_least(1, horizon=horizon)
-        self.horizon = horizon
-
-    @property
-    def spec(self) -> Spec:
-        return Spec(PAIR, features=1, state=1, actions=2, horizon=self.horizon)
+        self.spec = Spec(PAIR, features=1, state=1, actions=2, horizon=horizon)
 
     def observe(self, t: Int[Array, " n"]) -> Observation:
         n = len(t)
@@ -144,7 +139,7 @@ class Truncation(AbstractEnvironment[Int[Array, " n"]]):
         self, state: Int[Array, " n"], action: Action, key: PRNGKeyArray
     ) -> tuple[Int[Array, " n"], Step]:
         t, reward = state + 1, jnp.ones(action.shape)
-        over = t >= self.horizon
+        over = t >= self.spec.horizon
         return t, Step(self.observe(t), reward, self.spec.team_mean(reward), jnp.zeros_like(over), over)
 
 
@@ -160,15 +155,11 @@ class Meeting(AbstractEnvironment[MeetingState]):
     of -0.33 from 3 steps on, whatever the horizon. Episodes are cut off, never terminated.
     """
 
-    horizon: int
+    spec: Spec
 
     def __init__(self, horizon: int = 10):
         at_least(1, horizon=horizon)
-        self.horizon = horizon
-
-    @property
-    def spec(self) -> Spec:
-        return Spec(PAIR, features=1, state=2, actions=1, horizon=self.horizon, bounds=(-1.0, 1.0))
+        self.spec = Spec(PAIR, features=1, state=2, actions=1, horizon=horizon, bounds=(-1.0, 1.0))
 
     def observe(self, state: MeetingState) -> Observation:
         place = state.place.T
@@ -183,7 +174,7 @@ class Meeting(AbstractEnvironment[MeetingState]):
     def step(self, state: MeetingState, action: Action, key: PRNGKeyArray) -> tuple[MeetingState, Step]:
         place = jnp.clip(state.place + 0.3 * action[..., 0].T, -1.0, 1.0)
         state = MeetingState(place, state.t + 1)
-        reward, over = -jnp.abs(place.T), state.t >= self.horizon
+        reward, over = -jnp.abs(place.T), state.t >= self.spec.horizon
         team = self.spec.team_mean(reward)
         return state, Step(self.observe(state), reward, team, jnp.zeros_like(over), over)
 
@@ -200,22 +191,19 @@ class Death(AbstractEnvironment[DeathState]):
     Best team return `horizon`; if the dead counted, the last steps could not be won for certain.
     """
 
+    spec: Spec
     life: int
-    horizon: int
 
     def __init__(self, life: int = 2, horizon: int = 4):
         at_least(1, life=life, horizon=horizon)
-        self.life, self.horizon = life, horizon
-
-    @property
-    def spec(self) -> Spec:
-        return Spec(PAIR, features=3, state=4, actions=2, horizon=self.horizon)
+        self.life = life
+        self.spec = Spec(PAIR, features=3, state=4, actions=2, horizon=horizon)
 
     def alive(self, state: DeathState) -> Bool[Array, "2 n"]:
         return jnp.stack([state.t < self.life, jnp.ones_like(state.t, bool)])
 
     def observe(self, state: DeathState) -> Observation:
-        alive, clock = self.alive(state).T, state.t / self.horizon
+        alive, clock = self.alive(state).T, state.t / self.spec.horizon
         obs = glimpse(state.bit.T, clock, jnp.stack([*state.bit, *(1.0 * alive.T)], axis=1), state.t == 0)
         seen = jnp.where(alive[..., None], obs.agents, 0.0)
         legal = alive[..., None] | (jnp.arange(2) == 0)
@@ -230,5 +218,5 @@ class Death(AbstractEnvironment[DeathState]):
         right = ((state.bit > 0) == action.T) | ~alive
         team = 1.0 * jnp.all(right, axis=0)
         state = DeathState(bits(named(key, "bit"), state.bit.shape), state.t + 1)
-        over = state.t >= self.horizon
+        over = state.t >= self.spec.horizon
         return state, Step(self.observe(state), (team * alive).T, team[:, None], over, jnp.zeros_like(over))

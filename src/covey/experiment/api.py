@@ -67,7 +67,10 @@ def resume(path: str | Path, steps: int | None = None, quiet: bool = False) -> R
 
 
 def evaluate(
-    path: str | Path, episodes: int | None = None, environment: str | None = None, env: dict[str, Any] | None = None
+    path: str | Path,
+    episodes: int | None = None,
+    environment: str | None = None,
+    env: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Greedy episodes of every seed's policy, in its own world or another of the same shape."""
     launch.prepare()

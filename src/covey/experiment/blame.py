@@ -15,7 +15,9 @@ def foreign(path: str) -> bool:
     if path.startswith("<"):
         return False
     place = Path(path).resolve()
-    return place.is_file() and not any(place.is_relative_to(home) for home in (*LIBRARIES, OURS, Path(sys.prefix)))
+    return place.is_file() and not any(
+        place.is_relative_to(home) for home in (*LIBRARIES, OURS, Path(sys.prefix))
+    )
 
 
 def sentence(error: Exception) -> str | None:

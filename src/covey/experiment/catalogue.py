@@ -106,7 +106,7 @@ def from_file(path: Path) -> ModuleType:
     name = f"{FILE}{path.stem}_{content:08x}"
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None and spec.loader is not None  # noqa: PT018  it ends with .py
+        assert spec is not None and spec.loader is not None
         sys.modules[name] = module = importlib.util.module_from_spec(spec)
         try:
             spec.loader.exec_module(module)

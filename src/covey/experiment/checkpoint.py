@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
@@ -23,7 +24,11 @@ FACTS = "facts.json"
 
 def plain(x: Any) -> Any:
     """A key as the numbers it is made of; any other array as it is."""
-    return jax.random.key_data(x) if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key) else x
+    return jax.random.key_data(x) if is_key(x) else x
+
+
+def is_key(x: Any) -> bool:
+    return jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
 
 
 def named_leaves(tree: PyTree) -> list[tuple[str, Any]]:
@@ -36,23 +41,22 @@ def save(path: Path, lanes: list[Any], facts: dict[str, Any]) -> int:
     """Writes lanes' states, which lead with seeds; returns the size in bytes."""
     names = [name for name, _ in named_leaves(lanes[0])]
     header = facts | {"format": FORMAT, "leaves": names}
-    with atomic(path, "a checkpoint") as file:
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-            archive.writestr(FACTS, json.dumps(header))
-            for i, lane in enumerate(lanes):
-                for j, leaf in enumerate(jax.tree.leaves(lane)):
-                    with archive.open(f"{i}/{j}.npy", "w", force_zip64=True) as entry:
-                        np.lib.format.write_array(entry, np.asarray(plain(leaf)), allow_pickle=False)
+    with atomic(path, "a checkpoint") as file, zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(FACTS, json.dumps(header))
+        for i, lane in enumerate(lanes):
+            for j, leaf in enumerate(jax.tree.leaves(lane)):
+                with archive.open(f"{i}/{j}.npy", "w", force_zip64=True) as entry:
+                    np.lib.format.write_array(entry, np.asarray(plain(leaf)), allow_pickle=False)
     return path.stat().st_size
 
 
 def facts(path: Path) -> dict[str, Any]:
     """What a checkpoint says of itself."""
-    with reading(path) as archive:
+    with Archive(path) as archive:
         return read_facts(archive, path)
 
 
-class reading(zipfile.ZipFile):
+class Archive(zipfile.ZipFile):
     """A checkpoint opened for reading; damage becomes a sentence."""
 
     def __init__(self, path: Path):
@@ -92,7 +96,7 @@ def load(path: Path, like: T, partial: bool = False) -> tuple[T, dict[str, Any]]
     first ones again.
     """
     expected = named_leaves(like)
-    with reading(path) as archive:
+    with Archive(path) as archive:
         header = read_facts(archive, path)
         stored = {name: j for j, name in enumerate(header["leaves"])}
         lanes = sorted({int(name.split("/")[0]) for name in archive.namelist() if "/" in name})
@@ -109,20 +113,18 @@ def load(path: Path, like: T, partial: bool = False) -> tuple[T, dict[str, Any]]
                 value = value[np.arange(leaf.shape[0]) % len(value)]
             want = jax.eval_shape(plain, leaf)
             if value.shape != want.shape or value.dtype != want.dtype:
-                raise foreign(path, f"{name} is {value.dtype}{list(value.shape)}, not {want.dtype}{list(want.shape)}")
-            leaves.append(jax.random.wrap_key_data(value) if plain_key(leaf) else value)
+                raise foreign(
+                    path, f"{name} is {value.dtype}{list(value.shape)}, not {want.dtype}{list(want.shape)}"
+                )
+            leaves.append(jax.random.wrap_key_data(jnp.asarray(value)) if is_key(leaf) else value)
         extra = sorted(set(stored) - {name for name, _ in expected})
         if extra and not partial:
             raise foreign(path, f"it also holds {extra[0]}")
     return jax.tree.unflatten(jax.tree.structure(like), leaves), header
 
 
-def plain_key(x: Any) -> bool:
-    return jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key)
-
-
 def foreign(path: Path, how: str) -> UserError:
     return UserError(
-        f"the checkpoint {path} belongs to another kind of run: {how}; give the run it was made by, or one of the "
-        "same algorithm, settings, environment and seeds"
+        f"the checkpoint {path} belongs to another kind of run: {how}; give the run that made it, or one of "
+        "the same algorithm, settings, environment and seeds"
     )

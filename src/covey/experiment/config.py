@@ -17,6 +17,7 @@ EVERYBODY = "all"  # the side of a learner that controls several teams
 IDLE = "random"  # who plays for a team that nobody learns for
 PRESETS = Path(__file__).parents[1] / "presets"
 USER_FILE = re.compile(r"[^=+]+\.py(?=:\w)")
+NAMING = ("algorithm", "environment", "sides", "env")  # the fields that may name a user's files
 
 
 @dataclass
@@ -67,7 +68,7 @@ class Config:
         given = dict(options or {}) | {"algorithm": algorithm, "environment": environment}
         given = {key: value for key, value in given.items() if value is not None}
         path = given.pop("config", None)
-        file = checked(text.load(Path(path)), str(path)) if path else {}
+        file = read(Path(path)) if path else {}
         typed = settings.flatten(pairs if isinstance(pairs, Mapping) else text.pairs(pairs))
         given |= {"preset": typed.pop("preset")} if "preset" in typed else {}
         run = file | checked(given, "the command line")
@@ -135,15 +136,18 @@ class Config:
             raise UserError(f"{name} {clash}: {remedy} another algorithm (see `covey describe {name}`)")
 
     def to_yaml(self, path: Path) -> None:
-        tree = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "notes"}
+        """Files of the user's that lie beside it are named from there, so that all of it can be moved."""
+        beside = lambda file: file.relative_to(path.parent) if file.is_relative_to(path.parent) else file
+        here = self.moved(beside)
+        tree = {f.name: getattr(here, f.name) for f in fields(here) if f.name != "notes"}
         with atomic(path, path.name) as file:
             file.write(text.write(tree).encode())
 
     @classmethod
     def from_yaml(cls, path: Path) -> "Config":
         """A whole run's, as `to_yaml` wrote it."""
-        tree = checked(text.load(path), str(path))
-        lacking = [name for name in ("algorithm", "environment", "sides", "env") if name not in tree]
+        tree = read(path)
+        lacking = [name for name in NAMING if name not in tree]
         if lacking:
             raise UserError(f"{path} describes no whole run: it lacks {' and '.join(lacking)}")
         return cls(**tree)
@@ -157,16 +161,7 @@ class Config:
 
     def moved(self, where: Callable[[Path], Path]) -> "Config":
         """The same run with the user's files elsewhere: copied into the run's folder, for instance."""
-
-        def move(x):
-            if isinstance(x, dict):
-                return {key: move(value) for key, value in x.items()}
-            if isinstance(x, list):
-                return [move(value) for value in x]
-            return USER_FILE.sub(lambda m: str(where(Path(m[0]))), x) if isinstance(x, str) else x
-
-        moved = ("algorithm", "environment", "sides", "env")
-        return replace(self, **{name: move(getattr(self, name)) for name in moved})
+        return replace(self, **{name: moved(getattr(self, name), where) for name in NAMING})
 
 
 OPTIONS = (*(f.name for f in fields(Config) if f.name not in ("sides", "env", "notes")), "config")
@@ -191,6 +186,20 @@ def checked(given: Mapping[str, Any], where: str) -> dict[str, Any]:
         return settings.coerce(kinds[name], value, Place("", option(name)))
 
     return {name: typed(name, value) for name, value in given.items()}
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Fields in YAML. A user's file that they name may lie beside it, else it is looked for from here."""
+    beside = lambda file: path.parent / file if (path.parent / file).is_file() else file
+    return checked(moved(text.load(path), beside), str(path))
+
+
+def moved(tree: Any, where: Callable[[Path], Path]) -> Any:
+    if isinstance(tree, dict):
+        return {key: moved(value, where) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [moved(value, where) for value in tree]
+    return USER_FILE.sub(lambda m: str(where(Path(m[0]))), tree) if isinstance(tree, str) else tree
 
 
 def unnamed(tree: Tree) -> Tree:

@@ -24,15 +24,18 @@ SHAPE = {
 }
 
 
-def evaluate(path: str | Path, episodes: int | None, environment: str | None, env: dict[str, Any]) -> dict[str, Any]:
-    """Returns over seeds, as `summary.json` holds them. The same episodes for every call of the same number."""
+def evaluate(
+    path: str | Path, episodes: int | None, environment: str | None, env: dict[str, Any]
+) -> dict[str, Any]:
+    """Returns over seeds, as `summary.json` holds them; asked again, over the same episodes."""
     folder = RunFolder.existing(path)
     config = Config.from_yaml(folder.config)
     trained = config.build()[0].spec
     if episodes is not None:
         config = replace(config, eval_episodes=episodes)
-    if environment is not None:
-        config = config.elsewhere(environment, env)
+    if environment is not None or env:
+        own = config.env if environment is None else {}
+        config = config.elsewhere(environment or config.environment, own | env)
     engine = Engine(config)
     check_shape(trained, engine.trainer.spec, config.environment)
     learners = engine.everybody(engine.shapes).learners

@@ -1,4 +1,4 @@
-"""A run's folder: what it is called, what lies in it, and writing there so that nothing is ever half-written."""
+"""A run's folder: what it is called, what lies in it, and writing so that nothing is ever half-written."""
 
 import errno
 import json
@@ -22,11 +22,13 @@ def spoken(what: str, path: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             free = shutil.disk_usage(path.parent).free / 1e6 if path.parent.exists() else 0
             raise UserError(
-                f"the disk is full: {what} does not fit at {path} ({free:,.0f} MB free); nothing written before "
-                "is lost: free some space, then `covey resume` the run"
+                f"the disk is full: {what} does not fit at {path} ({free:,.0f} MB free); nothing written "
+                "before is lost: free some space, then `covey resume` the run"
             ) from error
         reason = os.strerror(error.errno) if error.errno else str(error)
-        raise UserError(f"cannot write {what} at {path}: {reason}; choose another folder with --out") from error
+        raise UserError(
+            f"cannot write {what} at {path}: {reason}; choose another folder with --out"
+        ) from error
 
 
 @contextmanager
@@ -72,7 +74,7 @@ class RunFolder:
                 folder = RunFolder(Path("runs") / f"{name}_{now}_{again}")
         if folder.config.exists():
             raise UserError(
-                f"--out {out} already holds a run; continue it with `covey resume {out}`, or name another folder"
+                f"--out {out} already holds a run: continue it with `covey resume {out}`, or name another"
             )
         with spoken("the run", folder.path / "config.yaml"):
             (folder.path / "checkpoints").mkdir(parents=True, exist_ok=True)

@@ -60,5 +60,6 @@ def check_device(device: str | None) -> None:
         if device != "gpu":
             raise
         raise UserError(
-            "--device gpu: JAX sees no GPU here; install JAX with CUDA (pip install 'jax[cuda13]') or use --device cpu"
+            "--device gpu: JAX sees no GPU here; install JAX with CUDA (pip install 'jax[cuda13]'), "
+            "or use --device cpu"
         ) from error

@@ -31,7 +31,10 @@ def lived(spec: Spec, metrics: Numbers, seed: int) -> dict[str, Any]:
     """Steps so far, and the episodes that ended within the chunk: by team, the mean of their returns."""
     ended = int(metrics["episodes"][seed].sum())
     returns = metrics["returns"][seed].sum(axis=0, dtype=np.float64) / max(ended, 1)
-    means = {f"train/return/{team}": float(r) if ended else None for team, r in zip(spec.teams, returns, strict=True)}
+    means = {
+        f"train/return/{team}": float(r) if ended else None
+        for team, r in zip(spec.teams, returns, strict=True)
+    }
     return {"step": int(metrics["steps"][seed, -1]), "episodes": ended} | means
 
 
@@ -53,7 +56,12 @@ def fingerprint(prints: tuple[Any, ...], metrics: Numbers, seed: int) -> dict[st
 
 
 def report_rows(
-    spec: Spec, report: int, metrics: Numbers, prints: tuple[Any, ...], results: Numbers | None, seconds: float
+    spec: Spec,
+    report: int,
+    metrics: Numbers,
+    prints: tuple[Any, ...],
+    results: Numbers | None,
+    seconds: float,
 ) -> list[dict[str, Any]]:
     """A row a seed."""
     rows = []
@@ -72,7 +80,8 @@ class Boards:
         from tensorboardX import SummaryWriter
 
         self.writers = [
-            SummaryWriter(str(path / f"seed_{seed}"), purge_step=purge, write_to_disk=True) for seed in range(seeds)
+            SummaryWriter(str(path / f"seed_{seed}"), purge_step=purge, write_to_disk=True)
+            for seed in range(seeds)
         ]
 
     def write(self, rows: list[dict[str, Any]]) -> None:

@@ -6,6 +6,7 @@ import jax
 from jaxtyping import PyTree
 
 from ..errors import UserError
+from .progress import count
 
 
 def size(tree: PyTree) -> int:
@@ -41,13 +42,10 @@ def spoken(n: int) -> str:
 
 def check(needed: int, replay: int, seeds: int, available: int | None) -> str:
     """One line on what a run will take; refuses, with advice, what cannot fit."""
-    line = f"memory: {spoken(needed)} for {seeds} seed{'s' * (seeds > 1)}, {spoken(replay)} of it replay"
+    needs = f"{spoken(needed)} for {count(seeds, 'seed')}, {spoken(replay)} of it replay"
     if available is None:
-        return line
+        return f"memory: {needs}"
     if needed > available:
-        advice = "lower experience.capacity, --seeds or --envs" if replay > needed / 2 else "lower --envs or --seeds"
-        raise UserError(
-            f"this run would take {spoken(needed)} ({spoken(replay)} of it replay for {seeds} seeds), and "
-            f"{spoken(available)} are free: {advice}"
-        )
-    return f"{line}; {spoken(available)} free"
+        lower = "experience.capacity, --seeds or --envs" if replay > needed / 2 else "--envs or --seeds"
+        raise UserError(f"this run would take {needs}, and {spoken(available)} are free: lower {lower}")
+    return f"memory: {needs}; {spoken(available)} free"

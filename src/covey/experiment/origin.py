@@ -44,9 +44,7 @@ def describe() -> dict[str, Any]:
 
 
 def write(folder: RunFolder, status: str) -> None:
-    """Keeps what the run's first start wrote; a later one is added to `starts`."""
-    known = folder.read_json(folder.run)
-    if status == "running":
-        start = {"time": time.strftime("%Y-%m-%d %H:%M:%S"), **describe()}
-        known = {"status": status, **start} if not known else known
+    """How the run stands; beside where it first started."""
+    start = lambda: {"status": status, "time": time.strftime("%Y-%m-%d %H:%M:%S"), **describe()}
+    known = folder.read_json(folder.run) or start()
     folder.write_json(folder.run, known | {"status": status})

@@ -12,7 +12,9 @@ from .statistics import interval
 INK, ACCENT, PALE = "#22303c", "#1b6ca8", "#8fb8d8"
 
 
-def curves(rows: list[dict[str, Any]], key: str) -> tuple[Float[np.ndarray, " t"], Float[np.ndarray, "t seeds"]]:
+def curves(
+    rows: list[dict[str, Any]], key: str
+) -> tuple[Float[np.ndarray, " t"], Float[np.ndarray, "t seeds"]]:
     """Steps and values of every seed, from rows of metrics that have `key`."""
     seeds: dict[int, dict[int, tuple[int, float]]] = {}
     for row in rows:
@@ -30,6 +32,7 @@ def learning_curve(path: Path, rows: list[dict[str, Any]], key: str, title: str,
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
+    from matplotlib.ticker import EngFormatter
 
     steps, values = curves(rows, key)
     if not len(steps):
@@ -45,7 +48,7 @@ def learning_curve(path: Path, rows: list[dict[str, Any]], key: str, title: str,
     axes.set_title(title, loc="left", color=INK, fontsize=11, fontweight="bold")
     axes.set_xlabel("environment steps of each seed", color=INK)
     axes.set_ylabel(label, color=INK)
-    axes.xaxis.set_major_formatter(matplotlib.ticker.EngFormatter(sep=""))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.margins(x=0.01)
     axes.grid(axis="y", color="#e3e8ec", linewidth=0.8)
     axes.spines[["top", "right"]].set_visible(False)

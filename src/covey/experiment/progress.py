@@ -1,5 +1,6 @@
 """What a person sees while a run goes on: one live line in a terminal, a line now and then elsewhere."""
 
+import shutil
 import sys
 import time
 from typing import TextIO
@@ -10,6 +11,16 @@ def clock(seconds: float) -> str:
     minutes, s = divmod(round(seconds), 60)
     hours, m = divmod(minutes, 60)
     return f"{hours}:{m:02d}:{s:02d}" if hours else f"{m}:{s:02d}"
+
+
+def count(n: int, thing: str, things: str = "") -> str:
+    """1 seed, 8 seeds"""
+    return f"{n:,} {thing if n == 1 else things or thing + 's'}"
+
+
+def bar(share: float, room: int) -> str:
+    width = max(0, min(20, room))
+    return ("━" * round(width * share)).ljust(width, "─")
 
 
 class Progress:
@@ -41,14 +52,14 @@ class Progress:
         share = min(step / self.total, 1.0)
         done, left = step - self.first, max(self.total - step, 0)
         eta = clock((now - self.started) * left / done) if done and left else "0:00" if not left else "…"
-        bar = "━" * round(20 * share) + "─" * (20 - round(20 * share))
-        line = f"{bar} {share:4.0%}  {step:,}/{self.total:,} steps  {rate:,.0f} steps/s  ETA {eta}  {news}"
+        line = f"{share:4.0%}  {step:,}/{self.total:,} steps  {rate:,.0f} steps/s  ETA {eta}  {news}"
         if self.printed == -float("inf"):
             self.started, self.first = now, step
         self.printed = now
         if self.live:
-            pad = " " * max(self.width - len(line), 0)
-            print("\r" + line + pad, end="", file=self.out, flush=True)
+            room = shutil.get_terminal_size().columns - 1
+            line = f"{bar(share, room - len(line) - 1)} {line}"[:room]
+            print("\r" + line.ljust(self.width), end="", file=self.out, flush=True)
             self.width = len(line)
         else:
             print(line, file=self.out, flush=True)

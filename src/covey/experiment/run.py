@@ -15,9 +15,9 @@ from ..errors import UserError
 from . import checkpoint, origin
 from .config import Config
 from .engine import Engine, States
-from .folder import RunFolder
-from .log import Boards, Numbers, convention, judged, report_rows
-from .progress import Progress
+from .folder import RunFolder, spoken
+from .log import Boards, Numbers, convention, report_rows
+from .progress import Progress, count
 from .summary import finish, signed
 
 
@@ -58,7 +58,8 @@ class Training:
     def prepare(self) -> None:
         """Says what will be done and what it takes, and compiles it."""
         c, say = self.config, self.progress.say
-        say(f"{c.algorithm} on {c.environment} ({c.preset}), {c.seeds} seeds × {c.steps:,} steps, {c.envs} copies")
+        work = f"{count(c.seeds, 'seed')} × {count(c.steps, 'step')}, {count(c.envs, 'copy', 'copies')}"
+        say(f"{c.algorithm} on {c.environment} ({c.preset}), {work}")
         for note in c.notes:
             say(note)
         say(f"returns: {convention(self.spec)}")
@@ -126,11 +127,13 @@ class Training:
         where = f"before step {int(metrics['steps'].max()):,}; what was saved before is intact"
         if bad.any():
             raise UserError(
-                f"{self.config.environment} gave observations or rewards that are not finite (NaN or infinite) in seed "
-                f"{int(np.argmax(bad))} {where}: mend the environment; `covey.testing.check_environment` helps to find it"
+                f"{self.config.environment} gave observations or rewards that are not finite (NaN or "
+                f"infinite) in seed {int(np.argmax(bad))} {where}: mend the environment; "
+                "`covey.testing.check_environment` helps to find it"
             )
         for name, value in told.items():
-            wrong = np.isinf(value).any(axis=1) | np.isnan(value[:, -1]) & ~np.isnan(value[:, :-1]).all(axis=1)
+            before, last = np.isnan(value[:, :-1]), np.isnan(value[:, -1])
+            wrong = np.isinf(value).any(axis=1) | (last & ~before.all(axis=1))
             if wrong.any():
                 raise UserError(
                     f"{name} became infinite or NaN in seed {int(np.argmax(wrong))} {where}: "
@@ -156,10 +159,12 @@ class Training:
 
     def tell(self, rows: list[dict[str, Any]], rate: float) -> None:
         known = [r for row in rows if (r := row[f"train/return/{self.team}"]) is not None]
-        news = f"{self.team} return {signed(np.mean(known))}" if known else ""
+        told = [signed(np.mean(known))] if known else []
         if self.results is not None:
             self.greedy = float(np.mean([row[f"eval/return/{self.team}"] for row in rows]))
-        news += f", greedy {signed(self.greedy)}" if self.greedy is not None else ""
+        told += [f"greedy {signed(self.greedy)}"] if self.greedy is not None else []
+        over = count(self.spec.horizon, "step")
+        news = f"{self.team} return (sum over ≤ {over}) {', '.join(told)}" if told else ""
         self.progress.update(min(row["step"] for row in rows), rate, news)
 
     def save(self) -> None:
@@ -209,17 +214,19 @@ def train(config: Config, out: str | Path | None = None, quiet: bool = False) ->
         folder.discard()
         raise
     keep_files(config, folder).to_yaml(folder.config)
-    origin.write(folder, "running")
     return complete(training, training.start)
 
 
 def keep_files(config: Config, folder: RunFolder) -> Config:
     """Copies the user's own files into the run's folder; the configuration that uses the copies."""
-    copy = lambda path: folder.path.resolve() / "files" / path.name
+    copies: dict[Path, Path] = {}
     for path in config.files:
-        copy(path).parent.mkdir(exist_ok=True)
-        shutil.copy2(path, copy(path))
-    return config.moved(copy)
+        namesakes = sum(path.name == other.name for other in copies)
+        copies[path] = folder.path / "files" / (str(namesakes) if namesakes else "") / path.name
+        with spoken("a copy of your file", copies[path]):
+            copies[path].parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, copies[path])
+    return config.moved(copies.__getitem__)
 
 
 def resume(path: str | Path, steps: int | None = None, quiet: bool = False) -> RunFolder:
@@ -237,6 +244,7 @@ def resume(path: str | Path, steps: int | None = None, quiet: bool = False) -> R
 def complete(training: Training, begin: Any) -> RunFolder:
     """Begins, trains, and puts everything away, however it ends."""
     folder, status = training.folder, "failed"
+    origin.write(folder, "running")
     try:
         with listening(training):
             begin()

@@ -7,9 +7,9 @@ from jaxtyping import Shaped
 
 from ..core import Spec
 from . import statistics
-from .folder import RunFolder
 from .log import Numbers, convention
 from .memory import spoken
+from .progress import count
 
 if TYPE_CHECKING:
     from .run import Training
@@ -42,7 +42,7 @@ def lines(told: dict[str, Any], seeds: int) -> str:
     """One return in words, with its convention."""
     r = told["team_return"]
     low, high = r["ci95"]
-    over = f"over {seeds} seeds × {told['episodes']} greedy episodes"
+    over = f"over {count(seeds, 'seed')} × {count(told['episodes'], 'greedy episode')}"
     return (
         f"{told['team']} return: IQM {signed(r['iqm'])}, 95 % interval [{signed(low)}, {signed(high)}], "
         f"mean {signed(r['mean'])}, {over} ({told['convention']})"

@@ -131,7 +131,8 @@ def check_learns(trainer: Trainer, iterations: int) -> None:
         batch = side.view(world, batch)
         with telling("update"):
             learner, _ = algorithm.update(state.learners[0], batch, key, state.steps)
-        steady(*jax.eval_shape(lambda: (state.learners[0], learner)), "learner", "update")
+        now, then = jax.eval_shape(lambda: (state.learners[0], learner))
+        steady(now, then, "learner", "update")
         return trainer.learn(state, rollouts, clock)[0], batch
 
     warmup = algorithm.experience.warmup(world, trainer.copies, trainer.length)

@@ -107,7 +107,7 @@ def check_draws(env: AbstractEnvironment) -> None:
 
 def play(spec: Spec, obs: Observation, keys: Key[Array, " n"]) -> Shaped[Array, "n agents ..."]:
     """Legal actions at random."""
-    act = lambda obs, key: Random().act(spec, None, obs, key, 0, True)[1]
+    act = lambda obs, key: Random().act(spec, None, obs, key, jnp.zeros((), int), True)[1]
     return jax.vmap(act)(obs, keys).astype(spec.action_type)
 
 
@@ -157,7 +157,7 @@ def check_episodes(env: AbstractEnvironment, copies: int, steps: int) -> None:
     )
 
 
-def check_sight(spec: Spec, obs: Observation, real: Bool[np.ndarray, "moments copies"]) -> None:
+def check_sight(spec: Spec, obs: Observation, real: Bool[Array | np.ndarray, "moments copies"]) -> None:
     """What there is to see; `real` says which observations belong to an episode."""
     nowhere(~obs.first[:1], "`first` must be true in what env.reset returns.")
     later = real & (np.arange(len(real)) > 0)[:, None]

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 from jax.tree_util import keystr, tree_leaves_with_path
-from jaxtyping import Bool, Float, PRNGKeyArray, PyTree
+from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree
 
 
 class CheckError(AssertionError):
@@ -92,7 +92,7 @@ def steady(before: PyTree, after: PyTree, what: str, where: str) -> None:
 
 
 def nowhere(
-    bad: Bool[np.ndarray, "moments copies *rest"], sentence: str, names: tuple[str, ...] = ()
+    bad: Bool[Array | np.ndarray, "moments copies *rest"], sentence: str, names: tuple[str, ...] = ()
 ) -> None:
     """Nothing is bad; or where it first is."""
     if bad.any():
@@ -102,8 +102,8 @@ def nowhere(
 
 
 def finite(
-    x: Float[np.ndarray, "moments copies *rest"],
-    real: Bool[np.ndarray, "moments copies"],
+    x: Float[Array | np.ndarray, "moments copies *rest"],
+    real: Bool[Array | np.ndarray, "moments copies"],
     what: str,
     names: tuple[str, ...] = (),
 ) -> None:

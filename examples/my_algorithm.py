@@ -1,0 +1,73 @@
+"""An algorithm of one's own: each agent values its own actions, and learns from single transitions.
+
+    y_i = r_i + gamma (1 - term) max_u Q'(o'_i, u),        loss = mean_i (y_i - Q(o_i, u_i))^2
+
+One network, without memory, for all agents (independent Q-learning, Tan, 1993; Mnih et al., 2015).
+Train it with
+
+    covey train examples/my_algorithm.py:Independent spread gamma=.9 hidden=128 --steps 200000
+"""
+
+from typing import ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, PyTree
+
+from covey.core import AbstractAlgorithm, AbstractExperience, Traits, Trajectory
+from covey.experience import Replay
+from covey.networks.layers import MLP
+from covey.ops import copy, descend, epsilon_greedy, masked, mean, moments, take
+from covey.parts import AbstractOptimiser, AbstractSchedule, AbstractTarget, Adam, Linear, Soft
+
+
+class Learner(NamedTuple):
+    online: MLP
+    target: MLP
+    optimiser: PyTree
+    updates: Int[Array, ""]
+
+
+class Independent(AbstractAlgorithm):
+    traits: ClassVar[Traits] = Traits(
+        centralised=False,
+        on_policy=False,
+        discrete=True,
+        continuous=False,
+        recurrent=False,
+        cooperative=False,
+    )
+    experience: AbstractExperience = Replay(capacity=50_000, batch_size=128, window=1, steps=4)
+    hidden: int = 64
+    gamma: float = 0.99
+    epsilon: AbstractSchedule = Linear(1.0, 0.05, 50_000)
+    target: AbstractTarget = Soft(0.01)
+    optimiser: AbstractOptimiser = Adam()
+
+    def init(self, spec, key):
+        online = MLP(spec.features, self.hidden, self.hidden, spec.actions, key=key)
+        return Learner(online, copy(online), moments(self.optimiser, online), jnp.zeros((), int))
+
+    def memory(self, spec, learner):
+        return None
+
+    def act(self, learner, memory, obs, key, step, explore):
+        epsilon = self.epsilon(step) if explore else 0.0
+        return None, epsilon_greedy(learner.online(obs.agents), obs.legal, epsilon, key), None
+
+    def td_error(self, online: MLP, target: MLP, t: Trajectory) -> Float[Array, "T agents"]:
+        """Of one window; an agent that is gone has no future."""
+        best = jnp.max(masked(target(t.later.agents), t.later.legal), axis=-1)
+        goes_on = ~t.terminated[:, None] & t.later.alive
+        y = t.reward + self.gamma * goes_on * best
+        return t.now.alive * (jax.lax.stop_gradient(y) - take(online(t.now.agents), t.action))
+
+    def loss(self, online, target, batch):
+        error = jax.vmap(self.td_error, in_axes=(None, None, 0))(online, target, batch)
+        loss = mean(error**2, batch.valid)
+        return loss, {"loss": loss}
+
+    def update(self, learner, batch, key, step):
+        online, target, optimiser, updates = learner
+        online, optimiser, metrics = descend(self.optimiser, self.loss, online, optimiser, target, batch)
+        return Learner(online, self.target(online, target, updates + 1), optimiser, updates + 1), metrics
