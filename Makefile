@@ -4,14 +4,14 @@ BIN := .venv/bin
 UV := $(shell command -v uv 2>/dev/null)
 INSTALL := $(if $(UV),uv pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet)
 
-DEMO := qmix spread --seeds 8 --steps 300000
+DEMO := qmix spread --seeds 8 --steps 750000
 
-.PHONY: help demo test quick lint format bench-machine bench-environments bench-training bench-xuance clean
+.PHONY: help demo test quick lint format bench-machine bench-environments bench-training bench-learning bench-xuance clean
 
 help:  ## what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
 
-demo: .venv/installed  ## train a team on several seeds, about a minute; ends with its curve
+demo: .venv/installed  ## train a team on several seeds, a minute or two; ends with its curve
 	$(BIN)/covey train $(DEMO)
 
 test: .venv/installed-test  ## all tests
@@ -37,6 +37,9 @@ bench-environments: .venv/installed-bench  ## spread alone, beside JaxMARL's
 
 bench-training: .venv/installed  ## QMIX and VDN on spread, against the machine's matmul rate
 	$(BIN)/python -m benchmarks.training
+
+bench-learning: .venv/installed  ## QMIX and VDN on spread to 2 M steps: returns, seconds, curves
+	$(BIN)/python -m benchmarks.learning --picture docs/pictures/spread-curve.png
 
 bench-xuance: .venv/installed  ## QMIX on spread beside XuanCe, which gets an environment of its own
 	$(BIN)/python -m benchmarks.peers.xuance

@@ -3,6 +3,8 @@
 It is written for one copy, as one thinks of it, and `Vectorised` lifts it to the many copies that
 training steps at once. To prove that it keeps the protocol, run `python examples/my_environment.py`;
 to train in it
+
+    covey train qmix examples/my_environment.py:rendezvous env.places=9 --steps 50000
 """
 
 import equinox as eqx
