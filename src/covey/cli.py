@@ -83,7 +83,7 @@ def train(arguments: Sequence[str]) -> None:
 def is_team_list(word: str, words: Sequence[str]) -> bool:
     """`adversary=qmix+agent=iql` and `adversary=qmix` stand where an algorithm is expected: first."""
     plain = [w for w in words if "=" not in w]
-    return len(plain) < 2 and word == words[0]
+    return len(plain) == 1 and word == words[0]
 
 
 def resume(arguments: Sequence[str]) -> None:
@@ -129,13 +129,13 @@ def evaluate(arguments: Sequence[str]) -> None:
     from .experiment.folder import RunFolder
 
     RunFolder.existing(path)
-    options: dict[str, Any] = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
     odd = [pair for pair in pairs if not pair.startswith("env.") or "=" not in pair]
     if odd:
         raise UserError(f"'{odd[0]}' is not understood: after RUN only env.key=value may follow")
-    from .experiment import api
+    from .experiment import api, text
 
-    told = api.evaluate(path, given.episodes, given.env, {key[4:]: value for key, value in options.items()})
+    env: dict[str, Any] = {key[4:]: value for key, value in text.pairs(pairs).items()}
+    told = api.evaluate(path, given.episodes, given.env, env)
     if given.json:
         print(json.dumps(told, indent=1))
         return

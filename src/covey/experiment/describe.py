@@ -38,12 +38,17 @@ def describe(name: str) -> str:
     known = catalogue.ALGORITHMS | catalogue.ENVIRONMENTS
     if name not in known and ":" not in name:
         raise UserError(f"unknown name '{name}'{catalogue.nearest(name, known)}: `covey list` shows them all")
-    from ..core import AbstractAlgorithm
+    from ..core import AbstractAlgorithm, AbstractEnvironment
+    from ..host import AbstractHostEnvironment
 
     kind = "algorithm" if name in catalogue.ALGORITHMS else "environment"
     thing = catalogue.load(catalogue.find(kind, name))
-    learns = isinstance(thing, type) and issubclass(thing, AbstractAlgorithm)
-    return describe_algorithm(name) if learns else describe_environment(name, thing)
+    is_a = lambda *kinds: isinstance(thing, type) and issubclass(thing, kinds)
+    if is_a(AbstractAlgorithm):
+        return describe_algorithm(name)
+    if isinstance(thing, type) and not is_a(AbstractEnvironment, AbstractHostEnvironment):
+        return describe_part(name, thing)
+    return describe_environment(name, thing)
 
 
 def describe_algorithm(name: str) -> str:
@@ -62,6 +67,17 @@ Tuned for: {", ".join(tuned) or "nothing yet"}
 
 Beside others
 {traits_table(dict.fromkeys([*catalogue.ALGORITHMS, name]))}"""
+
+
+def describe_part(name: str, make: type) -> str:
+    """A mixer, a network, a schedule: whatever stands in a setting."""
+    from . import settings
+
+    options = settings.signature_of(make, later=True)
+    return f"""{name}: {about(make)}
+
+Its own settings, below the name of the setting it stands in
+{table(rows(options, {})) or "  none"}"""
 
 
 def describe_environment(name: str, make: Any) -> str:

@@ -56,7 +56,7 @@ def check_device(device: str | None) -> None:
 
     try:
         jax.devices()
-    except RuntimeError as error:
+    except (RuntimeError, AssertionError) as error:  # JAX raises the one or the other
         if device != "gpu":
             raise
         raise UserError(
