@@ -128,3 +128,10 @@ def foreign(path: Path, how: str) -> UserError:
         f"the checkpoint {path} belongs to another kind of run: {how}; give the run that made it, or one of "
         "the same algorithm, settings, environment and seeds"
     )
+
+
+def weights(fresh: T, found: T) -> T:
+    """A new learner with another's weights: what optimisers remember, and counters, begin anew."""
+    moments = lambda x: type(x).__module__.startswith("optax")
+    own = lambda x: moments(x) or not jax.numpy.issubdtype(x.dtype, jax.numpy.floating)
+    return jax.tree.map(lambda new, old: new if own(new) else old, fresh, found, is_leaf=moments)

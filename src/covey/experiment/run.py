@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 import numpy as np
 
 from ..errors import UserError
@@ -76,7 +77,9 @@ class Training:
             learners = self.engine.everybody(self.engine.shapes).learners
             found, _ = checkpoint.load(source.last, {"learners": learners}, partial=True)
             pairs = zip(self.states, self.engine.lanes(found["learners"]), strict=True)
-            self.states = [replace(state, learners=weights) for state, weights in pairs]
+            begun = [checkpoint.weights(state.learners, old) for state, old in pairs]
+            swap = lambda state, new: eqx.tree_at(lambda s: s.learners, state, new)
+            self.states = list(map(swap, self.states, begun))
 
     def restore(self) -> None:
         """From the last checkpoint; from nothing where there is none yet."""
