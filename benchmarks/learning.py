@@ -25,7 +25,7 @@ def trained(algorithm: str, folder: Path, seeds: int, steps: int) -> covey.Run:
     return run if run.summary.get("status") == "finished" else covey.resume(folder)
 
 
-def picture(path: Path, runs: dict[str, covey.Run], steps: int) -> None:
+def picture(path: Path, runs: dict[str, covey.Run]) -> None:
     """Every seed thin, the interquartile mean bold."""
     import matplotlib
 
@@ -41,14 +41,14 @@ def picture(path: Path, runs: dict[str, covey.Run], steps: int) -> None:
         label = f"{name}: {values.shape[1]} seeds in {seconds:.0f} s"
         axes.plot(at, iqm(values), color=COLOURS[name], linewidth=2.2, label=label)
     axes.axhline(RANDOM, color="#9aa7b1", linewidth=1, linestyle=":")
-    axes.text(steps, RANDOM + 0.3, "random play", ha="right", fontsize=8, color="#52616d")
+    axes.text(0, RANDOM + 0.3, "random play", fontsize=8, color="#52616d")
     axes.set_title("spread: greedy team return", loc="left", fontsize=11, fontweight="bold", color="#22303c")
     axes.set_xlabel("environment steps of each seed")
     axes.set_ylabel("mean over agents, sum over 25 steps")
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.grid(axis="y", color="#e3e8ec", linewidth=0.8)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="lower right", fontsize=9)
+    axes.legend(frameon=False, loc="center right", fontsize=9)
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
@@ -82,7 +82,7 @@ def main() -> None:
     runs = {name: trained(name, options.out / name, options.seeds, options.steps) for name in COLOURS}
     table([row(name, run) for name, run in runs.items()])
     if options.picture:
-        picture(options.picture, runs, options.steps)
+        picture(options.picture, runs)
     keep(options.json, {name: run.summary for name, run in runs.items()})
 
 

@@ -1,4 +1,4 @@
-"""Before JAX starts: CPU, two devices; compiled fast, once. And covey's annotations are checked at run time."""
+"""Before JAX starts: CPU, two devices, compiled fast and once. Covey's annotations are checked."""
 
 import os
 from pathlib import Path

@@ -3,6 +3,8 @@
 import errno
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -181,6 +183,15 @@ def test_world_that_raises(capsys, tmp_path, monkeypatch):
     Path("mine.py").write_text(WORLD)
     said = refused(capsys, "train", "qmix", "mine.py:Broken", *RUN[1:], *SHORT)
     assert re.search(r"mine\.py, line \d+", said)
+
+
+def test_whoever_reads_may_stop_reading():
+    """`covey list | head -1`: no traceback, and the status of a program that SIGPIPE ended."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([sys.executable, "-m", "covey.cli", "list"], stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 def test_help(capsys):

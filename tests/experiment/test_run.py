@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -104,6 +105,27 @@ def test_policy(whole):
     policy.reset()
     named = policy.act(dict(zip(policy.spec.names, seen, strict=True)))
     assert list(named.values()) == first.tolist()
+
+
+def test_a_run_of_ones_own_files_can_be_moved(tmp_path):
+    """Two files of one name, then gone; the run's folder elsewhere: it holds all that it needs."""
+    own = {"world": "from covey.environments.games import TwoStep as Mine"}
+    own |= {"mixer": "from covey.networks.mixers import MonotonicMixer\n\nclass Mine(MonotonicMixer): ..."}
+    for name, text in own.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mine.py").write_text(text)
+    settings = [f"mixer={tmp_path}/mixer/mine.py:Mine", *SMALL[2:]]
+    options = OPTIONS | {"steps": "80"}
+    path = run.train(
+        Config.parse("qmix", f"{tmp_path}/world/mine.py:Mine", settings, options), tmp_path / "run"
+    ).path
+    for name in own:
+        shutil.rmtree(tmp_path / name)
+    moved = path.rename(tmp_path / "moved")
+    told = covey.evaluate(moved)
+    assert told["team_return"] == json.loads((moved / "summary.json").read_text())["eval"]["team_return"]
+    run.resume(moved, 160, quiet=True)
+    assert str(tmp_path) not in (moved / "config.yaml").read_text()
 
 
 def test_start_from_weights(whole, tmp_path):

@@ -8,11 +8,13 @@ from typing import Any, Literal, get_type_hints
 
 from ..core import AbstractAlgorithm, AbstractEnvironment, Spec
 from ..errors import UserError
+from ..host import AbstractHostEnvironment
 from ..training import Side
 from . import catalogue, settings, text
 from .folder import atomic
 from .settings import Place, Tree
 
+World = AbstractEnvironment | AbstractHostEnvironment
 EVERYBODY = "all"  # the side of a learner that controls several teams
 IDLE = "random"  # who plays for a team that nobody learns for
 PRESETS = Path(__file__).parents[1] / "presets"
@@ -97,7 +99,7 @@ class Config:
         config.refuse(env.spec)
         return config
 
-    def build(self) -> tuple[AbstractEnvironment, tuple[Side, ...]]:
+    def build(self) -> tuple[World, tuple[Side, ...]]:
         """The environment, and the sides that between them control everybody in it."""
         env, _ = world(self.environment, self.env)
         teams = {team: env.spec.members(team) for team in env.spec.teams}
@@ -206,7 +208,7 @@ def unnamed(tree: Tree) -> Tree:
     return {key: value for key, value in tree.items() if key != "name"}
 
 
-def world(name: str, *layers: Mapping[str, Any]) -> tuple[AbstractEnvironment, Tree]:
+def world(name: str, *layers: Mapping[str, Any]) -> tuple[World, Tree]:
     """An environment by its name, and all of its options."""
     entry = catalogue.find("environment", name)
     make = catalogue.load(entry)

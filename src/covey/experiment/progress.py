@@ -3,7 +3,8 @@
 import shutil
 import sys
 import time
-from typing import TextIO
+
+PAUSE = 10.0  # seconds, where lines stay
 
 
 def clock(seconds: float) -> str:
@@ -24,10 +25,10 @@ def bar(share: float, room: int) -> str:
 
 
 class Progress:
-    """Rewrites its line in a terminal; elsewhere prints one at most every `pause` seconds."""
+    """Rewrites its line in a terminal; elsewhere prints one now and then, and the last."""
 
-    def __init__(self, total: int, quiet: bool = False, out: TextIO | None = None, pause: float = 10.0):
-        self.total, self.quiet, self.out, self.pause = total, quiet, out or sys.stdout, pause
+    def __init__(self, total: int, quiet: bool = False):
+        self.total, self.quiet, self.out = total, quiet, sys.stdout
         self.live = self.out.isatty()
         self.printed, self.started, self.width = -float("inf"), time.monotonic(), 0
         self.first: int | None = None
@@ -46,7 +47,7 @@ class Progress:
     def update(self, step: int, rate: float, news: str) -> None:
         """`step` of each seed, environment steps a second of all of them, and what to say beside."""
         now = time.monotonic()
-        if self.quiet or (not self.live and now - self.printed < self.pause and step < self.total):
+        if self.quiet or (not self.live and now - self.printed < PAUSE and step < self.total):
             return
         self.first = step if self.first is None else self.first
         share = min(step / self.total, 1.0)

@@ -1,0 +1,50 @@
+"""What README and docs tell a reader to type is understood, and what they point to is there."""
+
+import re
+import shlex
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from covey.cli import main
+from covey.experiment import run
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def commands():
+    """Those that can be typed as they stand: with no name to fill in, no file of the reader's own."""
+    for page in PAGES:
+        for block in re.findall(r"^```\w*\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE):
+            for line in re.findall(r"^(?:\$ )?(covey .*)", block, re.MULTILINE):
+                words = shlex.split(re.split(" {3,}", line)[0], comments=True)[1:]
+                open_ends = re.search(r"\b[A-Z]{3,}\b|…", " ".join(words))
+                files = re.findall(r"[\w/]+\.(?:py|yaml)\b", line)
+                if not open_ends and all((ROOT / file).exists() for file in files):
+                    yield pytest.param(words, id=f"{page.name}: {' '.join(words)}")
+
+
+@pytest.mark.parametrize("words", list(commands()))
+def test_commands_are_understood(words, monkeypatch):
+    # Would break: a name, an option or a setting in the text that is no longer so. Nothing is trained.
+    def build(config, out, quiet):
+        env, sides = config.build()
+        assert env.spec.agents == sum(len(side.members) for side in sides)
+        return SimpleNamespace(path="nowhere")
+
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(run, "train", build)
+    assert main(words) == 0
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_is_pointed_to_is_there(page):
+    # Would break: a file moved, a make target renamed.
+    text = page.read_text()
+    links = [link for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text) if "://" not in link]
+    assert [link for link in links if not (page.parent / link).exists()] == []
+    makefile = (ROOT / "Makefile").read_text()
+    targets = re.findall(r"^\s*make ([a-z-]+)|`make ([a-z-]+)`", text, re.MULTILINE)
+    assert [name for pair in targets for name in pair if name and f"\n{name}:" not in makefile] == []
