@@ -81,7 +81,7 @@ def test_yaml_and_back(algorithm, tmp_path):
     parsed = Config.parse(
         algorithm, "tag.py:Tag", ["env.prey=2"], {"seed": "3", "device": "cpu", "source": "runs/x"}
     )
-    path = tmp_path / "config.yaml"
+    path = tmp_path / "run" / "config.yaml"
     parsed.to_yaml(path)
     assert Config.from_yaml(path) == parsed
     assert Config.parse(None, None, [], {"config": path}) == parsed

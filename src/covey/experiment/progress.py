@@ -53,7 +53,9 @@ class Progress:
         share = min(step / self.total, 1.0)
         done, left = step - self.first, max(self.total - step, 0)
         eta = clock((now - self.started) * left / done) if done and left else "0:00" if not left else "…"
-        line = f"{share:4.0%}  {step:,}/{self.total:,} steps  {rate:,.0f} steps/s  ETA {eta}  {news}"
+        line = "  ".join(
+            filter(None, [f"{share:4.0%}  step {step:,}", news, f"ETA {eta}  {rate:,.0f} steps/s"])
+        )
         if self.printed == -float("inf"):
             self.started, self.first = now, step
         self.printed = now

@@ -167,7 +167,7 @@ class Training:
             self.greedy = float(np.mean([row[f"eval/return/{self.team}"] for row in rows]))
         told += [f"greedy {signed(self.greedy)}"] if self.greedy is not None else []
         over = count(self.spec.horizon, "step")
-        news = f"{self.team} return (sum over ≤ {over}) {', '.join(told)}" if told else ""
+        news = f"{self.team} return over ≤ {over}: {', '.join(told)}" if told else ""
         self.progress.update(min(row["step"] for row in rows), rate, news)
 
     def save(self) -> None:
