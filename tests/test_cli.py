@@ -11,7 +11,14 @@ import pytest
 
 from covey.cli import main
 
-RUN = ["two_step", "agent=feed_forward", "agent.hidden=4", "mixer.embed=2", "experience.capacity=64", "experience.batch_size=4"]
+RUN = [
+    "two_step",
+    "agent=feed_forward",
+    "agent.hidden=4",
+    "mixer.embed=2",
+    "experience.capacity=64",
+    "experience.batch_size=4",
+]
 SHORT = ["--seeds=1", "--steps=64", "--report-every=32", "--eval-episodes=2", "--quiet"]
 
 
