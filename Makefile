@@ -4,7 +4,7 @@ BIN := .venv/bin
 UV := $(shell command -v uv 2>/dev/null)
 INSTALL := $(if $(UV),uv pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet)
 
-DEMO := qmix spread --seeds 8 --steps 750000
+DEMO := qmix spread --seeds 8 --steps 600000
 
 .PHONY: help demo test quick lint format bench-machine bench-environments bench-training bench-learning bench-xuance clean
 
