@@ -1,7 +1,6 @@
 """A trained policy by itself: observations in, actions out."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,7 @@ class Policy:
         config = Config.from_yaml(folder.config)
         if not 0 <= seed < config.seeds:
             raise UserError(f"seed {seed} is not in {path}: it trained seeds 0 to {config.seeds - 1}")
-        engine = Engine(replace(config))
+        engine = Engine(config)
         like = {"learners": engine.everybody(engine.shapes).learners}
         found, _ = checkpoint.load(folder.last, like, partial=True)
         return Policy(engine.trainer, jax.tree.map(lambda x: jnp.asarray(x[seed]), found["learners"]))
