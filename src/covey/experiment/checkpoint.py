@@ -130,6 +130,11 @@ def foreign(path: Path, how: str) -> UserError:
     )
 
 
+def load_learners(path: Path, like: T) -> T:
+    """What learnt, and nothing else of a run; `like` has the shapes of all seeds."""
+    return load(path, {"learners": like}, partial=True)[0]["learners"]
+
+
 def weights(fresh: T, found: T) -> T:
     """A new learner with another's weights: what optimisers remember, and counters, begin anew."""
     moments = lambda x: type(x).__module__.startswith("optax")

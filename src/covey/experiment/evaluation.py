@@ -38,10 +38,9 @@ def evaluate(
         config = config.elsewhere(environment or config.environment, own | env)
     engine = Engine(config)
     check_shape(trained, engine.trainer.spec, config.environment)
-    learners = engine.everybody(engine.shapes).learners
-    found, _ = checkpoint.load(folder.last, {"learners": learners}, partial=True)
+    found = checkpoint.load_learners(folder.last, engine.everybody(engine.shapes).learners)
     results = []
-    for lane, weights in zip(engine.layout.lanes, engine.lanes(found["learners"]), strict=True):
+    for lane, weights in zip(engine.layout.lanes, engine.lanes(found), strict=True):
         steps = engine.layout.put(jnp.zeros(len(lane), engine.shapes.steps.dtype))
         results.append(engine.judge(weights, engine.keys(lane), steps))
     told = evaluation(engine.trainer.spec, joined(results), learning_team(engine))

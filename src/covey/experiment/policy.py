@@ -36,9 +36,8 @@ class Policy:
         if not 0 <= seed < config.seeds:
             raise UserError(f"seed {seed} is not in {path}: it trained seeds 0 to {config.seeds - 1}")
         engine = Engine(config)
-        like = {"learners": engine.everybody(engine.shapes).learners}
-        found, _ = checkpoint.load(folder.last, like, partial=True)
-        return Policy(engine.trainer, jax.tree.map(lambda x: jnp.asarray(x[seed]), found["learners"]))
+        found = checkpoint.load_learners(folder.last, engine.everybody(engine.shapes).learners)
+        return Policy(engine.trainer, jax.tree.map(lambda x: jnp.asarray(x[seed]), found))
 
     @property
     def spec(self) -> Spec:

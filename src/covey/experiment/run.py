@@ -75,8 +75,8 @@ class Training:
         if self.config.source:
             source = RunFolder.existing(self.config.source)
             learners = self.engine.everybody(self.engine.shapes).learners
-            found, _ = checkpoint.load(source.last, {"learners": learners}, partial=True)
-            pairs = zip(self.states, self.engine.lanes(found["learners"]), strict=True)
+            found = checkpoint.load_learners(source.last, learners)
+            pairs = zip(self.states, self.engine.lanes(found), strict=True)
             begun = [checkpoint.weights(state.learners, old) for state, old in pairs]
             swap = lambda state, new: eqx.tree_at(lambda s: s.learners, state, new)
             self.states = list(map(swap, self.states, begun))
