@@ -17,9 +17,11 @@ from covey.experiment import launch
 PACKAGES = ("covey", "jax", "jaxlib", "equinox", "optax", "numpy", "jaxmarl")
 
 
-def arguments(doc: str, repetitions: int) -> argparse.Namespace:
-    """The options that every benchmark has. JAX is set up on the way, as `covey train` does it."""
+def arguments(doc: str, repetitions: int, **more: dict[str, Any]) -> argparse.Namespace:
+    """The options that every benchmark has, and more. JAX is set up on the way, as `covey train` does it."""
     parser = argparse.ArgumentParser(description=doc)
+    for name, option in more.items():
+        parser.add_argument(name, **option)
     parser.add_argument("--repetitions", type=int, default=repetitions, help=f"turns of each ({repetitions})")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the results")
     launch.prepare("cpu")

@@ -1,14 +1,16 @@
-"""Spread alone: covey's, through its public interface, beside jaxmarl's vmapped step.
+"""Particle worlds alone: covey's, through their public interface, beside jaxmarl's vmapped step.
 
 Both play the same joint actions, drawn before the clock starts, over the same number of copies,
 in one process and in turn; each keeps the newest observations, rewards and ends, so nothing it
 is asked for can be left out. jaxmarl resets as its scripts do, inside `step`. Both are measured
 with all copies on one device, and shared out over all of them; the better counts, for each.
+`pursuit`, which nobody else has, stands beside jaxmarl's tag of five hunters and two prey.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +20,8 @@ from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Int, PRNGKeyArray, PyTree
 
-from covey.environments.particles.spread import Spread
+from covey.core import AbstractEnvironment
+from covey.experiment import catalogue
 
 from .common import arguments, in_turn, keep, ratio, shown, summary, table
 
@@ -31,7 +34,9 @@ def blank(f: Callable[..., Any], *args: Any) -> PyTree[Array]:
     return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(f, *args))
 
 
-def covey(env: Spread, key: PRNGKeyArray, actions: Int[Array, "T n agents"], episodes: int) -> PyTree[Array]:
+def covey(
+    env: AbstractEnvironment, key: PRNGKeyArray, actions: Int[Array, "T n agents"], episodes: int
+) -> PyTree[Array]:
     """Episodes run in lockstep, so a reset is due once in each."""
 
     def episode(last, number):
@@ -62,12 +67,34 @@ def jaxmarl(env: Any, key: PRNGKeyArray, actions: Int[Array, "T n agents"], epis
     return jax.lax.scan(episode, (key, start, last), length=episodes)[0][1:]
 
 
-def entrants() -> dict[str, Run]:
-    """jaxmarl computes as it is imported, so that must wait until JAX is set up."""
+class Pair(NamedTuple):
+    """A world of ours, and what stands beside it."""
+
+    peer: str
+    settings: Mapping[str, int] = MappingProxyType({})  # the peer's, where its default is another world
+
+
+PAIRS = {
+    "spread": Pair("MPE_simple_spread_v3"),
+    "tag": Pair("MPE_simple_tag_v3"),
+    "pursuit": Pair("MPE_simple_tag_v3", {"num_adversaries": 5, "num_good_agents": 2}),
+    "speaker_listener": Pair("MPE_simple_speaker_listener_v4"),
+    "reference": Pair("MPE_simple_reference_v3"),
+    "adversary": Pair("MPE_simple_adversary_v3"),
+}
+
+
+def entrants(world: str) -> tuple[dict[str, Run], tuple[int, ...]]:
+    """Both, and how many actions each agent has. jaxmarl computes as it is imported: JAX is set up before."""
     from jaxmarl import make  # pyright: ignore[reportMissingImports]
 
-    peer = make("MPE_simple_spread_v3", max_steps=HORIZON)
-    return {"covey": partial(covey, Spread(horizon=HORIZON)), "jaxmarl": partial(jaxmarl, peer)}
+    pair = PAIRS[world]
+    env = catalogue.load(catalogue.find("environment", world))(horizon=HORIZON)
+    peer = make(pair.peer, max_steps=HORIZON, **pair.settings)
+    choices = env.reset(jr.key(0), 1)[1].legal[0].sum(-1).tolist()
+    theirs = [peer.action_space(name).n for name in peer.agents]
+    assert choices == theirs, f"{world}: {choices} actions here, {theirs} there"
+    return {"covey": partial(covey, env), "jaxmarl": partial(jaxmarl, peer)}, tuple(choices)
 
 
 def episodes(copies: int) -> int:
@@ -75,9 +102,9 @@ def episodes(copies: int) -> int:
     return max(1, min(WORK // (HORIZON * copies), 2000))
 
 
-def compiled(run: Run, copies: int, devices: int) -> Callable[[], Any]:
+def compiled(run: Run, choices: tuple[int, ...], copies: int, devices: int) -> Callable[[], Any]:
     """Compiled and warm: what is left is to run it."""
-    actions = jr.randint(jr.key(1), (HORIZON, copies, 3), 0, 5)
+    actions = jr.randint(jr.key(1), (HORIZON, copies, len(choices)), 0, jnp.array(choices))
     mesh = Mesh(np.array(jax.devices()[:devices]), ("device",))
 
     def share(key, actions):
@@ -93,34 +120,63 @@ def compiled(run: Run, copies: int, devices: int) -> Callable[[], Any]:
     return go
 
 
-def measure(runs: dict[str, Run], copies: int, repetitions: int) -> dict[str, Any]:
-    every = len(jax.devices())
+def measure(world: str, copies: int, repetitions: int) -> dict[str, Any]:
+    every, (runs, choices) = len(jax.devices()), entrants(world)
     shares = sorted({1, every if copies % every == 0 else 1})
-    ready = {f"{name}, {n} devices": compiled(run, copies, n) for name, run in runs.items() for n in shares}
+    ready = {
+        f"{name}, {n} devices": compiled(run, choices, copies, n)
+        for name, run in runs.items()
+        for n in shares
+    }
     seconds = in_turn(ready, repetitions)
     steps = episodes(copies) * HORIZON * copies
     rates = {name: [steps / s for s in own] for name, own in seconds.items()}
     best = [max((own for name, own in rates.items() if name.startswith(run)), key=np.median) for run in runs]
     return {
         "copies": copies,
-        "rates": {name: summary(own) for name, own in rates.items()},
+        "covey": summary(best[0]),
+        "jaxmarl": summary(best[1]),
         "ratio": ratio(*best),
+        "rates": {name: summary(own) for name, own in rates.items()},
+    }
+
+
+def counted(world: str, copies: int = 1024) -> dict[str, float]:
+    """What a step of one copy costs, as XLA counts it: arithmetic, exponentials and the like, bytes."""
+    env: AbstractEnvironment = catalogue.load(catalogue.find("environment", world))()
+    state, _ = env.reset(jr.key(0), copies)
+    action = jnp.zeros((copies, *env.spec.action_shape), env.spec.action_type)
+    cost: Any = jax.jit(env.step).lower(state, action, jr.key(0)).compile().cost_analysis()
+    names = {"flops": "flops", "transcendentals": "transcendentals", "bytes": "bytes accessed"}
+    return {ours: cost.get(name, 0.0) / copies for ours, name in names.items()}
+
+
+def row(world: str, found: dict[str, Any], cost: dict[str, float]) -> dict[str, str]:
+    rate = found["covey"]["median"]
+    return {
+        "world": world,
+        "copies": f"{found['copies']:,}",
+        "covey": shown(found["covey"], ",.0f"),
+        "jaxmarl": shown(found["jaxmarl"], ",.0f"),
+        "times": shown(found["ratio"], ".1f"),
+        "GF/s": f"{rate * cost['flops'] / 1e9:.1f}",
+        "10⁹ exp, log, root/s": f"{rate * cost['transcendentals'] / 1e9:.2f}",
+        "GB/s": f"{rate * cost['bytes'] / 1e9:.1f}",
+        "µs a batch": f"{1e6 * found['copies'] / rate:.1f}",
     }
 
 
 def main() -> None:
-    options = arguments(__doc__ or "", repetitions=7)
-    runs = entrants()
-    results = [measure(runs, copies, options.repetitions) for copies in COPIES]
-    print("Environment steps a second: the median turn (slowest to fastest)")
-    for found in results:
-        rows = [
-            {"copies": str(found["copies"]), "who": name, "steps/s": shown(rate, ",.0f")}
-            for name, rate in found["rates"].items()
-        ]
-        table(
-            [*rows, {"copies": "", "who": "best to best", "steps/s": shown(found["ratio"], ".1f") + " times"}]
-        )
+    worlds = {"--worlds": {"nargs": "+", "choices": list(PAIRS), "default": list(PAIRS)}}
+    options = arguments(__doc__ or "", repetitions=7, **worlds)
+    results = {}
+    print("Environment steps a second, better of one and all devices: the median turn (slowest to fastest)")
+    for world in options.worlds:
+        cost = counted(world)
+        found = [measure(world, copies, options.repetitions) for copies in COPIES]
+        results[world] = {"cost": cost, "speed": found}
+        print(f"\n{world}: a step costs " + ", ".join(f"{x:,.0f} {name}" for name, x in cost.items()))
+        table([row(world, x, cost) for x in found])
     keep(options.json, results)
 
 

@@ -6,7 +6,6 @@ from typing import ClassVar, Generic, NamedTuple, TypeVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, Shaped
 
 Metrics = dict[str, Shaped[Array, "..."]]
@@ -75,8 +74,8 @@ class Spec(eqx.Module):
 
     def team_mean(self, reward: Float[Array, "*b agents"]) -> Float[Array, "*b teams"]:
         """Each team's reward where the environment has no other idea of it."""
-        share = np.array([[i in self.members(team) for team in self.teams] for i in range(self.agents)])
-        return jnp.sum(reward[..., None] * (share / share.sum(0)).astype(reward.dtype), axis=-2)
+        team = lambda own: sum(reward[..., i] for i in own) / len(own)
+        return jnp.stack([team(self.members(name)) for name in self.teams], axis=-1)
 
 
 class Observation(eqx.Module):

@@ -29,6 +29,7 @@ class Entry(NamedTuple):
 
 QMIX = "covey.algorithms.qmix:QMIX"
 GAMES, PROBES = "covey.environments.games", "covey.environments.probes"
+PARTICLES = "covey.environments.particles"
 
 ALGORITHMS = {
     "iql": Entry(QMIX, "each agent for itself", {"mixer": "independent"}, {"centralised": False}),
@@ -38,7 +39,14 @@ ALGORITHMS = {
 }
 
 ENVIRONMENTS = {
-    "spread": Entry("covey.environments.particles.spread:Spread", "cover the landmarks, do not collide"),
+    "spread": Entry(f"{PARTICLES}.spread:Spread", "cover the landmarks, do not collide"),
+    "tag": Entry(f"{PARTICLES}.tag:Tag", "slow adversaries hunt fast prey among obstacles"),
+    "pursuit": Entry(f"{PARTICLES}.pursuit:Pursuit", "five hunt two, each paid for what it does itself"),
+    "speaker_listener": Entry(
+        f"{PARTICLES}.speaker_listener:SpeakerListener", "one knows where to go, the other can go there"
+    ),
+    "reference": Entry(f"{PARTICLES}.reference:Reference", "each knows where the other has to go"),
+    "adversary": Entry(f"{PARTICLES}.adversary:Adversary", "reach the goal without giving it away"),
     "two_step": Entry(f"{GAMES}:TwoStep", "8 for who mixes by state, 7 for who sums"),
     "matrix": Entry(f"{GAMES}:Matrix", "any payoff table, any number of agents and rounds"),
     "matrix/climbing": Entry(f"{GAMES}:Climbing", "the best joint action is next to the worst"),

@@ -1,18 +1,15 @@
 """simple_spread_v3 of mpe2 1.1.1: cover the landmarks, do not bump into each other."""
 
-from itertools import combinations
-
 import equinox as eqx
 import jax.numpy as jnp
-import jax.random as jr
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from ...core import AbstractEnvironment, Action, Observation, Spec, Step
-from ...errors import UserError
-from ...ops import named
-from . import physics
+from ...scene import Scene
+from . import physics, sight
+from .physics import fold
 
-DIAMETER = 0.3
+RADIUS = 0.15
 
 
 class State(eqx.Module):
@@ -45,11 +42,8 @@ class Spread(AbstractEnvironment[State]):
         horizon: int = 25,
     ):
         self.landmarks = agents if landmarks is None else landmarks
-        for name, count in {"agents": agents, "landmarks": self.landmarks, "horizon": horizon}.items():
-            if count < 1:
-                raise UserError(f"env.{name}={count} makes no world: set it to 1 or more")
-        if not 0 <= local_ratio <= 1:
-            raise UserError(f"env.local_ratio={local_ratio} is no share of the reward: set it to 0 to 1")
+        sight.check(agents=agents, landmarks=self.landmarks, horizon=horizon)
+        sight.check_share(local_ratio)
         self.local_ratio = local_ratio
         self.spec = Spec(
             names=tuple(f"agent_{i}" for i in range(agents)),
@@ -60,38 +54,35 @@ class Spread(AbstractEnvironment[State]):
         )
 
     def reset(self, key: PRNGKeyArray, n: int) -> tuple[State, Observation]:
-        uniform = lambda name, count: jr.uniform(named(key, name), (count, 2, n), minval=-1.0, maxval=1.0)
-        pos, goal = uniform("agents", self.spec.agents), uniform("landmarks", self.landmarks)
+        pos = sight.anywhere(key, "agents", self.spec.agents, n)
+        goal = sight.anywhere(key, "landmarks", self.landmarks, n)
         state = State(pos, jnp.zeros_like(pos), goal, jnp.zeros(n, int))
-        return state, self.observe(state, pos[None] - pos[:, None])
+        return state, self.observe(state, sight.between(pos, pos))
 
     def step(self, state: State, action: Action, key: PRNGKeyArray) -> tuple[State, Step]:
-        push = list(physics.thrust(action))
-        for i, j in combinations(range(self.spec.agents), 2):
-            force = physics.contact(state.pos[i] - state.pos[j], DIAMETER)
-            push[i], push[j] = push[i] + force, push[j] - force
-        pos, vel = physics.move(state.pos, state.vel, jnp.stack(push))
+        force = physics.collide(physics.thrust(action), state.pos, (RADIUS,) * self.spec.agents)
+        pos, vel = physics.move(state.pos, state.vel, force)
         state = State(pos, vel, state.goal, state.t + 1)
 
-        apart = pos[None] - pos[:, None]
-        bumps = jnp.sum(jnp.sum(apart**2, axis=2) < DIAMETER**2, axis=1) - 1  # not oneself
-        to_goal = jnp.sum((state.goal[:, None] - pos[None]) ** 2, axis=2)
-        cover = -jnp.sum(jnp.sqrt(jnp.min(to_goal, axis=1)), axis=0)
+        apart = sight.between(pos, pos)
+        bumps = fold(jnp.add, 1.0 * self.close(apart)) - 1  # not oneself
+        to_goal = physics.square(sight.between(pos, state.goal))
+        cover = -fold(jnp.add, jnp.sqrt(fold(jnp.minimum, to_goal)))
         reward = ((1 - self.local_ratio) * cover - self.local_ratio * bumps).T
         over = state.t >= self.spec.horizon
         obs = self.observe(state, apart)
         return state, Step(obs, reward, self.spec.team_mean(reward), jnp.zeros_like(over), over)
 
+    def close(self, apart: Float[Array, "agents agents 2 n"]) -> Bool[Array, "agents agents n"]:
+        return physics.square(apart) < (2 * RADIUS) ** 2
+
     def observe(self, state: State, apart: Float[Array, "agents agents 2 n"]) -> Observation:
-        agents, _, n = state.pos.shape
-        rows = lambda x: x.reshape(agents, -1, n)
-        others = jnp.stack([jnp.concatenate([d[:i], d[i + 1 :]]) for i, d in enumerate(apart)])
-        goals = state.goal[None] - state.pos[:, None]
-        seen = [state.vel, state.pos, rows(goals), rows(others), jnp.zeros_like(rows(others))]
-        return Observation(
-            agents=jnp.moveaxis(jnp.concatenate(seen, axis=1), -1, 0),
-            state=jnp.zeros((n, 0)),
-            legal=jnp.ones((n, agents, self.spec.actions), bool),
-            alive=jnp.ones((n, agents), bool),
-            first=state.t == 0,
-        )
+        others = sight.rows(sight.others(apart))
+        goals = sight.rows(sight.between(state.pos, state.goal))
+        seen = [state.vel, state.pos, goals, others, jnp.zeros_like(others)]
+        return sight.observation(jnp.concatenate(seen, axis=1), state.t)
+
+    def scene(self, state: State) -> Scene:
+        touching = jnp.sum(self.close(sight.between(state.pos, state.pos)), axis=1) > 1
+        radii = (RADIUS,) * self.spec.agents
+        return Scene(state.pos, state.goal, radii, (0.05,) * self.landmarks, touching)
