@@ -5,14 +5,16 @@ UV := $(shell command -v uv 2>/dev/null)
 INSTALL := $(if $(UV),uv pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet)
 
 DEMO := qmix spread --seeds 8 --steps 600000
+DEMO_RUN := runs/demo_$(shell date +%Y-%m-%d_%H%M%S)
 
 .PHONY: help demo test quick lint format bench-machine bench-environments bench-training bench-learning bench-xuance clean
 
 help:  ## what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
 
-demo: .venv/installed  ## train a team on several seeds, a minute or two; ends with its curve
-	$(BIN)/covey train $(DEMO)
+demo: .venv/installed  ## train a team on several seeds, a minute or two; ends with its curve and a film
+	$(BIN)/covey train $(DEMO) --out $(DEMO_RUN)
+	$(BIN)/covey watch $(DEMO_RUN)
 
 test: .venv/installed-test  ## all tests
 	$(BIN)/pytest -n 2

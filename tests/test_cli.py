@@ -72,6 +72,9 @@ def finished(tmp_path_factory) -> Path:
         (["train", "qmix", "two_step", "experience.window=1"], r"window cuts episodes.*agent=feed_forward"),
         (["eval", "nowhere"], r"no run folder at nowhere"),
         (["resume", "nowhere"], r"no run folder at nowhere"),
+        (["watch", "nowhere"], r"no run folder at nowhere"),
+        (["watch", "nowhere", "--episodes=0"], r"--episodes.*at least 1"),
+        (["watch", "nowhere", "--seed=first"], r"--seed.*at least 0, not 'first'"),
         (["describe", "qmxi"], r"qmxi.*qmix"),
     ],
 )
@@ -128,6 +131,37 @@ def test_no_checkpoint_at_all(finished, capsys, tmp_path):
 def test_world_of_another_shape(finished, capsys):
     said = refused(capsys, "eval", str(finished), "--env=spread")
     assert re.search(r"--env spread has 3 agents, and the run's own world 2 agents", said)
+
+
+def test_watching(finished, capsys, tmp_path):
+    # Would break: a film elsewhere, a return without its convention, a log that is not asked for.
+    film = tmp_path / "films" / "film.gif"
+    assert main(["watch", str(finished), f"--out={film}", "--episodes=3"]) == 0
+    said = capsys.readouterr().out
+    assert (
+        film.read_bytes().startswith(b"GIF89a")
+        and f"film: {film}" in said
+        and "step" not in said.split("(")[0]
+    )
+    assert re.match(
+        r"seed 0, 3 greedy episodes: team return [−.\d]+, [−.\d]+, [−.\d]+ \(team reward summed", said
+    )
+    assert main(["watch", str(finished), f"--out={film}", "--episodes=1", "--log"]) == 0
+    assert re.search(r"step +agent_0 +agent_1 +team\n +1 .*\n +2 .*\n +sum ", capsys.readouterr().out)
+    assert [path.name for path in film.parent.iterdir()] == ["film.gif"]
+
+
+def test_a_film_that_cannot_be(finished, capsys, tmp_path):
+    """An ending nobody knows, a seed that was not trained, a folder that is a file."""
+    assert re.search(
+        r"--out film\.avi.*\.gif, \.mp4", refused(capsys, "watch", str(finished), "--out=film.avi")
+    )
+    assert "it trained seeds 0 to 0" in refused(
+        capsys, "watch", str(finished), f"--out={tmp_path}/a.gif", "--seed=1"
+    )
+    (tmp_path / "file").touch()
+    assert "--out" in refused(capsys, "watch", str(finished), f"--out={tmp_path}/file/film.gif")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def copied(run: Path, place: Path, checkpoint: bytes) -> Path:

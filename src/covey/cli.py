@@ -15,6 +15,7 @@ USAGE = """covey trains teams of agents.
   covey train ALGO ENV [key=value …]   train; `covey train qmix spread --seeds 8`
   covey resume RUN [--steps N]         go on where a run stopped
   covey eval RUN [--env ENV] [--json]  greedy returns, in its own world or another
+  covey watch RUN [--out FILE]         a film of one seed's greedy episodes: .gif, .mp4, .html, .png
   covey describe NAME                  an algorithm's or environment's settings and traits
   covey list                           what there is
 
@@ -107,15 +108,19 @@ def resume(arguments: Sequence[str]) -> None:
         print(folder.path)
 
 
-def whole(text: str) -> int:
+def whole(text: str, least: int = 1) -> int:
     """A whole number, also as 2e6 or 2_000_000."""
     try:
         number = float(text.replace("_", ""))
     except ValueError:
         number = 0.5
-    if number != int(number) or number < 1:
-        raise argparse.ArgumentTypeError(f"expects a whole number of at least 1, not '{text}'")
+    if number != int(number) or number < least:
+        raise argparse.ArgumentTypeError(f"expects a whole number of at least {least}, not '{text}'")
     return int(number)
+
+
+def from_zero(text: str) -> int:
+    return whole(text, 0)
 
 
 def evaluate(arguments: Sequence[str]) -> None:
@@ -144,6 +149,31 @@ def evaluate(arguments: Sequence[str]) -> None:
     print(f"{told['run']} in {told['environment']}\n{lines(told, told['seeds'])}")
 
 
+def watch(arguments: Sequence[str]) -> None:
+    parser = Parser(
+        "covey watch", description="A film of one seed's greedy episodes, in the run's own world."
+    )
+    parser.add_argument("run", metavar="RUN")
+    parser.add_argument("--out", metavar="FILE", help="film.gif, .mp4, .html or .png (RUN/film.gif)")
+    parser.add_argument("--episodes", type=whole, default=2, metavar="N", help="how many (2)")
+    parser.add_argument("--seed", type=from_zero, metavar="K", help="which of the run's seeds (the best)")
+    parser.add_argument("--begin", type=from_zero, default=0, metavar="B", help="other beginnings (0)")
+    parser.add_argument("--log", action="store_true", help="print what was paid at each step")
+    given = parser.parse_args(arguments)
+    from .experiment.folder import RunFolder
+
+    RunFolder.existing(given.run)
+    from .experiment import launch
+
+    launch.prepare()
+    from .experiment import watching
+
+    replay, path = watching.watch(given.run, given.out, given.episodes, given.seed, given.begin)
+    if given.log:
+        print("\n\n".join(watching.log(replay)) + "\n")
+    print(f"{watching.line(replay)}\n{'picture' if path.suffix == '.png' else 'film'}: {path}")
+
+
 def describe(arguments: Sequence[str]) -> None:
     parser = Parser("covey describe", description="An algorithm's or environment's settings and traits.")
     parser.add_argument("name", metavar="NAME")
@@ -163,7 +193,14 @@ def listing(arguments: Sequence[str]) -> None:
     print(listing())
 
 
-COMMANDS = {"train": train, "resume": resume, "eval": evaluate, "describe": describe, "list": listing}
+COMMANDS = {
+    "train": train,
+    "resume": resume,
+    "eval": evaluate,
+    "watch": watch,
+    "describe": describe,
+    "list": listing,
+}
 
 
 def dispatch(arguments: Sequence[str]) -> None:

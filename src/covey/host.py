@@ -161,7 +161,8 @@ class Host:
         self._choose = jax.jit(self._choice, static_argnums=5)
         self._settle = jax.jit(self._settled)
         self._learn = jax.jit(self._learnt, donate_argnums=0)
-        self._sums = jax.jit(lambda record, last: first_episodes(trainer.close(record, last)))
+        self._close = jax.jit(trainer.close)
+        self._sums = jax.jit(first_episodes)
         self._prints = jax.jit(lambda learners: tuple(bits(learner) for learner in learners))
 
     def init(self, key: PRNGKeyArray) -> TrainState:
@@ -191,7 +192,6 @@ class Host:
         self, learners: tuple, key: PRNGKeyArray, steps: Int[Array, ""], episodes: int
     ) -> dict[str, PyTree[Array]]:
         """See `Trainer.evaluate`; as many at a time as there are copies."""
-        self.judges = self.judges or self._made()
         rounds = [
             self._round(learners, named(key, "round", i), steps)
             for i in range(-(-episodes // self.trainer.copies))
@@ -199,11 +199,16 @@ class Host:
         return jax.tree.map(lambda *xs: jnp.concatenate(xs)[:episodes], *rounds)
 
     def _round(self, learners: tuple, key: PRNGKeyArray, steps: Int[Array, ""]) -> dict[str, PyTree[Array]]:
+        return self._sums(self.episodes(learners, key, steps))
+
+    def episodes(self, learners: tuple, key: PRNGKeyArray, steps: Int[Array, ""]) -> Trajectory:
+        """As long as the longest greedy episode, from its beginning, in every copy."""
+        self.judges = self.judges or self._made()
         obs = self._reset(self.judges, named(key, "begin"))
         actors = replace(self._begin(learners, key), obs=obs)
         length = self.trainer.spec.horizon
         actors, record, _ = self._rollout(self.judges, learners, actors, key, steps, length, False)
-        return self._sums(record, actors.obs)
+        return self._close(record, actors.obs)
 
     def _rollout(
         self,

@@ -79,6 +79,20 @@ def evaluate(
     return evaluation.evaluate(path, episodes, environment, env or {})
 
 
+def watch(
+    path: str | Path,
+    out: str | Path | None = None,
+    episodes: int = 2,
+    seed: int | None = None,
+    begin: int = 0,
+) -> Path:
+    """Films greedy episodes of one seed, by default the best; returns where the film lies."""
+    launch.prepare()
+    from . import watching
+
+    return watching.watch(path, out, episodes, seed, begin)[1]
+
+
 def load(path: str | Path, seed: int = 0) -> Policy:
     """A trained policy, for plain inference: `load(path).act(observations)`."""
     launch.prepare()

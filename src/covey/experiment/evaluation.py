@@ -34,7 +34,7 @@ def evaluate(
     if episodes is not None:
         config = replace(config, eval_episodes=episodes)
     if environment is not None or env:
-        own = config.env if environment is None else {}
+        own = config.env if environment is None else fellows(environment, trained)
         config = config.elsewhere(environment or config.environment, own | env)
     engine = Engine(config)
     check_shape(trained, engine.trainer.spec, config.environment)
@@ -45,6 +45,11 @@ def evaluate(
         results.append(engine.judge(weights, engine.keys(lane), steps))
     told = evaluation(engine.trainer.spec, joined(results), learning_team(engine))
     return {"run": str(folder.path), "environment": config.environment, "seeds": config.seeds} | told
+
+
+def fellows(environment: str, trained: Spec) -> dict[str, Any]:
+    """PettingZoo has no word for teams: who belonged together in the run does so there."""
+    return {"team": list(trained.team)} if environment.startswith("pz:") else {}
 
 
 def check_shape(trained: Spec, other: Spec, name: str) -> None:

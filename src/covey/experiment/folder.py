@@ -58,6 +58,8 @@ class RunFolder:
         self.metrics = self.path / "metrics.jsonl"
         self.summary = self.path / "summary.json"
         self.curve = self.path / "curve.png"
+        self.film = self.path / "film.gif"
+        self.game = self.path / "game.png"
         self.tensorboard = self.path / "tensorboard"
         self.last = self.path / "checkpoints" / "last.npz"
         self.best = self.path / "checkpoints" / "best.npz"

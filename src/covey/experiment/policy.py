@@ -21,6 +21,16 @@ from .folder import RunFolder
 Seen = Float[np.ndarray, "agents features"] | Mapping[str, Float[np.ndarray, " features"]]
 
 
+def trained(folder: RunFolder, seed: int) -> tuple[Engine, tuple[Any, ...]]:
+    """A run's programs, and the learners of one of its seeds."""
+    config = Config.from_yaml(folder.config)
+    if not 0 <= seed < config.seeds:
+        raise UserError(f"seed {seed} is not in {folder.path}: it trained seeds 0 to {config.seeds - 1}")
+    engine = Engine(config)
+    found = checkpoint.load_learners(folder.last, engine.everybody(engine.shapes).learners)
+    return engine, jax.tree.map(lambda x: jnp.asarray(x[seed]), found)
+
+
 class Policy:
     """Acts greedily, and remembers what it has to; `reset` where an episode begins."""
 
@@ -31,13 +41,8 @@ class Policy:
 
     @staticmethod
     def load(path: str | Path, seed: int = 0) -> "Policy":
-        folder = RunFolder.existing(path)
-        config = Config.from_yaml(folder.config)
-        if not 0 <= seed < config.seeds:
-            raise UserError(f"seed {seed} is not in {path}: it trained seeds 0 to {config.seeds - 1}")
-        engine = Engine(config)
-        found = checkpoint.load_learners(folder.last, engine.everybody(engine.shapes).learners)
-        return Policy(engine.trainer, jax.tree.map(lambda x: jnp.asarray(x[seed]), found))
+        engine, learners = trained(RunFolder.existing(path), seed)
+        return Policy(engine.trainer, learners)
 
     @property
     def spec(self) -> Spec:

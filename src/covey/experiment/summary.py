@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def signed(x: Any, digits: int = 2) -> str:
     """A number with a minus sign that is one."""
-    return f"{float(x):.{digits}f}".replace("-", "−")
+    return f"{round(float(x), digits) + 0.0:.{digits}f}".replace("-", "−")
 
 
 def evaluation(spec: Spec, results: Numbers, team: str) -> dict[str, Any]:
