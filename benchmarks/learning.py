@@ -1,6 +1,7 @@
-"""QMIX and VDN on spread, tuned: greedy returns over seeds, with seconds; and their curves as a picture.
+"""What algorithms reach, tuned: greedy returns over seeds, with seconds; and their curves as a picture.
 
 Every run is a run folder under --out: what is finished is read, what was broken off is resumed.
+Where a world has several teams, the first one learns and the others act at random.
 """
 
 import argparse
@@ -8,61 +9,83 @@ from pathlib import Path
 from typing import Any
 
 import covey
-from covey.experiment import launch
+from covey.experiment import catalogue, launch
 from covey.experiment.plot import curves
 from covey.experiment.statistics import iqm
 
 from .common import keep, table
 
-COLOURS = {"qmix": "#1b6ca8", "vdn": "#c8553d"}
-RANDOM = -26.4  # what random play returns: `covey train random spread --eval-episodes 4000`
+COLOURS = {"qmix": "#1b6ca8", "vdn": "#c8553d", "iql": "#3f8f5b"}
+RANDOM = {"steps": 20_000, "eval_episodes": 1000}  # of the baseline
 
 
-def trained(algorithm: str, folder: Path, seeds: int, steps: int) -> covey.Run:
+def trained(algorithm: str, world: str, folder: Path, **options: Any) -> covey.Run:
     if not (folder / "config.yaml").exists():
-        return covey.train(algorithm, "spread", out=folder, seeds=seeds, steps=steps, preset="tuned")
+        return covey.train(algorithm, world, out=folder, **options)
     run = covey.Run(folder)
     return run if run.summary.get("status") == "finished" else covey.resume(folder)
 
 
-def picture(path: Path, runs: dict[str, covey.Run]) -> None:
-    """Every seed thin, the interquartile mean bold."""
+def learning_team(world: str) -> str:
+    return catalogue.load(catalogue.find("environment", world))().spec.teams[0]
+
+
+def picture(path: Path, worlds: dict[str, dict[str, covey.Run]]) -> None:
+    """A panel for each world: every seed thin, the interquartile mean bold."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
-    from matplotlib.ticker import EngFormatter
 
-    figure, axes = plt.subplots(figsize=(7.6, 4.3), dpi=160)
-    for name, run in runs.items():
-        at, values = curves(run.metrics, "eval/return/team")
-        axes.plot(at, values, color=COLOURS[name], linewidth=0.6, alpha=0.35)
-        seconds = run.summary["train"]["wall_seconds"]
-        label = f"{name}: {values.shape[1]} seeds in {seconds:.0f} s"
-        axes.plot(at, iqm(values), color=COLOURS[name], linewidth=2.2, label=label)
-    axes.axhline(RANDOM, color="#9aa7b1", linewidth=1, linestyle=":")
-    axes.text(0, RANDOM + 0.3, "random play", fontsize=8, color="#52616d")
-    axes.set_title("spread: greedy team return", loc="left", fontsize=11, fontweight="bold", color="#22303c")
-    axes.set_xlabel("environment steps of each seed")
-    axes.set_ylabel("mean over agents, sum over 25 steps")
-    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-    axes.grid(axis="y", color="#e3e8ec", linewidth=0.8)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="center right", fontsize=9)
+    rows = (len(worlds) + 1) // 2
+    shape = (1, 1) if len(worlds) == 1 else (rows, 2)
+    size = (7.6, 4.3) if len(worlds) == 1 else (10.5, 3.7 * rows)
+    figure, grid = plt.subplots(*shape, figsize=size, dpi=160, squeeze=False)
+    for axes, (world, runs) in zip(grid.flat, worlds.items(), strict=False):
+        panel(axes, world, runs)
+    for axes in grid.flat[len(worlds) :]:
+        axes.set_visible(False)
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
 
 
-def row(name: str, run: covey.Run) -> dict[str, str]:
+def panel(axes: Any, world: str, runs: dict[str, covey.Run]) -> None:
+    from matplotlib.ticker import EngFormatter
+
+    team = learning_team(world)
+    for name, run in runs.items():
+        if name == "random":
+            continue
+        at, values = curves(run.metrics, f"eval/return/{team}")
+        seconds = run.summary["train"]["wall_seconds"]
+        axes.plot(at, values, color=COLOURS[name], linewidth=0.6, alpha=0.35)
+        label = f"{name}: {values.shape[1]} seeds in {seconds:.0f} s"
+        axes.plot(at, iqm(values), color=COLOURS[name], linewidth=2.2, label=label)
+    chance = runs["random"].summary["eval"]["team_return"]["iqm"]
+    axes.axhline(chance, color="#9aa7b1", linewidth=1, linestyle=":", label=f"random play: {chance:.1f}")
+    whose = "greedy team return" if team == "team" else f"the {team} team's greedy return"
+    axes.set_title(f"{world}: {whose}", loc="left", fontsize=11, fontweight="bold", color="#22303c")
+    axes.set_xlabel("environment steps of each seed")
+    axes.set_ylabel("team reward, sum over 25 steps")
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.grid(axis="y", color="#e3e8ec", linewidth=0.8)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=8.5)
+
+
+def row(world: str, name: str, run: covey.Run) -> dict[str, str]:
     told: dict[str, Any] = run.summary
     team, train = told["eval"]["team_return"], told["train"]
     low, high = team["ci95"]
+    counted = told["eval"].get("tally") or {}
     return {
+        "world": world,
         "algorithm": name,
         "seeds × steps": f"{told['seeds']} × {told['steps']:,}",
         "IQM [95 % interval]": f"{team['iqm']:.2f} [{low:.2f}, {high:.2f}]",
         "worst and best seed": f"{min(team['per_seed']):.2f}, {max(team['per_seed']):.2f}",
+        "an episode": ", ".join(f"{x:.1f} {what}" for what, x in counted.items()),
         "seconds": f"{train['wall_seconds']:.0f}",
         "steps/s": f"{train['env_steps_per_second']:,}",
     }
@@ -70,8 +93,11 @@ def row(name: str, run: covey.Run) -> dict[str, str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--worlds", nargs="+", default=["spread"], metavar="WORLD")
+    parser.add_argument("--algorithms", nargs="+", default=["qmix", "vdn"], choices=list(COLOURS))
     parser.add_argument("--seeds", type=int, default=8)
     parser.add_argument("--steps", type=int, default=2_000_000)
+    parser.add_argument("--eval-episodes", type=int, default=32)
     parser.add_argument(
         "--out", type=Path, default=Path("runs/learning"), help="where runs are kept (runs/learning)"
     )
@@ -79,11 +105,19 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the results")
     options = parser.parse_args()
     launch.prepare("cpu")
-    runs = {name: trained(name, options.out / name, options.seeds, options.steps) for name in COLOURS}
-    table([row(name, run) for name, run in runs.items()])
+    tuned = {"steps": options.steps, "eval_episodes": options.eval_episodes, "preset": "tuned"}
+    found: dict[str, dict[str, covey.Run]] = {}
+    for world in options.worlds:
+        plans = dict.fromkeys(options.algorithms, tuned) | {"random": RANDOM}
+        for name, plan in plans.items():
+            folder = options.out / f"{name}-{world}"
+            run = trained(name, world, folder, seeds=options.seeds, **plan)
+            found.setdefault(world, {})[name] = run
+    table([row(world, name, run) for world, runs in found.items() for name, run in runs.items()])
     if options.picture:
-        picture(options.picture, runs)
-    keep(options.json, {name: run.summary for name, run in runs.items()})
+        picture(options.picture, found)
+    told = {world: {name: run.summary for name, run in runs.items()} for world, runs in found.items()}
+    keep(options.json, told)
 
 
 if __name__ == "__main__":
