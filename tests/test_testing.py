@@ -20,7 +20,12 @@ from covey.core import (
     Traits,
 )
 from covey.environments import games, probes
+from covey.environments.particles.adversary import Adversary
+from covey.environments.particles.pursuit import Pursuit
+from covey.environments.particles.reference import Reference
+from covey.environments.particles.speaker_listener import SpeakerListener
 from covey.environments.particles.spread import Spread
+from covey.environments.particles.tag import Tag
 from covey.experience import Fresh
 from covey.ops import masked
 from covey.testing import CheckError, check_algorithm, check_environment
@@ -28,6 +33,12 @@ from covey.testing import CheckError, check_algorithm, check_environment
 WORLDS = {
     "spread": Spread,
     "spread, continuous": lambda: Spread(2, 3, continuous=True, horizon=5),
+    "tag": Tag,
+    "pursuit": Pursuit,
+    "speaker_listener": SpeakerListener,
+    "speaker_listener, continuous": lambda: SpeakerListener(continuous=True),
+    "reference": Reference,
+    "adversary": Adversary,
     "two_step": games.TwoStep,
     "matrix": games.Matrix,
     "matrix, unequal": lambda: games.Matrix([[1, 2, 3], [4, 5, 6]], rounds=2),

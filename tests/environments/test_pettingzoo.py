@@ -5,12 +5,16 @@ from types import SimpleNamespace
 import jax
 import jax.numpy as jnp
 import numpy as np
+import originals
 import pytest
 from gymnasium.spaces import Box, Dict, Discrete
 
+import covey
 from covey.environments.adapters.pettingzoo import PettingZoo
-from covey.environments.particles.spread import Spread, State
+from covey.environments.particles import adversary, chase, reference, speaker_listener, spread, tag
 from covey.errors import UserError
+from covey.experiment import run
+from covey.experiment.config import Config
 from covey.host import Copy
 
 SPREAD = "mpe2.simple_spread_v3"
@@ -67,38 +71,60 @@ def skirmish(monkeypatch):
     return "skirmish"
 
 
-def original(continuous: bool, seed: int):
-    """mpe2's world, and the same moment in ours."""
-    theirs = Copy(PettingZoo(SPREAD, continuous_actions=continuous))
-    seen = theirs.reset(seed).seen
-    world = theirs.world.world.unwrapped.world
-    place = lambda entities: jnp.asarray([e.state.p_pos for e in entities], jnp.float32)[..., None]
-    pos, goal = place(world.agents), place(world.landmarks)
-    return theirs, State(pos, jnp.zeros_like(pos), goal, jnp.zeros(1, int)), seen
+PAIRS = {
+    "simple_spread_v3": (spread.Spread, spread.State, originals.spread),
+    "simple_tag_v3": (tag.Tag, chase.State, originals.chase),
+    "simple_speaker_listener_v4": (
+        speaker_listener.SpeakerListener,
+        speaker_listener.State,
+        originals.speaker_listener,
+    ),
+    "simple_reference_v3": (reference.Reference, reference.State, originals.reference),
+    "simple_adversary_v3": (adversary.Adversary, adversary.State, originals.adversary),
+}
 
 
-@pytest.mark.parametrize("continuous", [False, True])
-def test_a_policy_meets_the_same_world_in_spread_and_in_the_original(continuous):
+@pytest.mark.parametrize("continuous", [False, True], ids=["discrete", "continuous"])
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_policy_meets_the_same_world_in_ours_and_in_the_original(name, continuous):
     # fails if the order of features or actions, the padding, the rewards or the cut differ from ours
-    ours = Spread(continuous=continuous)
-    step = jax.jit(lambda state, action: ours.step(state, action, jax.random.key(0)))
-    look = jax.jit(lambda state: ours.observe(state, state.pos[None] - state.pos[:, None]))
-    weights = np.random.default_rng(0).normal(size=(18, 5))
-    theirs, state, seen = original(continuous, seed=3)
+    make, state, look = PAIRS[name]
+    ours = make(continuous=continuous)
+    theirs = Copy(PettingZoo(f"mpe2.{name}", team=ours.spec.team, continuous_actions=continuous))
     assert theirs.spec == ours.spec
-    mine, returns = look(state), np.zeros(2)
+    seen = theirs.reset(3).seen
+    state = originals.ours(state, look(theirs.world.world.unwrapped))
+    step = jax.jit(lambda state, action: ours.step(state, action, jax.random.key(0)))
+    weights = np.random.default_rng(0).normal(size=(ours.spec.features, ours.spec.actions))
     for _ in range(ours.spec.horizon):
-        np.testing.assert_allclose(mine.agents[0], seen.agents, atol=2e-5)
         scores = seen.agents @ weights
-        action = 1 / (1 + np.exp(-scores)) if continuous else np.argmax(scores, axis=1)
-        state, outcome = step(state, jnp.asarray(action)[None])
+        if continuous:
+            action = np.where(seen.legal, 1 / (1 + np.exp(-scores)), 0.0)
+        else:
+            action = np.argmax(np.where(seen.legal, scores, -np.inf), axis=1)
+        state, mine = step(state, jnp.asarray(action)[None])
         told = theirs.step(action)
-        mine, seen = outcome.obs, told.seen
-        returns += [float(outcome.team_reward[0, 0]), told.reward.mean()]
-    assert bool(outcome.truncated[0])
+        seen = told.seen
+        np.testing.assert_allclose(mine.obs.agents[0], seen.agents, atol=2e-5)
+        np.testing.assert_array_equal(mine.obs.legal[0], seen.legal)
+        np.testing.assert_allclose(mine.reward[0], told.reward, atol=1e-4, rtol=1e-5)
+    assert bool(mine.truncated[0])
     assert told.truncated
     assert not told.terminated
-    assert returns[0] == pytest.approx(returns[1], abs=1e-3)
+
+
+def test_a_run_is_evaluated_in_the_original_with_the_teams_it_had(tmp_path):
+    # fails if speaker and listener, one team here, are two there: weights for another number of networks
+    settings = ["agent=feed_forward", "agent.hidden=4", "experience.capacity=4", "experience.batch_size=2"]
+    options = {"preset": "original", "seeds": "1", "steps": "50", "envs": "2", "eval_episodes": "2"}
+    config = Config.parse("iql", "speaker_listener", settings, options)
+    path = run.train(config, tmp_path / "run", quiet=True).path
+    told = covey.evaluate(path, 2, environment="pz:mpe2.simple_speaker_listener_v4")
+    assert told["teams"].keys() == {"team"}
+    assert told["agent_return"]["speaker_0"] == told["agent_return"]["listener_0"] < 0
+    assert told["length"] == 25
+    with pytest.raises(UserError, match="has 3 agents, and the run's own world 2 agents"):
+        covey.evaluate(path, 2, environment="pz:mpe2.simple_spread_v3")
 
 
 def test_teams_padding_and_the_seed():
@@ -112,6 +138,14 @@ def test_teams_padding_and_the_seed():
     assert seen.agents[3, :14].any()
     np.testing.assert_array_equal(seen.agents, world.reset(5).agents)
     assert not np.array_equal(seen.agents, world.reset(6).agents)
+
+
+def test_teams_can_be_said():
+    # fails if what is said does not come before names, or one team is not the unnamed one
+    assert PettingZoo("mpe2.simple_tag_v3", team=()).spec.team == ()
+    assert PettingZoo("mpe2.simple_tag_v3", team=("all",) * 4).spec.team == ()
+    halves = ("left", "left", "right", "right")
+    assert PettingZoo("mpe2.simple_tag_v3", team=halves).spec.team == halves
 
 
 def test_illegal_actions_deaths_and_ends(skirmish):
@@ -154,6 +188,7 @@ def test_boxes_of_different_ranges_share_one(skirmish):
     [
         ("mpe2.simple_spred_v3", {}, "check the name after pz:"),
         ("mpe2.simple_spread_v3", {"agents": 4}, "does not accept these env. options"),
+        ("mpe2.simple_spread_v3", {"team": ("a", "b")}, "3 agents, and env.team is for 2: name each"),
         ("json", {}, "holds no PettingZoo world"),
         ("chess", {}, "played in turns"),
         ("skirmish", {"tank_0": Box(0, 1, (2,))}, "kinds Box, Discrete"),

@@ -27,7 +27,7 @@ def test_an_algorithm():
     assert found["optimiser.lr.value"][0] == "0.0005"
     assert "mixer.embed" not in found
     assert "mixer.embed" in rows(describe("qmix"))
-    assert found["Tuned"] == ["for:", "spread"]
+    assert found["Tuned"] == ["for:", "pursuit,", "reference,", "speaker_listener,", "spread,", "tag"]
 
 
 # A name that cannot be described.

@@ -10,7 +10,7 @@ from ..core import Spec
 from ..errors import UserError
 from . import checkpoint
 from .config import Config
-from .engine import Engine, joined
+from .engine import Engine
 from .folder import RunFolder
 from .run import learning_team
 from .summary import evaluation
@@ -43,7 +43,7 @@ def evaluate(
     for lane, weights in zip(engine.layout.lanes, engine.lanes(found), strict=True):
         steps = engine.layout.put(jnp.zeros(len(lane), engine.shapes.steps.dtype))
         results.append(engine.judge(weights, engine.keys(lane), steps))
-    told = evaluation(engine.trainer.spec, joined(results), learning_team(engine))
+    told = evaluation(engine.trainer.spec, engine.joined(results), learning_team(engine))
     return {"run": str(folder.path), "environment": config.environment, "seeds": config.seeds} | told
 
 

@@ -46,13 +46,15 @@ class PettingZoo(AbstractHostEnvironment):
     """Any ParallelEnv, and any AEC world that PettingZoo can run in parallel.
 
     Observations are flattened and padded with zeros to the widest, discrete actions with illegal
-    ones. Boxes are mapped from the range they share, else from [-1, 1]. Names tell teams:
-    `adversary_0` belongs to `adversary`. An agent that is gone is dead, and sees zeros.
-    `horizon` cuts episodes of worlds that do not say their own `max_cycles`; other options are
-    the world's.
+    ones. Boxes are mapped from the range they share, else from [-1, 1]. Names tell teams,
+    `adversary_0` belongs to `adversary`, unless `team` says each agent's, or `[]` that all are one.
+    An agent that is gone is dead, and sees zeros. `horizon` cuts episodes of worlds that do not say
+    their own `max_cycles`; other options are the world's.
     """
 
-    def __init__(self, module: str, horizon: int | None = None, **options: Any):
+    def __init__(
+        self, module: str, horizon: int | None = None, team: tuple[str, ...] | None = None, **options: Any
+    ):
         self.module, self.t = module, 0
         self.world = world = parallel(module, options)
         self.names = tuple(world.possible_agents)
@@ -64,7 +66,6 @@ class PettingZoo(AbstractHostEnvironment):
         self.central = False  # until its first moment shows a state
         first = self.reset(0)
         self.central = self.has_state(first)
-        kinds = tuple(re.sub(r"[_-]?\d+$", "", str(name)) for name in self.names)
         self.spec = Spec(
             names=tuple(map(str, self.names)),
             features=max(self.widths),
@@ -72,7 +73,7 @@ class PettingZoo(AbstractHostEnvironment):
             horizon=horizon or self.limit(options),
             state=len(self.state()),
             bounds=self.bounds,
-            team=kinds if len(set(kinds)) > 1 else (),
+            team=self.teams(team),
         )
 
     def __str__(self) -> str:
@@ -82,6 +83,17 @@ class PettingZoo(AbstractHostEnvironment):
         """Where observations come with an action mask, the observations' own space."""
         masks = isinstance(space, self.spaces.Dict) and set(space.spaces) == MASKED
         return space["observation"] if masks else space
+
+    def teams(self, given: tuple[str, ...] | None) -> tuple[str, ...]:
+        """Each agent's, nothing where there is but one."""
+        kinds = tuple(re.sub(r"[_-]?\d+$", "", str(name)) for name in self.names)
+        team = kinds if given is None else given
+        if team and len(team) != len(self.names):
+            raise UserError(
+                f"{self} has {len(self.names)} agents, and env.team is for {len(team)}: "
+                "name each one's team, or choose a world of as many"
+            )
+        return team if len(set(team)) > 1 else ()
 
     def actions(self) -> tuple[Bool[np.ndarray, "agents actions"], tuple[float, float] | None]:
         """Which actions (dimensions) each agent has; and the bounds of continuous ones."""
