@@ -106,3 +106,12 @@ def test_the_dead_are_paid_no_more():
     told = judged(Trainer(Death(life=2, horizon=4), (Side("team", Random(), (0, 1)),), 1, 5), 50)
     assert told["agents"][:, 0].max() == 2
     assert told["teams"].max() > 2
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 3, 5])
+def test_every_seed_is_wanted_once(seeds):
+    # fails if seeds that fill a lane are counted, or the last seed is not trained at all
+    layout = Layout(seeds, jax.devices()[:2])
+    assert {len(lane) for lane in layout.lanes} == {layout.width}
+    found = np.concatenate(layout.own([np.array(lane) for lane in layout.lanes]))
+    np.testing.assert_array_equal(found, np.arange(seeds))

@@ -21,17 +21,21 @@ SEED = "seed"
 
 
 class Layout:
-    """Which device works on which seed. States of a lane lead with its seeds."""
+    """Which device works on which seed. States of a lane lead with its seeds.
+
+    Where seeds do not fill a CPU's last lane, its last seed is trained several times over: that
+    costs less than devices that share every seed. `own` takes what is wanted.
+    """
 
     def __init__(self, seeds: int, devices: list[Any] | None = None, alone: bool = False):
         devices = devices or jax.devices()
         devices = devices[:1] if alone else devices
-        groups = math.gcd(seeds, len(devices))
-        parts = len(devices) // groups
         self.sequential = devices[0].platform == "cpu"
+        groups = min(seeds, len(devices)) if self.sequential else math.gcd(seeds, len(devices))
+        parts = len(devices) // groups
         width = groups if self.sequential else seeds
-        self.parts, self.width = parts, width
-        self.lanes = [list(range(i, i + width)) for i in range(0, seeds, width)]
+        self.seeds, self.parts, self.width = seeds, parts, width
+        self.lanes = [[min(i + k, seeds - 1) for k in range(width)] for i in range(0, seeds, width)]
         grid = np.array(devices[: parts * groups]).reshape(groups, parts)
         self.mesh = Mesh(grid, (SEED, PART)) if parts > 1 else Mesh(grid[:, 0], (SEED,))
         self.sharding = NamedSharding(self.mesh, PartitionSpec(SEED))
@@ -58,6 +62,12 @@ class Layout:
             )(*args)
 
         return mapped
+
+    def own(self, lanes: list[Any]) -> list[Any]:
+        """What lanes hold, each seed once."""
+        extra = len(lanes) * self.width - self.seeds
+        cut = lambda x: x[: self.width - extra]
+        return [*lanes[:-1], jax.tree.map(cut, lanes[-1])] if extra else lanes
 
     def put(self, tree: PyTree) -> PyTree:
         """A lane's arrays, which lead with its seeds, to where they belong."""

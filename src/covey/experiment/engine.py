@@ -95,12 +95,12 @@ class Engine:
             told.append((metrics, prints))
             if self.layout.parts > 1:  # two programs that exchange things must not overtake each other
                 jax.block_until_ready(states[i])
-        metrics, prints = joined(told)
+        metrics, prints = self.joined(told)
         return states, metrics, prints
 
     def evaluate(self, states: States) -> dict[str, Any]:
         """Greedy episodes of every seed: `[seeds, episodes, ...]`. The same beginnings every time."""
-        return joined([self.judge(state.learners, state.key, state.steps) for state in states])
+        return self.joined([self.judge(state.learners, state.key, state.steps) for state in states])
 
     def updates(self, clock: int) -> int:
         """How often each learner was updated in so many iterations, all of them together."""
@@ -117,11 +117,11 @@ class Engine:
     def lanes(self, tree: PyTree) -> list[Any]:
         """All seeds' arrays, cut into lanes and put where they belong."""
         return [
-            self.layout.put(jax.tree.map(lambda x, lane=lane: x[lane[0] : lane[-1] + 1], tree))
+            self.layout.put(jax.tree.map(lambda x, lane=lane: x[np.array(lane)], tree))
             for lane in self.layout.lanes
         ]
 
-
-def joined(lanes: list[Any]) -> PyTree:
-    """What lanes gave, as NumPy arrays that lead with all seeds."""
-    return jax.tree.map(lambda *xs: np.concatenate([np.asarray(x) for x in xs]), *lanes)
+    def joined(self, lanes: list[Any]) -> PyTree:
+        """What lanes gave, as NumPy arrays that lead with all seeds."""
+        gathered = lambda *xs: np.concatenate([np.asarray(x) for x in xs])
+        return jax.tree.map(gathered, *self.layout.own(lanes))

@@ -101,7 +101,7 @@ class Training:
         boards = Boards(self.folder.tensorboard, self.config.seeds, self.steps(self.states) + 1)
         while not self.stop and self.steps(self.states) < self.config.steps:
             began = time.perf_counter()
-            before = sum(int(np.sum(state.steps)) for state in self.states)
+            before = int(self.engine.joined([state.steps for state in self.states]).sum())
             self.states, metrics, prints = self.engine.advance(self.states, self.mark.clock)
             now = time.perf_counter()
             taken, spent = int(metrics["steps"][:, -1].sum()) - before, now - began
@@ -157,7 +157,7 @@ class Training:
     def keep_best(self, score: float) -> None:
         if self.mark.best is None or score > self.mark.best:
             self.mark.best = score
-            learners = [{"learners": state.learners} for state in self.states]
+            learners = [{"learners": state.learners} for state in self.engine.layout.own(self.states)]
             checkpoint.save(self.folder.best, learners, {"score": score, "step": self.steps(self.states)})
 
     def tell(self, rows: list[dict[str, Any]], rate: float) -> None:
@@ -174,7 +174,7 @@ class Training:
         """The checkpoint a run is resumed from: everything, replay included."""
         began = time.perf_counter()
         mark = replace(self.mark, seconds=self.elapsed())
-        checkpoint.save(self.folder.last, self.states, {"mark": asdict(mark)})
+        checkpoint.save(self.folder.last, self.engine.layout.own(self.states), {"mark": asdict(mark)})
         self.saved = time.perf_counter()
         self.save_seconds = self.saved - began
 
