@@ -7,7 +7,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from covey.algorithms.qmix import QMIX
+from covey.algorithms.qmix import QMIX, Learner
 from covey.core import Observation, Spec, Trajectory
 from covey.networks.agents import FeedForward, Recurrent
 from covey.networks.mixers import IndependentMixer, MonotonicMixer, SumMixer
@@ -248,3 +248,37 @@ def test_the_variants_are_apart():
     plain = losses.pop("truncated")
     assert losses.pop("padded") == pytest.approx(plain)
     assert all(abs(value - plain) > 1e-3 * plain for value in losses.values()), (plain, losses)
+
+
+def learner(online, target):
+    return Learner(online, target, None, jnp.array(0), jnp.zeros(2))
+
+
+THOUGHT = {
+    # a's and b's values of what they did: 2 and 0, 3 and 6.
+    "vdn": (VDN, "Q_tot", [[2.0], [9.0]]),
+    "iql": (IQL, "Q", [[2.0, 0.0], [3.0, 6.0]]),
+    "qmix": (ONE_UNIT, "Q_tot", [[2.0], [8.5]]),
+}
+
+
+@pytest.mark.parametrize(("mixer", "name", "want"), THOUGHT.values(), ids=THOUGHT.keys())
+def test_insight_by_head(mixer, name, want):
+    # Would break: the target's values told, greedy ones instead of those of what was done, a wrong name.
+    algorithm, online, target = tabular(mixer)
+    told = algorithm.insight(learner(online, target), cut_off())
+    assert told.keys() == {name}
+    np.testing.assert_allclose(told[name], want, rtol=1e-6)
+
+
+@pytest.mark.parametrize("mixer", [IQL, VDN, QMIX_2], ids=["iql", "vdn", "qmix2"])
+def test_insight_is_what_the_loss_sees(mixer):
+    # Would break: other inputs or another mixer's input than in the loss; one step that needs a second.
+    for options in ({}, {"mixer_input": "observations"}, {"last_action": False}):
+        algorithm, online, target = with_networks(mixer, options)
+        whose, e = learner(online, target), story()
+        (told,) = algorithm.insight(whose, e).values()
+        np.testing.assert_array_equal(told, algorithm.td_error(online, target, e)[1])
+        short = jax.tree.map(lambda x: x[: len(x) - 1], e)
+        (first,) = algorithm.insight(whose, short).values()
+        np.testing.assert_allclose(first, told[:1], rtol=1e-6)

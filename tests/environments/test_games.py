@@ -94,3 +94,26 @@ def test_settings_leave_games_hashable():
     # Would break: an array among the fields, with which jax.jit(trainer.chunk) cannot be called.
     assert hash(Matrix()) == hash(Matrix())
     assert jax.tree.leaves(TwoStep()) == []
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_best_of_one_round_is_its_payoff(name):
+    # Would break: a forbidden action in the table, or an entry at another place.
+    env, payoff = TABLES[name]
+    ((title, path, best),) = env.tables()
+    assert (title, path) == ("", ())
+    np.testing.assert_array_equal(best, payoff)
+
+
+def test_later_rounds_can_be_played_best():
+    # Would break: `rounds` entries of the first choice's own, or a round too many.
+    np.testing.assert_array_equal(Climbing(rounds=3).tables()[0].best, np.array(TABLES["climbing"][1]) + 22)
+
+
+def test_two_step_has_three_moments():
+    # Would break: 2A and 2B exchanged, or the first choice's table by the second agent's action.
+    first, a, b = TwoStep().tables()
+    assert [table.path for table in (first, a, b)] == [(), ((0, 0),), ((1, 0),)]
+    np.testing.assert_array_equal(first.best, [[7, 7], [8, 8]])
+    np.testing.assert_array_equal(a.best, [[7, 7], [7, 7]])
+    np.testing.assert_array_equal(b.best, [[0, 1], [1, 8]])

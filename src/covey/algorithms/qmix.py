@@ -77,10 +77,8 @@ class QMIX(AbstractAlgorithm[Learner]):
                 "set experience.window=null, or agent=feed_forward last_action=false"
             )
         online = Networks(agents, self.mixer(spec.agents, world, key=ops.named(key, "mixer")))
-        rewards = jnp.array([0.0, 1.0])
-        return Learner(
-            online, ops.copy(online), ops.moments(self.optimiser, online), jnp.zeros((), int), rewards
-        )
+        updates, rewards = jnp.zeros((), int), jnp.array([0.0, 1.0])
+        return Learner(online, ops.copy(online), ops.moments(self.optimiser, online), updates, rewards)
 
     def memory(self, spec: Spec, learner: Learner) -> Memory:
         return Memory(learner.online.agents.start(), jnp.full(spec.agents, -1, int))
@@ -100,29 +98,37 @@ class QMIX(AbstractAlgorithm[Learner]):
         action = ops.epsilon_greedy(q, obs.legal, epsilon, key)
         return Memory(hidden, action), action, None
 
+    def values(self, networks: Networks, episode: Trajectory) -> Float[Array, "moments agents actions"]:
+        """Everybody's, of every action, at each moment of an episode."""
+        x = self.inputs(episode.obs, ops.previous(episode.action, episode.obs.first))
+        return networks.agents.unroll(networks.agents.start(), x, episode.obs.first)[1]
+
+    def mix(self, networks: Networks, q: Float[Array, "T agents"], obs: Observation) -> Float[Array, "T k"]:
+        return networks.mixer(q, obs.world if self.mixer_input == "state" else obs.agents.reshape(len(q), -1))
+
     def td_error(
         self, online: Networks, target: Networks, episode: Trajectory
     ) -> tuple[Float[Array, "T k"], Float[Array, "T k"]]:
         """One episode, as in the paper: the errors, and the joint values of what was done."""
-        obs, start = episode.obs, online.agents.start()
-        x = self.inputs(obs, ops.previous(episode.action, obs.first))
-        _, q = online.agents.unroll(start, x, obs.first)
-        _, q_target = target.agents.unroll(start, x, obs.first)
-        best = jnp.argmax(ops.masked(q if self.double else q_target, obs.legal), axis=-1)
-        world = obs.world if self.mixer_input == "state" else obs.agents.reshape(len(x), -1)
-        joint = online.mixer(ops.take(q[:-1], episode.action), world[:-1])
-        later = target.mixer(ops.take(q_target, best)[1:], world[1:])
+        q, q_target = self.values(online, episode), self.values(target, episode)
+        best = jnp.argmax(ops.masked(q if self.double else q_target, episode.obs.legal), axis=-1)
+        joint = self.mix(online, ops.take(q[:-1], episode.action), episode.now)
+        later = self.mix(target, ops.take(q_target, best)[1:], episode.later)
         reward = jnp.broadcast_to(episode.team_reward[:, :1], joint.shape)
         y = ops.td_lambda(reward, later, episode.terminated, episode.valid, self.gamma, self.lam)
         return jax.lax.stop_gradient(y) - joint, joint
 
+    def insight(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T k"]]:
+        """The joint value of each step's actions; each agent's own where nothing is mixed."""
+        q = self.values(learner.online, episode)[:-1]
+        joint = self.mix(learner.online, ops.take(q, episode.action), episode.now)
+        return {"Q_tot" if joint.shape[-1] == 1 else "Q": joint}
+
     def loss(self, online: Networks, target: Networks, batch: Trajectory) -> tuple[Float[Array, ""], Metrics]:
         error, joint = jax.vmap(self.td_error, in_axes=(None, None, 0))(online, target, batch)
         loss = ops.mean(error**2, batch.valid)
-        told = {"q_tot": joint, "td_error": jnp.abs(error)}
-        return loss, {"loss": loss} | {
-            name: ops.mean(x, batch.valid, exact=False) for name, x in told.items()
-        }
+        told = lambda x: ops.mean(x, batch.valid, exact=False)
+        return loss, {"loss": loss, "q_tot": told(joint), "td_error": told(jnp.abs(error))}
 
     def update(self, learner: Learner, batch: Trajectory, key: PRNGKeyArray, step) -> tuple[Learner, Metrics]:
         rewards = learner.rewards

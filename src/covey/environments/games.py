@@ -7,7 +7,9 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from ..core import AbstractEnvironment, Action, Observation, Spec, Step
 from ..errors import UserError
+from ..scene import Table
 
+PAYS = np.array([[[0.0, 0], [0, 0]], [[7, 7], [7, 7]], [[0, 1], [1, 8]]])  # the two-step game's, by state
 DECEPTIVE = [[8, -12, -12], [-12, 0, 0], [-12, 0, 0]]
 
 
@@ -45,6 +47,10 @@ class TwoStep(AbstractEnvironment[Int[Array, " n"]]):
     def observe(self, state: Int[Array, " n"]) -> Observation:
         return public(jax.nn.one_hot(state, 3), np.ones((2, 2), bool), state == 0)
 
+    def tables(self) -> tuple[Table, ...]:
+        first = Table("first choice", (), np.array([[7.0, 7], [8, 8]]))
+        return first, Table("2A", ((0, 0),), PAYS[1]), Table("2B", ((1, 0),), PAYS[2])
+
     def reset(self, key: PRNGKeyArray, n: int) -> tuple[Int[Array, " n"], Observation]:
         state = jnp.zeros(n, int)
         return state, self.observe(state)
@@ -52,8 +58,7 @@ class TwoStep(AbstractEnvironment[Int[Array, " n"]]):
     def step(
         self, state: Int[Array, " n"], action: Action, key: PRNGKeyArray
     ) -> tuple[Int[Array, " n"], Step]:
-        pays = jnp.array([[[0.0, 0], [0, 0]], [[7, 7], [7, 7]], [[0, 1], [1, 8]]])
-        pays, over = pays[state, action[:, 0], action[:, 1]], state > 0
+        pays, over = jnp.asarray(PAYS, float)[state, action[:, 0], action[:, 1]], state > 0
         state = jnp.where(over, state, 1 + action[:, 0])
         return state, shared(self.observe(state), pays, over)
 
@@ -82,6 +87,10 @@ class Matrix(AbstractEnvironment[Int[Array, " n"]]):
         legal = np.arange(self.spec.actions) < np.array(self.choices)[:, None]
         clock = state / self.spec.horizon
         return public(jnp.stack([jnp.ones_like(clock), clock], axis=1), legal, state == 0)
+
+    def tables(self) -> tuple[Table, ...]:
+        pays = np.array(self.entries).reshape(self.choices)
+        return (Table("", (), pays + (self.spec.horizon - 1) * pays.max()),)
 
     def reset(self, key: PRNGKeyArray, n: int) -> tuple[Int[Array, " n"], Observation]:
         state = jnp.zeros(n, int)

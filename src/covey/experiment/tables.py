@@ -47,7 +47,7 @@ def played(env: AbstractEnvironment, action: Int[Array, "n T agents"]) -> Trajec
     return Trajectory(along(seen), action, step.reward, step.team_reward, step.terminated, valid)
 
 
-def valued(trainer: Trainer, learners: tuple, table: Table) -> tuple[str, Float[np.ndarray, "..."] | None]:
+def valued(trainer: Trainer, learners: tuple, table: Table) -> tuple[Float[np.ndarray, "..."] | None, str]:
     """What each joint action at the end of the table's path is worth to the learner, and what it calls that.
 
     Of what a learner can tell, this is what has a name with Q: the value of an action, not of a moment.
@@ -60,8 +60,8 @@ def valued(trainer: Trainer, learners: tuple, table: Table) -> tuple[str, Float[
             seen = side.view(trainer.spec, rollouts)
             told = jax.vmap(lambda one, a=algorithm, w=learner: a.insight(w, one))(seen)
             for name in filter(lambda name: name.startswith("Q"), told):
-                return name, np.asarray(told[name][:, -1].mean(axis=-1)).reshape(table.best.shape)
-    return "", None
+                return np.asarray(told[name][:, -1].mean(axis=-1)).reshape(table.best.shape), name
+    return None, ""
 
 
 def chosen(trainer: Trainer, learners: tuple, table: Table) -> tuple[int, ...] | None:
@@ -88,7 +88,7 @@ def tables_of(trainer: Trainer, learners: tuple) -> list[Learned]:
     """Every table of the game, and what was learned of it."""
     assert isinstance(trainer.env, Tabular)
     return [
-        Learned(table, *reversed(valued(trainer, learners, table)), chosen(trainer, learners, table))
+        Learned(table, *valued(trainer, learners, table), chosen(trainer, learners, table))
         for table in trainer.env.tables()
     ]
 
@@ -136,10 +136,10 @@ def draw(out: Path, found: list[Learned], agents: tuple[str, ...], title: str, s
     rows, columns = found[0].table.best.shape[:2]
     cell = 0.62 if max(rows, columns) > 6 else 0.8
     wide, high = columns * cell, rows * cell
-    right, below = wide + BETWEEN, NAME + high + TICKS
+    right, below = max(wide, 1.6) + BETWEEN, NAME + high + TICKS
     size = max(LEFT + across * right, 4.6), HEAD + down * below + FOOT
     figure = plt.figure(figsize=size, dpi=180)
-    headline(figure, title, said, found[0].chosen is not None)
+    headline(figure, title, said, found[0])
     most = max(float(np.abs(x).max()) for one in found for x in (one.table.best, one.value) if x is not None)
     for i, (one, rest) in enumerate(panels):
         for k, (name, x) in enumerate(slices(one, rest, agents)):
@@ -157,15 +157,16 @@ def draw(out: Path, found: list[Learned], agents: tuple[str, ...], title: str, s
     plt.close(figure)
 
 
-def headline(figure: Any, title: str, said: str, framed: bool) -> None:
+def headline(figure: Any, title: str, said: str, first: Learned) -> None:
     """Whose game it is and how it went, above; below, what the marks mean."""
     up = 1 / figure.get_figheight()
     left = 0.2 / figure.get_figwidth()
     colour = BETTER if said.startswith("finds") else WORSE
     figure.text(left, 1 - 0.26 * up, title, va="center", color=INK, fontsize=11, fontweight="bold")
     figure.text(left, 1 - 0.51 * up, said, va="center", color=colour, fontsize=10, fontweight="bold")
-    legend = "★  best" + "      □  what it does" * framed
-    figure.text(left, 0.16 * up, legend, va="center", color=PALE, fontsize=8.5)
+    legend = ["★  best", "□  what it does"][: 1 if first.chosen is None else 2]
+    legend += ["Q: mean of agents"] * (first.called == "Q")
+    figure.text(left, 0.16 * up, "      ".join(legend), va="center", color=PALE, fontsize=8.5)
 
 
 def slices(
@@ -179,8 +180,7 @@ def slices(
     truth = [(named("best return"), one.table.best[cut])]
     if one.value is None:
         return truth
-    called = "mean Q of agents" if one.called == "Q" else one.called
-    return [*truth, (named(f"learned {called}"), one.value[cut])]
+    return [*truth, (named(f"learned {one.called}"), one.value[cut])]
 
 
 def heat(axes: Any, x: Float[np.ndarray, "rows columns"], most: float) -> None:
@@ -193,13 +193,20 @@ def heat(axes: Any, x: Float[np.ndarray, "rows columns"], most: float) -> None:
     for (i, j), value in np.ndenumerate(x):
         red, green, blue, _ = image.cmap(image.norm(image.get_array()[i, j]))
         ink = "white" if 0.299 * red + 0.587 * green + 0.114 * blue < 0.6 else INK
-        text = (f"{value:g}" if float(value).is_integer() else f"{value:.2f}").replace("-", "−")
-        axes.text(j, i, text, ha="center", va="center", fontsize=8 if small else 10, color=ink)
+        axes.text(
+            j, i, written(float(value)), ha="center", va="center", fontsize=8 if small else 10, color=ink
+        )
     axes.set_xticks(np.arange(x.shape[1] + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(x.shape[0] + 1) - 0.5, minor=True)
     axes.grid(which="minor", color="white", linewidth=5)
     axes.tick_params(which="both", length=0, labelsize=8.5, colors=PALE)
     axes.spines[:].set_visible(False)
+
+
+def written(x: float) -> str:
+    """With two digits after the point, unless fewer say it all."""
+    texts = [f"{x + 0.0:.{digits}f}" for digits in range(3)]
+    return next((text for text in texts if float(text) == x), texts[-1]).replace("-", "−")
 
 
 def marks(axes: Any, one: Learned, rest: tuple[int, ...]) -> None:
