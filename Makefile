@@ -7,7 +7,7 @@ INSTALL := $(if $(UV),uv pip install --quiet --python $(BIN)/python,$(BIN)/pytho
 DEMO := qmix spread --seeds 8 --steps 600000
 DEMO_RUN := runs/demo_$(shell date +%Y-%m-%d_%H%M%S)
 
-.PHONY: help demo test quick lint format bench-machine bench-environments bench-training bench-learning bench-xuance clean
+.PHONY: help demo test quick lint format bench-machine bench-environments bench-training bench-learning bench-worlds bench-xuance clean
 
 help:  ## what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -34,7 +34,7 @@ format: .venv/installed-lint
 bench-machine: .venv/installed  ## this machine's matmul rate
 	$(BIN)/python -m benchmarks.machine
 
-bench-environments: .venv/installed-bench  ## spread alone, beside JaxMARL's
+bench-environments: .venv/installed-bench  ## particle worlds alone, beside JaxMARL's
 	$(BIN)/python -m benchmarks.environments
 
 bench-training: .venv/installed  ## QMIX and VDN on spread, against the machine's matmul rate
@@ -42,6 +42,11 @@ bench-training: .venv/installed  ## QMIX and VDN on spread, against the machine'
 
 bench-learning: .venv/installed  ## QMIX and VDN on spread to 2 M steps: returns, seconds, curves
 	$(BIN)/python -m benchmarks.learning --picture docs/pictures/spread-curve.png
+
+bench-worlds: .venv/installed  ## QMIX, VDN, IQL in the other particle worlds: returns, curves
+	$(BIN)/python -m benchmarks.learning --worlds speaker_listener reference tag pursuit \
+		--algorithms qmix vdn iql --seeds 6 --steps 600000 --eval-episodes 100 \
+		--picture docs/pictures/worlds-curves.png
 
 bench-xuance: .venv/installed  ## QMIX on spread beside XuanCe, which gets an environment of its own
 	$(BIN)/python -m benchmarks.peers.xuance
