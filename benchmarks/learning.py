@@ -15,7 +15,7 @@ from covey.experiment.statistics import iqm
 
 from .common import keep, table
 
-COLOURS = {"qmix": "#1b6ca8", "vdn": "#c8553d", "iql": "#3f8f5b"}
+COLOURS = {"qmix": "#1b6ca8", "vdn": "#c8553d", "iql": "#3f8f5b", "mappo": "#8a5fa8", "ippo": "#c98a1b"}
 RANDOM = {"steps": 20_000, "eval_episodes": 1000}  # of the baseline
 
 
@@ -30,34 +30,35 @@ def learning_team(world: str) -> str:
     return catalogue.load(catalogue.find("environment", world))().spec.teams[0]
 
 
-def picture(path: Path, worlds: dict[str, dict[str, covey.Run]]) -> None:
-    """A panel for each world: every seed thin, the interquartile mean bold."""
+def picture(path: Path, worlds: dict[str, dict[str, covey.Run]], seconds: bool) -> None:
+    """A panel for each world, or one over steps and one over seconds; seeds thin, their middle bold."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    rows = (len(worlds) + 1) // 2
-    shape = (1, 1) if len(worlds) == 1 else (rows, 2)
-    size = (7.6, 4.3) if len(worlds) == 1 else (10.5, 3.7 * rows)
+    panels = [(w, along) for w in worlds for along in (("step", "seconds") if seconds else ("step",))]
+    rows = (len(panels) + 1) // 2
+    shape = (1, 1) if len(panels) == 1 else (rows, 2)
+    size = (7.6, 4.3) if len(panels) == 1 else (10.5, 3.7 * rows)
     figure, grid = plt.subplots(*shape, figsize=size, dpi=160, squeeze=False)
-    for axes, (world, runs) in zip(grid.flat, worlds.items(), strict=False):
-        panel(axes, world, runs)
-    for axes in grid.flat[len(worlds) :]:
+    for axes, (world, along) in zip(grid.flat, panels, strict=False):
+        panel(axes, world, worlds[world], along)
+    for axes in grid.flat[len(panels) :]:
         axes.set_visible(False)
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
 
 
-def panel(axes: Any, world: str, runs: dict[str, covey.Run]) -> None:
+def panel(axes: Any, world: str, runs: dict[str, covey.Run], along: str) -> None:
     from matplotlib.ticker import EngFormatter
 
     team = learning_team(world)
     for name, run in runs.items():
         if name == "random":
             continue
-        at, values = curves(run.metrics, f"eval/return/{team}")
+        at, values = curves(run.metrics, f"eval/return/{team}", along)
         seconds = run.summary["train"]["wall_seconds"]
         axes.plot(at, values, color=COLOURS[name], linewidth=0.6, alpha=0.35)
         label = f"{name}: {values.shape[1]} seeds in {seconds:.0f} s"
@@ -66,7 +67,9 @@ def panel(axes: Any, world: str, runs: dict[str, covey.Run]) -> None:
     axes.axhline(chance, color="#9aa7b1", linewidth=1, linestyle=":", label=f"random play: {chance:.1f}")
     whose = "greedy team return" if team == "team" else f"the {team} team's greedy return"
     axes.set_title(f"{world}: {whose}", loc="left", fontsize=11, fontweight="bold", color="#22303c")
-    axes.set_xlabel("environment steps of each seed")
+    axes.set_xlabel(
+        {"step": "environment steps of each seed", "seconds": "seconds, all seeds together"}[along]
+    )
     axes.set_ylabel("team reward, sum over 25 steps")
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.grid(axis="y", color="#e3e8ec", linewidth=0.8)
@@ -102,6 +105,7 @@ def main() -> None:
         "--out", type=Path, default=Path("runs/learning"), help="where runs are kept (runs/learning)"
     )
     parser.add_argument("--picture", type=Path, help="draw the curves here")
+    parser.add_argument("--seconds", action="store_true", help="draw them over seconds, too")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the results")
     options = parser.parse_args()
     launch.prepare("cpu")
@@ -115,7 +119,7 @@ def main() -> None:
             found.setdefault(world, {})[name] = run
     table([row(world, name, run) for world, runs in found.items() for name, run in runs.items()])
     if options.picture:
-        picture(options.picture, found)
+        picture(options.picture, found, options.seconds)
     told = {world: {name: run.summary for name, run in runs.items()} for world, runs in found.items()}
     keep(options.json, told)
 

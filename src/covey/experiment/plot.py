@@ -13,13 +13,13 @@ INK, ACCENT, PALE = "#22303c", "#1b6ca8", "#8fb8d8"
 
 
 def curves(
-    rows: list[dict[str, Any]], key: str
+    rows: list[dict[str, Any]], key: str, along: str = "step"
 ) -> tuple[Float[np.ndarray, " t"], Float[np.ndarray, "t seeds"]]:
-    """Steps and values of every seed, from rows of metrics that have `key`."""
-    seeds: dict[int, dict[int, tuple[int, float]]] = {}
+    """Steps (or seconds) and values of every seed, from rows of metrics that have `key`."""
+    seeds: dict[int, dict[int, tuple[float, float]]] = {}
     for row in rows:
         if row.get(key) is not None:
-            seeds.setdefault(row["seed"], {})[row["report"]] = (row["step"], row[key])
+            seeds.setdefault(row["seed"], {})[row["report"]] = (row[along], row[key])
     reports = sorted(set.intersection(*(set(s) for s in seeds.values()))) if seeds else []
     steps = np.array([np.mean([s[r][0] for s in seeds.values()]) for r in reports])
     values = np.array([[s[r][1] for s in seeds.values()] for r in reports])
