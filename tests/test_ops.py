@@ -64,6 +64,67 @@ def test_td_lambda_is_the_mixture_of_n_step_returns(seed, lam):
         np.testing.assert_allclose(got, wanted, atol=1e-5)
 
 
+@given(st.integers(0, 10**6), st.sampled_from([0.5, 1.0]), st.sampled_from([0.0, 0.7, 1.0]))
+@settings(max_examples=30, deadline=None)
+def test_advantages_and_values_make_td_lambdas_returns(seed, gamma, lam):
+    # Would break: an end, a cut or a reset that one of the two knows of and the other does not; a reset's
+    # own step, which led nowhere, with an advantage.
+    reward, value, terminated, valid = story(seed)
+    advantage = np.asarray(GAE(reward, value, terminated, valid, gamma, lam))
+    returns = np.asarray(TD(reward, value[1:], terminated, valid, gamma, lam))
+    np.testing.assert_allclose((advantage + value[:-1])[valid], returns[valid], atol=1e-4)
+    assert not advantage[~valid].any()
+
+
+def test_gae_by_hand():
+    # Would break: any of the four: bootstrapping where the first episode is cut off (V = 7), not where the
+    # second terminates, nothing on the reset's own step between them, lam beside gamma.
+    reward, value = np.array([1.0, 2.0, 0.0, 3.0, 5.0]), np.array([10.0, 20.0, 7.0, 30.0, 40.0, 99.0])
+    valid, terminated = np.array([True, True, False, True, True]), np.array([False] * 4 + [True])
+    two, five = 2 + 0.5 * 7 - 20, 5 - 40.0
+    want = [1 + 0.5 * 20 - 10 + 0.25 * two, two, 0, 3 + 0.5 * 40 - 30 + 0.25 * five, five]
+    got = GAE(*(jnp.asarray(x, "float32")[:, None] for x in (reward, value)), terminated, valid, 0.5, 0.5)
+    np.testing.assert_allclose(got[:, 0], want)
+
+
+def test_surrogate_gains_nothing_from_going_further():
+    # Would break: a maximum in place of the minimum, or a clip of the product; the slope is 0 where a gain
+    # has been taken, and only there: what went the wrong way may come back.
+    ratio, sign = jnp.array([0.5, 0.9, 1.1, 1.5] * 2), jnp.repeat(jnp.array([2.0, -2.0]), 4)
+    want = [1.0, 1.8, 2.2, 2.4, -1.6, -1.8, -2.2, -3.0]
+    np.testing.assert_allclose(ops.surrogate(ratio, sign, 0.2), want, rtol=1e-6)
+    slope = jax.grad(lambda ratio: jnp.sum(ops.surrogate(ratio, sign, 0.2)))(ratio)
+    np.testing.assert_allclose(slope, [2, 2, 2, 0, 0, -2, -2, -2])
+
+
+def test_huber_is_a_square_and_then_a_line():
+    # Would break: a square without its half, a line that does not meet it, a slope that goes on growing.
+    error = jnp.array([-5.0, -2.0, -1.0, 0.0, 0.5, 2.0, 4.0])
+    np.testing.assert_allclose(ops.huber(error, 2.0), [8, 2, 0.5, 0, 0.125, 2, 6])
+    slope = jax.vmap(jax.grad(lambda error: ops.huber(error, 2.0)))(error)
+    np.testing.assert_allclose(slope, jnp.clip(error, -2, 2))
+
+
+def test_clipped_value_loss_takes_the_worse():
+    # Would break: the better of the two losses, a clip around the goal, or a clip where 0 says none.
+    value = jnp.array([1.1, 1.9, 0.0, 5.0])  # of old value 1: near it, beyond it, and the wrong way
+    old, goal = jnp.ones(4), jnp.array([2.0, 2.0, 2.0, -9.0])
+    error = np.array([0.9, 0.8, 2.0, 14.0])  # the second's is of the clipped value, 1.2
+    square = np.where(error > 10, 10 * (error - 5), error**2 / 2)
+    np.testing.assert_allclose(ops.clipped_value_loss(value, old, goal, 0.2, 10.0), square, rtol=1e-5)
+    plain = ops.clipped_value_loss(value, old, goal, 0.0, 10.0)
+    np.testing.assert_allclose(plain, ops.huber(goal - value, 10.0))
+
+
+def test_standardised_looks_at_what_counts_only():
+    # Would break: padding in the mean or the deviation, a deviation that divides by zero.
+    x, mask = jnp.array([[1.0, 2.0, 6.0], [1e6, -1e6, 3.0]]), jnp.array([[True] * 3, [False, False, True]])
+    mine = np.array([1.0, 2.0, 6.0, 3.0])
+    want = (mine - mine.mean()) / mine.std()
+    np.testing.assert_allclose(ops.standardised(x, mask)[mask], want, rtol=1e-4)
+    np.testing.assert_array_equal(ops.standardised(jnp.full((2, 3), 4.0), mask), 0)
+
+
 def test_previous_is_what_was_done_before_and_nothing_at_a_beginning():
     # fails if the last action of one episode is shown in the next
     action = jnp.array([[3, 4], [5, 6], [7, 8]])

@@ -64,6 +64,12 @@ def mean(x: Float[Array, "..."], mask: Shaped[Array, "..."], exact: bool = True)
     return jnp.sum(x * weight) / jnp.maximum(pooled(count) if exact else count, 1.0)
 
 
+def standardised(x: Float[Array, "*b"], mask: Bool[Array, "*b"]) -> Float[Array, "*b"]:
+    """Mean 0 and deviation 1 where `mask`."""
+    x = x - jnp.mean(x, where=mask)
+    return x / (jnp.sqrt(jnp.mean(x**2, where=mask)) + 1e-5)
+
+
 def take(q: Float[Array, "*b actions"], action: Int[Array, "*b"]) -> Float[Array, "*b"]:
     """The entry that belongs to each action."""
     return jnp.take_along_axis(q, action[..., None].astype(int), axis=-1)[..., 0]
@@ -132,6 +138,26 @@ def gae(
         return now, now
 
     return jax.lax.scan(back, jnp.zeros_like(delta[0]), (delta, discount, valid), reverse=True)[1]
+
+
+def surrogate(ratio: Float[Array, "*b"], advantage: Float[Array, "*b"], clip: float) -> Float[Array, "*b"]:
+    """min(rho A, clip(rho, 1 - eps, 1 + eps) A) (Schulman et al., 2017): no gain from going further."""
+    return jnp.minimum(ratio * advantage, jnp.clip(ratio, 1 - clip, 1 + clip) * advantage)
+
+
+def huber(error: Float[Array, "*b"], delta: float) -> Float[Array, "*b"]:
+    """Half the square; a straight line beyond delta (Huber, 1964)."""
+    size = jnp.minimum(jnp.abs(error), delta)
+    return size * (jnp.abs(error) - 0.5 * size)
+
+
+def clipped_value_loss(
+    value: Float[Array, "*b"], old: Float[Array, "*b"], goal: Float[Array, "*b"], clip: float, delta: float
+) -> Float[Array, "*b"]:
+    """max(h(G - V), h(G - V_clipped)), V_clipped within `clip` of the old value; clip = 0: h(G - V)."""
+    plain = huber(goal - value, delta)
+    near = old + jnp.clip(value - old, -clip, clip)
+    return jnp.maximum(plain, huber(goal - near, delta)) if clip else plain
 
 
 def previous(x: Shaped[Array, "T *rest"], first: Bool[Array, "T+1"]) -> Shaped[Array, "T+1 *rest"]:

@@ -158,11 +158,11 @@ def utilities(algorithm, net, e):
             else:
                 last[e.action[t - 1, i]] = 1
             x = [e.obs.agents[t, i]] + [last] * algorithm.last_action + [np.eye(2)[i]] * algorithm.agent_id
-            x = np.maximum(affine(net.embed, np.concatenate(x)), 0)
+            x = np.maximum(affine(net.embed.layers[0], np.concatenate(x)), 0)
             (ir, iz, inew), (hr, hz, hn) = net.gru.inputs, net.gru.hidden
             r, z = sigmoid(affine(ir, x) + affine(hr, h)), sigmoid(affine(iz, x) + affine(hz, h))
             h = (1 - z) * np.tanh(affine(inew, x) + r * affine(hn, h)) + z * h
-            q[t, i] = affine(net.head, h)
+            q[t, i] = affine(net.head.layers[0], h)
     return q
 
 

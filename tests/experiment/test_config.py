@@ -8,7 +8,7 @@ from covey.algorithms.qmix import QMIX
 from covey.algorithms.random import Random
 from covey.environments.particles.spread import Spread
 from covey.errors import UserError
-from covey.experiment import catalogue, config, text
+from covey.experiment import catalogue, config, settings, text
 from covey.experiment.config import Config
 from covey.networks.mixers import SumMixer
 from covey.parts import Constant, Make
@@ -59,7 +59,8 @@ def test_from_a_command_line_to_what_runs():
     env, (side,) = parsed.build()
     assert isinstance(env, Spread)
     assert (side.name, side.members) == ("team", (0, 1, 2, 3))
-    assert side.algorithm == QMIX(mixer=Make(SumMixer), epsilon=Constant(0.1))
+    wanted = QMIX(mixer=Make(SumMixer), epsilon=Constant(0.1))
+    assert settings.dump(side.algorithm) == settings.dump(wanted)
     assert (parsed.steps, parsed.eval_every, parsed.seeds) == (1_000_000, 50_000, Config.seeds)
     assert parsed.sides["team"]["name"] == "vdn"
     assert parsed.env["agents"] == 4

@@ -66,7 +66,7 @@ def test_overrides_reach_everything():
         "optimiser=adam", "optimiser.lr=1e-3", "experience.capacity=1e3", "experience.start=1_000",
         "agent=feed_forward", "agent.depth=1",
     )  # fmt: skip
-    assert changed == QMIX(
+    assert dump(changed) == dump(QMIX(
         gamma=1.0,
         double=False,
         sharing="none",
@@ -76,7 +76,7 @@ def test_overrides_reach_everything():
         optimiser=Adam(Constant(1e-3)),
         experience=Replay(capacity=1000, start=1000),
         agent=Make(FeedForward, hidden=64, depth=1),
-    )
+    ))  # fmt: skip
     assert isinstance(changed.experience.capacity, int)
 
 
@@ -187,7 +187,7 @@ learners = st.builds(
 def test_restoring_is_the_inverse_of_dumping(learner):
     tree = dump(learner)
     assert text.parse(text.write(tree), "it") == tree
-    assert restore(QMIX, tree) == learner
+    assert dump(restore(QMIX, tree)) == tree  # what was left to its default is written out
 
 
 # YAML's surprises: words that become truth, numbers that stay text.

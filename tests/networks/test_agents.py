@@ -11,7 +11,14 @@ from covey.networks.agents import Crew, FeedForward, Recurrent
 from covey.parts import Make
 
 SPEC = Spec(names=("a", "b", "c"), features=4, actions=3, horizon=5, team=("red", "red", "blue"))
+DEEP = {"depth": 2, "norm": True, "gain": 1.0, "activation": "tanh"}
 NETS = [Make(FeedForward, hidden=8), Make(Recurrent, hidden=8)]
+KINDS = {
+    "feed_forward": NETS[0],
+    "recurrent": NETS[1],
+    "deep": Make(Recurrent, hidden=8, after=1, **DEEP),
+    "bare": Make(Recurrent, hidden=8, depth=0),
+}
 GROUPS = {"all": (0, 0, 0), "team": (0, 0, 1), "none": (0, 1, 2)}
 
 
@@ -23,12 +30,15 @@ def size(tree):
     return sum(x.size for x in jax.tree.leaves(tree))
 
 
-@pytest.mark.parametrize("sharing", GROUPS)
-@pytest.mark.parametrize("net", NETS, ids=["feed_forward", "recurrent"])
-def test_unroll_is_repeated_step(net, sharing):
+@pytest.mark.parametrize(
+    ("kind", "sharing"),
+    [(kind, sharing) for kind in ("feed_forward", "recurrent") for sharing in GROUPS]
+    + [("deep", "team"), ("bare", "all")],
+)
+def test_unroll_is_repeated_step(kind, sharing):
     # Breaks if unrolling keeps memory across an episode's beginning, wipes it a step early or
-    # late, or hands an agent another one's network.
-    team = crew(net, sharing)
+    # late, hands an agent another one's network, or leaves out a norm or a layer that stepping has.
+    team = crew(KINDS[kind], sharing)
     step, unroll = jax.jit(lambda h, x: team.step(h, x)), jax.jit(lambda h, *x: team.unroll(h, *x))
     xs = jr.normal(jr.key(1), (6, 3, 4))
     first = jnp.array([True, False, False, True, False, False])
@@ -98,3 +108,54 @@ def test_an_agents_draw_belongs_to_its_name():
     of = lambda spec, i: jax.tree.map(lambda w: w[i], crew(NETS[1], "none", spec=spec).nets)
     for mine, theirs in zip(jax.tree.leaves(of(pair, 1)), jax.tree.leaves(of(SPEC, 1)), strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-6)
+
+
+def test_unrolling_begins_with_the_memory_it_is_given():
+    # Would break: a chunk from an episode's middle that begins with an empty memory.
+    team = crew(NETS[1], "all")
+    xs, first = jr.normal(jr.key(1), (4, 3, 4)), jnp.array([True, False, False, False])
+    run = jax.jit(lambda h, xs, first: team.unroll(h, xs, first))
+    whole = run(team.start(), xs, first)[1]
+    half, head = run(team.start(), xs[:2], first[:2])
+    np.testing.assert_allclose(head, whole[:2], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(run(half, xs[2:], first[2:])[1], whole[2:], rtol=1e-5, atol=1e-6)
+
+
+def shapes(net):
+    return [layer.weight.shape for layer in net.layers]
+
+
+def test_layers_are_as_many_as_depth_and_after_say():
+    # Would break: defaults other than the value-mixing papers' agent (one layer, GRU, one layer), or a depth
+    # that counts the GRU or the last layer.
+    plain = Recurrent(4, 3, hidden=8, key=jr.key(0))
+    deep = Recurrent(4, 3, hidden=8, after=1, **DEEP, key=jr.key(0))
+    bare = Recurrent(4, 3, hidden=8, depth=0, key=jr.key(0))
+    assert (shapes(plain.embed), shapes(plain.head)) == ([(4, 8)], [(8, 3)])
+    assert (shapes(deep.embed), shapes(deep.head)) == ([(4, 8), (8, 8)], [(8, 8), (8, 3)])
+    assert (shapes(bare.embed), shapes(bare.head)) == ([], [(8, 3)])
+    assert [net.gru.inputs[0].weight.shape for net in (plain, deep, bare)] == [(8, 8), (8, 8), (4, 8)]
+    assert shapes(FeedForward(4, 3, key=jr.key(0)).layers) == [(4, 64), (64, 64), (64, 3)]
+
+
+def test_without_options_nothing_is_normalised_or_orthogonal():
+    # Would break: an option whose default changes the agent of the value-mixing papers.
+    net, h, x = (
+        Recurrent(4, 3, hidden=8, key=jr.key(0)),
+        jr.normal(jr.key(1), (8,)),
+        jr.normal(jr.key(2), (4,)),
+    )
+    embedded = jnp.maximum(net.embed.layers[0](x), 0)
+    want = net.gru(h, net.gru.project(embedded))
+    got, q = net.step(h, x)
+    np.testing.assert_allclose(got, want, rtol=1e-6)
+    np.testing.assert_allclose(q, net.head.layers[-1](want), rtol=1e-6)
+    assert all(leaf.any() for leaf in jax.tree.leaves(net))  # PyTorch's biases are drawn too
+
+
+def test_a_recurrent_agent_normalises_what_its_memory_gives():
+    # Would break: a norm on what is carried from step to step, or none on what the head reads.
+    net, x = Recurrent(4, 3, hidden=8, **DEEP, key=jr.key(0)), jr.normal(jr.key(2), (4,))
+    h, y = net.step(jnp.zeros(8), x)
+    read = (h - h.mean()) / jnp.sqrt(h.var() + 1e-5)
+    np.testing.assert_allclose(y, net.head.layers[0](read), rtol=1e-4, atol=1e-5)

@@ -8,6 +8,8 @@ import pytest
 
 from covey.networks.layers import GRU, MLP, Linear
 
+ACTIVATED = {"relu": lambda x: np.maximum(x, 0), "tanh": np.tanh}
+
 
 def sigmoid(x):
     return 1 / (1 + np.exp(-x))
@@ -45,6 +47,72 @@ def test_gru_is_pytorchs():
     z = sigmoid(affine(iz, x) + affine(hz, h))
     n = np.tanh(affine(inew, x) + r * affine(hn, h))
     np.testing.assert_allclose(gru(h, gru.project(x)), (1 - z) * n + z * h, rtol=1e-5, atol=1e-6)
+
+
+def normed(x):
+    x = x - x.mean(axis=-1, keepdims=True)
+    return x / np.sqrt((x**2).mean(axis=-1, keepdims=True) + 1e-5)
+
+
+@pytest.mark.parametrize("activated", [False, True])
+@pytest.mark.parametrize("norm", [False, True])
+@pytest.mark.parametrize("activation", ACTIVATED)
+def test_mlp_normalises_its_input_and_what_is_activated(activation, norm, activated):
+    # Would break: the other activation, a norm before activations, one after the last layer, none on the
+    # input, a deviation over another axis, an activation of the last layer where none is asked for.
+    net = MLP(3, 8, 8, 2, activation=activation, norm=norm, activated=activated, key=jr.key(0))
+    after = lambda x: normed(x) if norm else x
+    x = numbers(5, 4, 3)
+    want = after(np.asarray(x))
+    for n, layer in enumerate(net.layers):
+        want = want @ np.asarray(layer.weight) + np.asarray(layer.bias)
+        if n < 2 or activated:
+            want = after(ACTIVATED[activation](want))
+    np.testing.assert_allclose(net(x), want, rtol=1e-4, atol=1e-5)
+
+
+def test_a_norm_stands_what_does_not_vary():
+    # Would break: a division by a deviation of zero, in the value or in its slope.
+    net = MLP(4, 2, norm=True, key=jr.key(0))
+    same = jnp.full((3, 4), 7.0)
+    np.testing.assert_allclose(net(same), jnp.broadcast_to(net.layers[0].bias, (3, 2)), atol=1e-6)
+    assert jnp.isfinite(jax.grad(lambda x: net(x).sum())(same)).all()
+
+
+def gain_of(weight):
+    """What an orthogonal matrix was multiplied by; its shorter side's rows are orthogonal."""
+    w = np.asarray(weight)
+    gram = w @ w.T if w.shape[0] <= w.shape[1] else w.T @ w
+    gain = np.sqrt(np.diag(gram).mean())
+    np.testing.assert_allclose(gram, gain**2 * np.eye(len(gram)), atol=1e-5 * max(1, gain**2))
+    return gain
+
+
+@pytest.mark.parametrize(("i", "o"), [(4, 7), (7, 4), (5, 5)])
+def test_a_gain_makes_weights_orthogonal_and_biases_zero(i, o):
+    # Would break: draws that are merely normal, a gain left out or squared, a bias that is drawn too.
+    layer = Linear(i, o, gain=0.3, key=jr.key(0))
+    assert gain_of(layer.weight) == pytest.approx(0.3, rel=1e-4)
+    assert not layer.bias.any()
+
+
+@pytest.mark.parametrize(("activation", "inner"), [("relu", 2**0.5), ("tanh", 5 / 3)])
+def test_inner_gains_suit_the_activation_and_the_last_is_as_asked(activation, inner):
+    # Would break: the last layer's gain on an inner one, the other activation's gain, or a last layer that is
+    # activated and yet begins as one that is not.
+    make = lambda **more: MLP(6, 8, 8, 3, activation=activation, gain=0.01, key=jr.key(0), **more)
+    np.testing.assert_allclose([gain_of(x.weight) for x in make().layers], [inner, inner, 0.01], rtol=1e-4)
+    np.testing.assert_allclose(
+        [gain_of(x.weight) for x in make(activated=True).layers], [inner] * 3, rtol=1e-4
+    )
+
+
+def test_all_of_a_gru_begins_orthogonal_with_a_gain():
+    # Would break: a gate that still begins uniform.
+    gru = GRU(5, 4, gain=1.0, key=jr.key(2))
+    for layer in (*gru.inputs, *gru.hidden):
+        assert gain_of(layer.weight) == pytest.approx(1, rel=1e-4)
+        assert not layer.bias.any()
 
 
 def is_uniform(x, bound):

@@ -28,6 +28,7 @@ class Entry(NamedTuple):
 
 
 QMIX = "covey.algorithms.qmix:QMIX"
+PPO = "covey.algorithms.ppo:PPO"
 GAMES, PROBES = "covey.environments.games", "covey.environments.probes"
 PARTICLES = "covey.environments.particles"
 
@@ -35,6 +36,13 @@ ALGORITHMS = {
     "iql": Entry(QMIX, "each agent for itself", {"mixer": "independent"}, {"centralised": False}),
     "vdn": Entry(QMIX, "the team's value is the sum of its agents'", {"mixer": "sum"}),
     "qmix": Entry(QMIX, "the team's value grows with each agent's; the state says how"),
+    "ippo": Entry(
+        PPO,
+        "a policy within a trust region; its critic sees what the agent sees",
+        {"critic_input": "own"},
+        {"centralised": False},
+    ),
+    "mappo": Entry(PPO, "likewise; its critic sees the state"),
     "random": Entry("covey.algorithms.random:Random", "acts at random and learns nothing: the baseline"),
 }
 

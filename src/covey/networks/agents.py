@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 from ..core import Spec
 from ..ops import named
 from ..parts import Make
-from .layers import GRU, MLP, Linear
+from .layers import GRU, MLP, Activation
 
 Sharing = Literal["team", "all", "none"]
 
@@ -39,12 +39,20 @@ class AbstractAgent(eqx.Module):
 
 
 class FeedForward(AbstractAgent):
-    """Linear, ReLU, Linear, ReLU, Linear; no memory."""
+    """`depth` times Linear and activation, then Linear; no memory.
+
+    With `norm` the input and what comes out of every activation are normalised. With a `gain`, that of
+    the last layer, weights begin orthogonal and biases at zero; without it, as in PyTorch.
+    """
 
     layers: MLP
 
-    def __init__(self, i: int, o: int, *, hidden: int = 64, depth: int = 2, key: PRNGKeyArray):
-        self.layers = MLP(i, *[hidden] * depth, o, key=key)
+    def __init__(
+        self, i: int, o: int, *, hidden: int = 64, depth: int = 2, activation: Activation = "relu",
+        norm: bool = False, gain: float | None = None, key: PRNGKeyArray,
+    ):  # fmt: skip
+        sizes = (i, *[hidden] * depth, o)
+        self.layers = MLP(*sizes, activation=activation, norm=norm, gain=gain, key=key)
 
     @property
     def width(self) -> int:
@@ -58,23 +66,35 @@ class FeedForward(AbstractAgent):
 
 
 class Recurrent(AbstractAgent):
-    """Linear, ReLU, GRU, Linear: the agent of the value-mixing papers."""
+    """`depth` times Linear and activation, GRU, `after` times Linear and activation, Linear.
 
-    embed: Linear
+    By default the agent of the value-mixing papers. `norm` and `gain` are as in `FeedForward`; with
+    `norm`, what comes out of the GRU is normalised too.
+    """
+
+    embed: MLP
     gru: GRU
-    head: Linear
+    head: MLP
 
-    def __init__(self, i: int, o: int, *, hidden: int = 64, key: PRNGKeyArray):
-        self.embed = Linear(i, hidden, key=named(key, "embed"))
-        self.gru = GRU(hidden, hidden, key=named(key, "gru"))
-        self.head = Linear(hidden, o, key=named(key, "head"))
+    def __init__(
+        self, i: int, o: int, *, hidden: int = 64, depth: int = 1, after: int = 0,
+        activation: Activation = "relu", norm: bool = False, gain: float | None = None, key: PRNGKeyArray,
+    ):  # fmt: skip
+        part = lambda name, *sizes, **options: MLP(
+            *sizes, activation=activation, norm=norm, gain=gain, key=named(key, name), **options
+        )
+        self.embed = part("embed", i, *[hidden] * depth, activated=True)
+        self.gru = GRU(
+            hidden if depth else i, hidden, gain=None if gain is None else 1.0, key=named(key, "gru")
+        )
+        self.head = part("head", hidden, *[hidden] * after, o)
 
     @property
     def width(self) -> int:
-        return self.head.weight.shape[-2]
+        return self.gru.hidden[0].bias.shape[-1]
 
     def step(self, h, x):
-        h = self.gru(h, self.gru.project(jax.nn.relu(self.embed(x))))
+        h = self.gru(h, self.gru.project(self.embed(x)))
         return h, self.head(h)
 
     def unroll(self, h, xs, first):
@@ -83,7 +103,7 @@ class Recurrent(AbstractAgent):
             h = self.gru(jnp.where(first, 0.0, h), gates)
             return h, h
 
-        h, hs = jax.lax.scan(tick, h, (self.gru.project(jax.nn.relu(self.embed(xs))), first))
+        h, hs = jax.lax.scan(tick, h, (self.gru.project(self.embed(xs)), first))
         return h, self.head(hs)
 
 
@@ -103,9 +123,10 @@ class Crew(eqx.Module):
         owner = owners[sharing]
         order = list(dict.fromkeys(owner))
         self.groups = tuple(order.index(name) for name in owner)
-        keys = jnp.stack([named(key, name) for name in order])
-        one = lambda key: make(i, o, key=key)
-        self.nets = one(keys[0]) if len(order) == 1 else eqx.filter_vmap(one)(keys)
+        # one by one: XLA's batched decompositions, which orthogonal weights would need, can wait for each
+        # other for ever where two CPU devices begin at once
+        nets = [make(i, o, key=named(key, name)) for name in order]
+        self.nets = nets[0] if len(order) == 1 else jax.tree.map(lambda *w: jnp.stack(w), *nets)
 
     @property
     def shared(self) -> bool:

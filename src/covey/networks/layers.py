@@ -1,6 +1,7 @@
 """Layers. They act on the last axis, whatever leads it."""
 
 from itertools import pairwise
+from typing import Literal
 
 import equinox as eqx
 import jax
@@ -10,14 +11,27 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from ..ops import named
 
+Activation = Literal["relu", "tanh"]
+ACTIVATIONS = {"relu": jax.nn.relu, "tanh": jnp.tanh}
+GAINS = {"relu": 2**0.5, "tanh": 5 / 3}  # that keep the size of what passes through
+
 
 class Linear(eqx.Module):
-    """y = x W + b. Weights and biases begin as U(+-bound): 1/sqrt(i) by default, as in PyTorch."""
+    """y = x W + b. Weights and biases begin as U(+-bound): 1/sqrt(i) by default, as in PyTorch.
+
+    With a `gain` weights begin orthogonal times it (Saxe et al., 2014), biases at zero.
+    """
 
     weight: Float[Array, "i o"]
     bias: Float[Array, " o"]
 
-    def __init__(self, i: int, o: int, *, bound: float | None = None, key: PRNGKeyArray):
+    def __init__(
+        self, i: int, o: int, *, bound: float | None = None, gain: float | None = None, key: PRNGKeyArray
+    ):
+        if gain is not None:
+            self.weight = jax.nn.initializers.orthogonal(gain)(named(key, "weight"), (i, o))
+            self.bias = jnp.zeros(o)
+            return
         edge = max(i, 1) ** -0.5 if bound is None else bound
         uniform = lambda name, shape: jr.uniform(named(key, name), shape, minval=-edge, maxval=edge)
         self.weight, self.bias = uniform("weight", (i, o)), uniform("bias", (o,))
@@ -26,22 +40,53 @@ class Linear(eqx.Module):
         return x @ self.weight + self.bias
 
 
+def layer_norm(x: Float[Array, "*b size"]) -> Float[Array, "*b size"]:
+    """Mean 0 and deviation 1 over the last axis (Ba et al., 2016).
+
+    Without a scale and a shift of its own: the linear layer that follows has both. Flat, because XLA's
+    CPU kernels reduce rows of a matrix faster than those of anything with more axes.
+    """
+    flat = x.reshape(-1, x.shape[-1])
+    flat = flat - jnp.mean(flat, axis=-1, keepdims=True)
+    flat = flat * jax.lax.rsqrt(jnp.mean(flat**2, axis=-1, keepdims=True) + 1e-5)
+    return flat.reshape(x.shape)
+
+
 class MLP(eqx.Module):
-    """Linear layers with ReLU between them."""
+    """Linear layers with an activation between them; where `activated`, after the last one too.
+
+    With `norm` the input and what comes out of every activation are normalised. `gain` is the last
+    layer's: all begin orthogonal then, those before an activation with the gain that suits it.
+    """
 
     layers: tuple[Linear, ...]
+    activation: Activation = eqx.field(static=True)
+    norm: bool = eqx.field(static=True)
+    activated: bool = eqx.field(static=True)
 
-    def __init__(self, *sizes: int, key: PRNGKeyArray):
-        self.layers = tuple(Linear(i, o, key=named(key, n)) for n, (i, o) in enumerate(pairwise(sizes)))
+    def __init__(
+        self, *sizes: int, activation: Activation = "relu", norm: bool = False, gain: float | None = None,
+        activated: bool = False, key: PRNGKeyArray,
+    ):  # fmt: skip
+        self.activation, self.norm, self.activated = activation, norm, activated
+        pairs = list(pairwise(sizes))
+        gains = [None if gain is None else GAINS[activation]] * len(pairs)
+        gains = gains if activated else [*gains[1:], gain]
+        self.layers = tuple(Linear(i, o, gain=gains[n], key=named(key, n)) for n, (i, o) in enumerate(pairs))
 
     def __call__(self, x: Float[Array, "*b i"]) -> Float[Array, "*b o"]:
-        for layer in self.layers[:-1]:
-            x = jax.nn.relu(layer(x))
-        return self.layers[-1](x)
+        norm = layer_norm if self.norm else lambda x: x
+        x = norm(x)
+        for n, layer in enumerate(self.layers, 1):
+            x = layer(x)
+            if n < len(self.layers) or self.activated:
+                x = norm(ACTIVATIONS[self.activation](x))
+        return x
 
 
 class GRU(eqx.Module):
-    """Gated recurrent unit (Cho et al., 2014), in PyTorch's form; all of it begins as U(+-1/sqrt(h)).
+    """Gated recurrent unit (Cho et al., 2014), in PyTorch's form; all of it begins as U(+-1/sqrt(h)),
+    or with a `gain` like `Linear`.
 
     Its three gates are three matrices: slices of a joint one, inside a scan, keep XLA's CPU
     kernels from vectorising.
@@ -50,8 +95,8 @@ class GRU(eqx.Module):
     inputs: tuple[Linear, Linear, Linear]
     hidden: tuple[Linear, Linear, Linear]
 
-    def __init__(self, i: int, h: int, *, key: PRNGKeyArray):
-        gate = lambda name, size: Linear(size, h, bound=h**-0.5, key=named(key, name))
+    def __init__(self, i: int, h: int, *, gain: float | None = None, key: PRNGKeyArray):
+        gate = lambda name, size: Linear(size, h, bound=h**-0.5, gain=gain, key=named(key, name))
         self.inputs = (gate("reset", i), gate("update", i), gate("new", i))
         self.hidden = (gate("reset h", h), gate("update h", h), gate("new h", h))
 

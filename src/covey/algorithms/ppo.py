@@ -1,0 +1,150 @@
+"""IPPO (de Witt et al., 2020), MAPPO (Yu et al., 2022): PPO (Schulman et al., 2017) for teams.
+
+    A_t = delta_t + gamma lam A_{t+1},   delta_t = r_t + gamma (1 - term_t) V_{t+1} - V_t,   G_t = A_t + V_t
+    actor:   -min(rho A, clip(rho, 1 - eps, 1 + eps) A) - c H(pi),   rho = pi(u_t | tau_t) / pi_old(...)
+    critic:  max(h(G - V), h(G - V_clipped)),   h: Huber's loss, on the scale of the returns so far
+
+averaged over living agents (actor) and valid steps (critic); A is standardised once an iteration. MAPPO's
+critic reads the state: one value for the team or, with `critic_input=agent`, one for each agent from the
+state beside its own observation. IPPO's reads what the agent sees. Networks that remember learn from
+chunks, which begin with the memory they had in the rollout; others from single steps.
+
+Departures: a time limit bootstraps; a minibatch holds all agents of a moment; actor and critic have no
+common loss, so no value coefficient; each matrix of a GRU begins orthogonal by itself.
+"""
+
+from typing import ClassVar, Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree
+
+from .. import ops
+from ..core import AbstractAlgorithm, AbstractExperience, Metrics, Observation, Spec, Traits, Trajectory
+from ..errors import UserError
+from ..experience import Fresh
+from ..networks.actors import Actor, Critic, Sight
+from ..networks.agents import AbstractAgent, Recurrent, Sharing
+from ..parts import AbstractOptimiser, AbstractSchedule, Adam, Constant, Make
+from ..passes import Chunk, Memo, Memory, chunks, epochs
+from ..values import ValueNorm
+
+
+class Learner(eqx.Module):
+    actor: Actor
+    critic: Critic
+    actor_moments: PyTree[Array]
+    critic_moments: PyTree[Array]
+    scale: ValueNorm
+
+
+class PPO(AbstractAlgorithm[Learner]):
+    """Policy gradients, each step a small one; `covey describe mappo` lists every field."""
+
+    traits: ClassVar[Traits] = Traits(
+        centralised=True, on_policy=True, discrete=True, continuous=True, recurrent=True, cooperative=True
+    )
+    experience: AbstractExperience = Fresh()
+    actor: Make[AbstractAgent] = Make(Recurrent, depth=2, norm=True, gain=0.01)
+    critic: Make[AbstractAgent] = Make(Recurrent, depth=2, norm=True, gain=1.0)
+    critic_input: Sight = "state"
+    sharing: Sharing = "team"
+    agent_id: bool = True  # among what agents see, one-hot
+    reward: Literal["team", "own"] = "team"
+    gamma: float = 0.99
+    lam: float = 0.95
+    clip: float = 0.2
+    value_clip: float = 0.2  # 0: none
+    huber: float = 10.0
+    entropy: AbstractSchedule = Constant(0.01)
+    epochs: int = 10
+    minibatches: int = 1
+    chunk: int = 10  # steps, for networks that remember
+    normalise_values: bool = True
+    squashed: bool = True  # continuous actions: by tanh, else cut off at the bounds
+    deviation: float = 0.5  # likewise: at first, in halves of the range
+    actor_optimiser: AbstractOptimiser = Adam(Constant(5e-4), eps=1e-5)
+    critic_optimiser: AbstractOptimiser = Adam(Constant(5e-4), eps=1e-5)
+
+    def init(self, spec: Spec, key: PRNGKeyArray) -> Learner:
+        if self.reward == "own" and self.critic_input == "state":
+            raise UserError("critic_input=state values the team: with reward=own set critic_input=agent")
+        named, ids = lambda name: ops.named(key, name), self.agent_id
+        actor = Actor(
+            self.actor, spec, self.sharing, ids, self.squashed, self.deviation, key=named("actor")
+        )  # fmt: skip
+        critic = Critic(self.critic, spec, self.sharing, ids, self.critic_input, key=named("critic"))
+        moments = ops.moments(self.actor_optimiser, actor), ops.moments(self.critic_optimiser, critic)
+        return Learner(actor, critic, *moments, ValueNorm(self.normalise_values))
+
+    def memory(self, spec: Spec, learner: Learner) -> Memory:
+        return Memory(learner.actor.start(), learner.critic.start())
+
+    def act(self, learner: Learner, memory: Memory, obs: Observation, key, step, explore: bool):
+        hidden, policy = learner.actor.step(memory.actor, obs)
+        if not explore:
+            return Memory(hidden, memory.critic), policy.action(policy.mode()), None
+        choice = policy.sample(key)
+        critic, value = learner.critic.step(memory.critic, obs)
+        memo = Memo(memory, choice, policy.log_prob(choice), value)
+        return Memory(hidden, critic), policy.action(choice), memo
+
+    def assessed(self, learner: Learner, t: Trajectory) -> tuple[Float[Array, "T k"], Float[Array, "T k"]]:
+        """A and G of a rollout; what its last observation is worth is found here."""
+        last = jax.tree.map(lambda x: x[-2:], t.obs)
+        value = jnp.append(t.memo.value, learner.critic.unroll(t.memo.memory.critic[-1], last)[1:], axis=0)
+        value = learner.scale.denormalise(value)
+        reward = t.reward if self.reward == "own" else jnp.broadcast_to(t.team_reward[:, :1], value[1:].shape)
+        advantage = ops.gae(reward, value, t.terminated, t.valid, self.gamma, self.lam)
+        return advantage, advantage + value[:-1]
+
+    def examples(self, learner: Learner, batch: Trajectory) -> Chunk:
+        advantage, goal = jax.vmap(self.assessed, (None, 0))(learner, batch)
+        obs = jax.tree.map(lambda x: x[:, :-1], batch.obs)
+        active = batch.valid[..., None] & obs.alive
+        advantage = ops.standardised(jnp.broadcast_to(advantage, active.shape), active)
+        remembers = learner.actor.start().size + learner.critic.start().size > 0
+        chunk = Chunk(batch.memo.memory, batch.memo, obs, advantage, goal, batch.valid)
+        chunk = chunks(chunk, self.chunk if remembers else 1)
+        return eqx.tree_at(lambda c: c.memory, chunk, jax.tree.map(lambda x: x[:, 0], chunk.memory))
+
+    def actor_loss(self, actor: Actor, batch: Chunk, entropy) -> tuple[Float[Array, ""], Metrics]:
+        def one(chunk: Chunk):
+            policy = actor.unroll(chunk.memory.actor, chunk.obs)
+            change = policy.log_prob(chunk.memo.choice) - chunk.memo.log_prob
+            gain = ops.surrogate(jnp.exp(change), chunk.advantage, self.clip)
+            clipped = 1.0 * (jnp.abs(jnp.expm1(change)) > self.clip)
+            kl = jnp.expm1(change) - change  # of the old policy from the new (Schulman, 2020)
+            return {"policy_loss": -gain, "entropy": policy.entropy(), "kl": kl, "clip_fraction": clipped}
+
+        told = jax.vmap(one)(batch)
+        loss = ops.mean(told["policy_loss"] - entropy * told["entropy"], batch.active)
+        return loss, {name: ops.mean(x, batch.active, exact=False) for name, x in told.items()}
+
+    def critic_loss(self, critic: Critic, batch: Chunk, scale: ValueNorm) -> tuple[Float[Array, ""], Metrics]:
+        value = jax.vmap(lambda chunk: critic.unroll(chunk.memory.critic, chunk.obs))(batch)
+        old, goal = batch.memo.value, scale.normalise(batch.goal)
+        loss = ops.clipped_value_loss(value, old, goal, self.value_clip, self.huber)
+        loss = ops.mean(loss, batch.valid)
+        return loss, {"value_loss": loss}
+
+    def improve(self, learner: Learner, batch: Chunk, entropy) -> tuple[Learner, Metrics]:
+        """From one minibatch. The scale sees its goals before they are brought to it."""
+        actor, actor_moments, told = ops.descend(
+            self.actor_optimiser, self.actor_loss, learner.actor, learner.actor_moments, batch, entropy
+        )
+        scale = learner.scale.update(batch.goal, batch.valid) if self.normalise_values else learner.scale
+        critic, critic_moments, judged = ops.descend(
+            self.critic_optimiser, self.critic_loss, learner.critic, learner.critic_moments, batch, scale
+        )
+        told = told | judged | {"value_scale": scale.deviation}
+        return Learner(actor, critic, actor_moments, critic_moments, scale), told
+
+    def update(self, learner: Learner, batch: Trajectory, key: PRNGKeyArray, step) -> tuple[Learner, Metrics]:
+        improve = lambda learner, chunk: self.improve(learner, chunk, self.entropy(step))
+        return epochs(improve, learner, self.examples(learner, batch), self.epochs, self.minibatches, key)
+
+    def insight(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T k"]]:
+        value = learner.critic.unroll(learner.critic.start(), episode.now)
+        return {"V": learner.scale.denormalise(value)}

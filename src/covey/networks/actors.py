@@ -1,0 +1,95 @@
+"""Actors and critics: crews that read observations; they give distributions, and values."""
+
+from typing import Literal
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from ..core import Observation, Spec
+from ..distributions import AbstractDistribution, Categorical, Gaussian
+from ..parts import Make
+from .agents import AbstractAgent, Crew, Sharing
+
+Sight = Literal["state", "agent", "own"]
+
+
+def seen(obs: Observation, agent_id: bool) -> Float[Array, "*t agents i"]:
+    """What an agent sees and, one-hot, who it is."""
+    own, n = obs.agents, obs.agents.shape[-2]
+    return jnp.concatenate([own, jnp.broadcast_to(jnp.eye(n), (*own.shape[:-1], n))], -1) if agent_id else own
+
+
+class Actor(eqx.Module):
+    """A crew's outputs are logits or, where actions are continuous, means; deviations are parameters."""
+
+    crew: Crew
+    log_deviation: Float[Array, "groups dims"] | None  # None: actions are discrete
+    bounds: tuple[float, float] | None = eqx.field(static=True)
+    squashed: bool = eqx.field(static=True)
+    agent_id: bool = eqx.field(static=True)
+
+    def __init__(
+        self, make: Make[AbstractAgent], spec: Spec, sharing: Sharing, agent_id: bool, squashed: bool,
+        deviation: float, *, key: PRNGKeyArray,
+    ):  # fmt: skip
+        self.crew = Crew(make, spec, spec.features + agent_id * spec.agents, spec.actions, sharing, key=key)
+        begin = jnp.full((len(set(self.crew.groups)), spec.actions), np.log(deviation))
+        self.log_deviation = begin if spec.bounds else None
+        self.bounds, self.squashed, self.agent_id = spec.bounds, squashed, agent_id
+
+    def policy(self, x: Float[Array, "*t agents o"], obs: Observation) -> AbstractDistribution:
+        if self.bounds is None or self.log_deviation is None:
+            return Categorical(x, obs.legal)
+        own = self.log_deviation[np.array(self.crew.groups)]
+        return Gaussian(x, own, obs.legal, self.bounds, self.squashed)
+
+    def start(self) -> Float[Array, "agents h"]:
+        return self.crew.start()
+
+    def step(
+        self, h: Float[Array, "agents h"], obs: Observation
+    ) -> tuple[Float[Array, "agents h"], AbstractDistribution]:
+        h, x = self.crew.step(h, seen(obs, self.agent_id))
+        return h, self.policy(x, obs)
+
+    def unroll(self, h: Float[Array, "agents h"], obs: Observation) -> AbstractDistribution:
+        _, x = self.crew.unroll(h, seen(obs, self.agent_id), obs.first)
+        return self.policy(x, obs)
+
+
+class Critic(eqx.Module):
+    """Values from what it is shown: the `state`, once for the team; or one value for each agent, from its
+    `own` observation, or from state and observation of an `agent`. The dead are shown no state."""
+
+    crew: Crew
+    sight: Sight = eqx.field(static=True)
+    agent_id: bool = eqx.field(static=True)
+
+    def __init__(
+        self, make: Make[AbstractAgent], spec: Spec, sharing: Sharing, agent_id: bool, sight: Sight, *,
+        key: PRNGKeyArray,
+    ):  # fmt: skip
+        own = spec.features + agent_id * spec.agents
+        width = {"state": spec.world, "agent": spec.world + own, "own": own}[sight]
+        self.crew = Crew(make, spec.of((0,)) if sight == "state" else spec, width, 1, sharing, key=key)
+        self.sight, self.agent_id = sight, agent_id
+
+    def shown(self, obs: Observation) -> Float[Array, "*t k i"]:
+        world, own = obs.world[..., None, :], seen(obs, self.agent_id)
+        if self.sight == "state":
+            return world
+        return own if self.sight == "own" else jnp.concatenate([world * obs.alive[..., None], own], axis=-1)
+
+    def start(self) -> Float[Array, "k h"]:
+        return self.crew.start()
+
+    def step(
+        self, h: Float[Array, "k h"], obs: Observation
+    ) -> tuple[Float[Array, "k h"], Float[Array, " k"]]:
+        h, value = self.crew.step(h, self.shown(obs))
+        return h, value[..., 0]
+
+    def unroll(self, h: Float[Array, "k h"], obs: Observation) -> Float[Array, "T k"]:
+        return self.crew.unroll(h, self.shown(obs), obs.first)[1][..., 0]
