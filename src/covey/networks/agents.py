@@ -98,13 +98,8 @@ class Recurrent(AbstractAgent):
         return h, self.head(h)
 
     def unroll(self, h, xs, first):
-        def tick(h, x):
-            gates, first = x
-            h = self.gru(jnp.where(first, 0.0, h), gates)
-            return h, h
-
-        h, hs = jax.lax.scan(tick, h, (self.gru.project(self.embed(xs)), first))
-        return h, self.head(hs)
+        hs = self.gru.unroll(h, self.gru.project(self.embed(xs)), first)
+        return hs[-1], self.head(hs)
 
 
 class Crew(eqx.Module):

@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from ..ops import named
 
@@ -107,7 +107,68 @@ class GRU(eqx.Module):
     def __call__(
         self, h: Float[Array, "*b h"], gates: tuple[Float[Array, "*b h"], ...]
     ) -> Float[Array, "*b h"]:
-        reset, update, new = (layer(h) for layer in self.hidden)
-        r, z = jax.nn.sigmoid(gates[0] + reset), jax.nn.sigmoid(gates[1] + update)
-        n = jnp.tanh(gates[2] + r * new)
-        return n + z * (h - n)
+        return gated(h, gates, recalled(self.hidden, h))
+
+    def unroll(
+        self, h: Float[Array, "*b h"], gates: tuple[Float[Array, "T *b h"], ...], first: Bool[Array, " T"]
+    ) -> Float[Array, "T *b h"]:
+        """What it remembers after each step; wiped before a step that is an episode's `first`."""
+        return unrolled(self.hidden, h, gates, first)
+
+
+def recalled(
+    hidden: tuple[Linear, Linear, Linear], h: Float[Array, "*b h"]
+) -> tuple[Float[Array, "*b h"], ...]:
+    """What the gates read from memory."""
+    return tuple(layer(h) for layer in hidden)
+
+
+def gated(
+    h: Float[Array, "*b h"], gates: tuple[Float[Array, "*b h"], ...], past: tuple[Float[Array, "*b h"], ...]
+) -> Float[Array, "*b h"]:
+    r, z = jax.nn.sigmoid(gates[0] + past[0]), jax.nn.sigmoid(gates[1] + past[1])
+    n = jnp.tanh(gates[2] + r * past[2])
+    return n + z * (h - n)
+
+
+def scanned(hidden, h, gates, first):
+    """Memory before each step, and after it."""
+
+    def tick(h, x):
+        gates, first = x
+        h = jnp.where(first, 0.0, h)
+        after = gated(h, gates, recalled(hidden, h))
+        return after, (h, after)
+
+    return jax.lax.scan(tick, h, (gates, first))[1]
+
+
+@jax.custom_vjp
+def unrolled(hidden, h, gates, first):
+    """`GRU.unroll`. Only memory has to be followed back step by step: what the weights' gradients are
+    can be told of all steps at once, and a scan by itself would add it up, matrix by matrix."""
+    return scanned(hidden, h, gates, first)[1]
+
+
+def forth(hidden, h, gates, first):
+    before, after = scanned(hidden, h, gates, first)
+    return after, (hidden, before, gates, first)
+
+
+def back(kept, given):
+    hidden, before, gates, first = kept
+    past = recalled(hidden, before)
+
+    def tick(later, x):
+        given, h, gates, past, first = x
+        through, gates, past = jax.vjp(gated, h, gates, past)[1](given + later)
+        through += jax.vjp(lambda h: recalled(hidden, h), h)[1](past)[0]
+        return jnp.where(first, 0.0, through), (gates, past)
+
+    start, steps = jnp.zeros_like(given[0]), (given, before, gates, past, first)
+    h, (gates, past) = jax.lax.scan(tick, start, steps, reverse=True)
+    weights = jax.vjp(lambda hidden: recalled(hidden, before), hidden)[1](past)[0]
+    return weights, h, gates, None
+
+
+unrolled.defvjp(forth, back)
