@@ -92,6 +92,7 @@ def against(x: Scores, y: Float[np.ndarray, " others"]) -> dict[str, Any]:
         "probability_of_improvement": often,
         "ci95": [low, high],
         "p_value": rank_test(x, y),
+        "least_p": min(1.0, 2 / comb(len(x) + len(y), len(x))),  # if all of one group were above the other
         "seeds_to_settle": seeds_to_settle(often),
     }
 
