@@ -2,7 +2,9 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from math import inf
+from time import monotonic
 from typing import Any
 
 from ..errors import UserError
@@ -81,14 +83,26 @@ def compare(arguments: Sequence[str]) -> None:
         RunFolder.existing(path)
     from ..experiment import api
 
-    say = lambda line: print(line, file=sys.stderr, flush=True)
-    told = api.compare(given.a, given.b, given.out, given.trace, None if given.json else say)
+    told = api.compare(given.a, given.b, given.out, given.trace, now_and_then())
     if given.json:
         print(json.dumps(told, indent=1))
         return
     from ..experiment.compare.words import lines
 
     print(lines(told))
+
+
+def now_and_then(every: float = 5.0) -> Callable[[str], None]:
+    """How a long search goes, beside what it finds."""
+    last = -inf
+
+    def say(line: str) -> None:
+        nonlocal last
+        if monotonic() - last >= every:
+            last = monotonic()
+            print(line, file=sys.stderr, flush=True)
+
+    return say
 
 
 def describe(arguments: Sequence[str]) -> None:

@@ -101,7 +101,7 @@ def compare(
     trace: int | None = None,
     say: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
-    """What two runs differ in, where they part, their returns, a verdict: as `covey compare --json` prints it.
+    """What two runs differ in, where they part, returns and a verdict, as `covey compare --json` prints it.
 
     `trace` is the most steps of a seed that may be re-run to find where they part; `say` is told how it goes.
     """

@@ -66,7 +66,8 @@ def overlay(path: Path, runs: Mapping[str, Curve], title: str, label: str) -> bo
                 axes.fill_between(steps, *bands.T, color=look["color"], alpha=0.16, linewidth=0, zorder=2)
                 if len(runs) <= 2:
                     axes.plot(steps, values, color=look["color"], linewidth=0.6, alpha=0.35, zorder=1)
-            axes.plot(steps, iqm(values), linewidth=2.2, zorder=3, label=name, **look)
+            width = 2.0 if i else 3.2  # the first shows also where another lies on it
+            axes.plot(steps, iqm(values), linewidth=width, zorder=3, label=name, **look)
         beside = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)} if len(runs) > 2 else {"loc": "best"}
         axes.legend(frameon=False, fontsize=9, **beside)
         axes.text(1, 1.02, NOTE, transform=axes.transAxes, ha="right", color=TICKS, fontsize=8)

@@ -144,7 +144,7 @@ def parting(
         return {"why": f"they are alike for {until:,} steps: {again} {until + 1} re-runs them"}
     reruns = [Rerun(side.folder, side.training, bits.parts.seed, side.placed) for side in (a, b)]
     found = first_parting(reruns[0], reruns[1], bits, say)
-    return found._asdict() | {"tensor": next(iter(found.tensors), None)}
+    return found._asdict() | {"tensors": dict(found.tensors), "tensor": next(iter(found.tensors), None)}
 
 
 def seconds(side: Side, clock: int, seed: int) -> float:

@@ -29,7 +29,7 @@ def every_setting(config: Config) -> dict[str, Any]:
     told = {"environment": own.environment}
     learning = [side for side, tree in own.sides.items() if tree["name"] != IDLE] or list(own.sides)
     for side, tree in own.sides.items():
-        for path, value in settings.flatten({side: tree}).items():
+        for path, value in settings.flatten({side: typed(tree)}).items():
             name = path.partition(".")[2] or "algorithm"
             told[name if [side] == learning else f"{side}.{name}"] = value
     env = settings.flatten({f"env.{name}": value for name, value in own.env.items()})
@@ -38,6 +38,14 @@ def every_setting(config: Config) -> dict[str, Any]:
     for path in config.files:
         files[f"content of {path.name}"] += f"{zlib.crc32(path.read_bytes()):08x}"
     return told | env | run | files
+
+
+def typed(tree: Any) -> Any:
+    """A constant where a schedule could stand is typed as a plain number."""
+    if not isinstance(tree, dict):
+        return tree
+    constant = tree.keys() == {"name", "value"} and tree["name"] == "constant"
+    return tree["value"] if constant else {name: typed(value) for name, value in tree.items()}
 
 
 def differing(

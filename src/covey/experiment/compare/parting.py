@@ -21,6 +21,7 @@ from ..folder import RunFolder
 from ..log import fingerprint
 from ..run import Training
 from .bits import Row, Sameness
+from .differences import tensors
 
 Arrays = list[tuple[str, Shaped[np.ndarray, "..."]]]
 COLLECTED = ("obs", "action", "reward", "team_reward", "terminated", "valid", "memo", "others")
@@ -34,7 +35,7 @@ class Parting(NamedTuple):
     iteration: int = 0  # counted from 1
     update: int = 0  # likewise
     side: str = ""
-    tensors: Mapping[str, float] = MappingProxyType({})
+    tensors: Mapping[str, float | None] = MappingProxyType({})
     of: int = 0
     as_recorded: tuple[bool, ...] = ()  # whether each run gave its recorded bits again, where that was seen
 
@@ -104,8 +105,8 @@ class Rerun:
 
     @property
     def learners(self) -> Arrays:
-        pairs = zip(self.engine.trainer.sides, self.state.learners, strict=True)
-        return [(f"{side.name}/{n}", x) for side, learner in pairs for n, x in self.arrays(learner)]
+        found = [x for _, x in self.arrays(self.state.learners)]
+        return list(zip(tensors(self.engine), found, strict=True))
 
     def collected(self, rollouts: Trajectory) -> Arrays:
         """In the order in which one thing leads to another."""
@@ -117,13 +118,13 @@ class Rerun:
         return [(name, own(leaf)) for name, leaf in checkpoint.named_leaves(tree)]
 
 
-def apart(a: Arrays, b: Arrays) -> dict[str, float]:
-    """What differs in a bit, and how far at most; infinitely where it has another shape."""
+def apart(a: Arrays, b: Arrays) -> dict[str, float | None]:
+    """What differs in a bit, and how far at most; None where it has another shape."""
     theirs, found = dict(b), {}
     for name, x in a:
         y = theirs.get(name)
         if y is None or x.shape != y.shape:
-            found[name] = float("inf")
+            found[name] = None
         elif x.tobytes() != y.tobytes():
             gap = np.abs(x.astype(np.float64) - y.astype(np.float64))
             found[name] = float(np.max(gap, initial=0.0))
@@ -133,18 +134,17 @@ def apart(a: Arrays, b: Arrays) -> dict[str, float]:
 def first_parting(a: Rerun, b: Rerun, same: Sameness, say: Callable[[str], None]) -> Parting:
     """Goes through both runs up to the end of the report at which their records part."""
     assert same.parts is not None
-    ends, iterations = same.parts.clock, (a.engine.iterations, b.engine.iterations)
     mine, theirs = a.learners, b.learners
     if found := apart(mine, theirs):
         return Parting("start", tensors=found, of=len(mine))
     common = same.before.clock if same.before else 0
-    for run, stride in zip((a, b), iterations, strict=True):
-        for clock in range(0, common, stride):
+    for run in (a, b):
+        for clock in range(0, common, run.engine.iterations):
+            say(f"re-running {run.folder.path}: iteration {clock + 1:,} of {common:,}")
             run.whole(clock)
-            say(f"re-running {run.folder.path}: iteration {clock + stride:,} of {common:,}")
     told = (a.as_recorded, b.as_recorded) if common else ()
-    for clock in range(common, ends):
-        say(f"iteration {clock + 1:,}: one update at a time")
+    for clock in range(common, same.parts.clock):
+        say(f"both, one update at a time: iteration {clock + 1:,} of {same.parts.clock:,}")
         if found := iteration(a, b, clock):
             return found._replace(as_recorded=told)
     return Parting("nowhere", as_recorded=told)
@@ -174,12 +174,12 @@ def iteration(a: Rerun, b: Rerun, clock: int) -> Parting | None:
     return None
 
 
-def earliest(a: Arrays, b: Arrays) -> dict[str, float]:
+def earliest(a: Arrays, b: Arrays) -> dict[str, float | None]:
     """Of rollouts, what parts first in time: everything follows from that."""
     found = apart(a, b)
     theirs, when = dict(b), {}
     for name, x in a:
-        if name in found and found[name] < float("inf"):
+        if found.get(name) is not None:
             y = theirs[name]
             when[name] = int(np.argmax((x != y).any(axis=tuple(j for j in range(x.ndim) if j != 1))))
     soonest = min(when.values(), default=0)

@@ -99,7 +99,7 @@ def since(found: dict[str, Any]) -> str:
     parts, before = found["parts"], found["before"]
     until = f"the same to step {before['step']:,}, and " if before else ""
     first = f"different from report {parts['report']} of seed {parts['seed']} on (step {parts['step']:,})"
-    which = f"; there in {listed(found['leaves'])}" if found["leaves"] else ""
+    which = f"; there in {listed(found['leaves'], 1)}" if found["leaves"] else ""
     return until + first + which
 
 
@@ -110,8 +110,9 @@ def parting(found: dict[str, Any] | None) -> Iterator[str]:
     if "why" in found:
         yield f"where they part: {found['why']}"
         return
-    size = f"largest difference {found['tensors'][found['tensor']]:.2g}" if found["tensor"] else ""
-    at = f"in iteration {found['iteration']:,}, at step {found['step']:,}"
+    gap = found["tensors"].get(found["tensor"])
+    size = "of another shape" if gap is None else f"largest difference {gap:.2g}"
+    at = f"in iteration {found['iteration']:,}, which begins at step {found['step']:,}"
     update = f"update {found['update']:,}" + (f" of {found['side']}" if found["side"] else "")
     among = f"{found['tensor']} ({size}; {len(found['tensors'])} of {found['of']} tensors differ)"
     yield {
