@@ -77,7 +77,7 @@ def test_another_learning_rate_parts_at_the_first_update(base, trained, tmp_path
     apart = [name for name, x in by_hand[0].items() if not np.array_equal(x, by_hand[1][name])]
     assert (
         list(found["tensors"]) == apart
-        and found["tensor"] == apart[0] == "online.agents.nets.layers.0.weight"
+        and found["tensor"] == apart[0] == "online.agents.nets.layers.layers.0.weight"
     )
     assert not any("optimiser" in name for name in apart) and any("mixer" in name for name in apart)
     gap = np.abs(by_hand[0][apart[0]].astype(float) - by_hand[1][apart[0]]).max()
@@ -105,7 +105,7 @@ def test_another_discount_parts_where_the_gradient_does(base, trained):
     assert (found["kind"], found["update"], found["tensor"]) == (
         "update",
         1,
-        "online.agents.nets.layers.0.weight",
+        "online.agents.nets.layers.layers.0.weight",
     )
     assert any("optimiser" in name for name in found["tensors"])
     assert not any("target" in name or "updates" in name for name in found["tensors"])
@@ -113,9 +113,7 @@ def test_another_discount_parts_where_the_gradient_does(base, trained):
 
 def test_reports_are_repeated_up_to_where_exploration_parts(base, trained):
     # Would break: re-run reports that are not the recorded ones; learning compared before its data.
-    late = {"name": "linear", "start": 1.0, "end": 0.05, "steps": 50_000}
-    other = trained("epsilon", config(epsilon=late | {"steps": 40_000}))
-    told = covey.compare(trained("late", config(epsilon=late)), other)
+    told = covey.compare(base, trained("epsilon", config(epsilon_of_steps=40_000)))
     found = told["parting"]
     assert found["kind"] == "collecting" and found["tensor"] == "action"
     assert told["bits"]["before"]["report"] >= 1 and found["as_recorded"] == (True, True)
@@ -140,20 +138,21 @@ def test_options_that_change_no_weight(base, trained):
     assert told["bits"]["reports"] == 2 and not [v for v in told["bits"]["values"] if "loss" in v]
 
 
-def test_no_seed_in_common(base, trained):
+def test_no_seed_in_common(base, tmp_path):
     # Would break: a place among the seeds taken for the seed.
-    told = covey.compare(base, trained("others", config(options={"seed": 7})))
+    told = covey.compare(base, copied(base, tmp_path / "others", seed=7))
     assert not told["bits"]["seeds"] and told["parting"] is None and told["verdict"] == "indistinguishable"
     assert "no seed in common" in words.lines(told)
 
 
-def test_other_tensors(base, trained):
+def test_other_tensors(base, tmp_path):
     # Would break: a re-run of what cannot be compared; names of one run's tensors missing.
-    told = covey.compare(base, trained("wide", config(mixer_of_embed=3)))
+    told = covey.compare(base, copied(base, tmp_path / "wide", sides=config(mixer_of_embed=3).sides))
     lone = told["tensors"]
     assert not lone["a"] and not lone["b"] and all("mixer" in name for name in lone["shapes"])
     assert "not made of the same tensors" in told["parting"]["why"]
-    told = covey.compare(base, trained("sum", config(mixer="sum", mixer_of_embed=None, mixer_of_hyper=None)))
+    plain = config(mixer="sum", mixer_of_embed=None, mixer_of_hyper=None)
+    told = covey.compare(base, copied(base, tmp_path / "sum", sides=plain.sides))
     assert not told["tensors"]["b"] and all("mixer" in name for name in told["tensors"]["a"])
     assert "only A has online.mixer" in words.lines(told)
 
@@ -172,35 +171,36 @@ def test_other_worlds_are_refused(base, trained, capsys):
     assert "was trained in two_step" in said and "worlds cannot be compared" in said and said.count("\n") == 1
 
 
-def test_worlds_of_other_settings_get_no_verdict(trained):
+def test_worlds_of_other_settings_get_no_verdict(trained, tmp_path):
     # Would break: "better", said of a game that pays more.
-    a = trained("one", config("matrix"))
-    b = trained(
-        "rich", config("matrix", env_of_payoff=[[90.0, 0.0, 0.0], [0.0, 90.0, 0.0], [0.0, 0.0, 90.0]])
-    )
-    told = covey.compare(a, b)
+    one = trained("one", config("matrix"))
+    rich = config("matrix", env_of_payoff=[[90.0, 0.0, 0.0], [0.0, 90.0, 0.0], [0.0, 0.0, 90.0]])
+    told = covey.compare(one, copied(one, tmp_path / "rich", env=rich.env), trace=0)
     assert told["verdict"] == "not comparable" and "env.payoff" in told["sentence"]
 
 
 def test_better_and_worse(base, tmp_path):
     # Would break: the verdict turned round; three seeds enough to claim anything.
     for n, word in ((3, "indistinguishable"), (8, "better")):
-        a, b = (copied(base, tmp_path / f"{n}{name}", n, shift) for name, shift in (("a", 0.0), ("b", 5.0)))
-        told = covey.compare(a, b)
+        a, b = (
+            copied(base, tmp_path / f"{n}{name}", gain, seeds=n) for name, gain in (("a", 0.0), ("b", 5.0))
+        )
+        told = covey.compare(a, b, trace=0)
         assert told["verdict"] == word
         found = told["returns"]["b_over_a"]
         assert found["probability_of_improvement"] == 1 and found["seeds_to_settle"] == 6
-    assert covey.compare(b, a)["verdict"] == "worse"
-    assert told["sentence"] == "B is better than A, at 8 seeds of each (p = 0.000)"
+    assert told["sentence"] == "B is better than A, at 8 seeds of each (p = 0.0002)"
+    assert covey.compare(b, a, trace=0)["verdict"] == "worse"
 
 
-def copied(base: Path, place: Path, seeds: int, shift: float) -> Path:
-    """A run of made-up returns."""
+def copied(base: Path, place: Path, gain: float = 1.0, **fields) -> Path:
+    """A run with other settings, of made-up returns and actions."""
     place.mkdir()
-    replace(Config.from_yaml(base / "config.yaml"), seeds=seeds).to_yaml(place / "config.yaml")
-    row = json.loads((base / "metrics.jsonl").read_text().splitlines()[-1])
-    told = [row | {"seed": s, "eval/return/team": s / 10 + shift, "seen": f"{shift}"} for s in range(seeds)]
-    (place / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in told))
+    config = replace(Config.from_yaml(base / "config.yaml"), **fields)
+    config.to_yaml(place / "config.yaml")
+    row = json.loads((base / "metrics.jsonl").read_text().splitlines()[-1]) | {"report": 1, "seen": str(gain)}
+    rows = [row | {"seed": seed, "eval/return/team": seed / 10 + gain} for seed in range(config.seeds)]
+    (place / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return place
 
 

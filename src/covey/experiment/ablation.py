@@ -196,7 +196,7 @@ def row(cell: Mapping[str, Any]) -> list[str]:
         return [*told, "", "", clock(cell["seconds"])]
     from_, to = found["ci95"]
     often = f"{found['probability_of_improvement']:.2f} [{from_:.2f}, {to:.2f}]"
-    return [*told, often, f"{found['p_value']:.3f}", clock(cell["seconds"])]
+    return [*told, often, f"{found['p_value']:.2g}", clock(cell["seconds"])]
 
 
 def refuse_failures(told: Mapping[str, Any]) -> None:

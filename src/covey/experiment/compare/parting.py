@@ -114,7 +114,7 @@ class Rerun:
 
     def arrays(self, tree: PyTree) -> Arrays:
         """The seed's own, by their names in the tree."""
-        own = lambda x: np.asarray(checkpoint.plain(x))[self.place]
+        own = lambda x: np.asarray(np.asarray(checkpoint.plain(x))[self.place])
         return [(name, own(leaf)) for name, leaf in checkpoint.named_leaves(tree)]
 
 

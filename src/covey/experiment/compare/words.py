@@ -149,7 +149,7 @@ def between(found: dict[str, Any]) -> Iterator[str]:
     low, high = found["ci95"]
     yield (
         f"  a seed of B beats one of A with probability {found['probability_of_improvement']:.2f} "
-        f"[{low:.2f}, {high:.2f}]; rank test p = {found['p_value']:.3f}"
+        f"[{low:.2f}, {high:.2f}]; rank test p = {found['p_value']:.2g}"
     )
     needed = found["seeds_to_settle"]
     enough = (
@@ -173,7 +173,7 @@ def judgement(word: str, told: dict[str, Any]) -> str:
     if word == "indistinguishable":
         few = "; so few could show no difference, however large" if found["least_p"] > 0.05 else ""
         return f"indistinguishable at {seeds}{few}"
-    return f"B is {word} than A, at {seeds} (p = {found['p_value']:.3f})"
+    return f"B is {word} than A, at {seeds} (p = {found['p_value']:.1g})"
 
 
 def identical(told: dict[str, Any]) -> str:
