@@ -10,11 +10,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Policy", "Run", "UserError", "evaluate", "load", "resume", "train", "watch"]
+__all__ = ["Policy", "Run", "UserError", "ablate", "compare", "evaluate", "load", "resume", "train", "watch"]
 
 if TYPE_CHECKING:
     from .errors import UserError
-    from .experiment.api import Run, evaluate, load, resume, train, watch
+    from .experiment.api import Run, ablate, compare, evaluate, load, resume, train, watch
     from .experiment.policy import Policy
 
 HOMES = {"UserError": ".errors", "Policy": ".experiment.policy"}

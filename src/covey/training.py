@@ -184,16 +184,13 @@ class Trainer(eqx.Module):
         self, i: int, state: TrainState, rollouts: Trajectory, clock: Int[Array, ""]
     ) -> tuple[PyTree[Array], Metrics]:
         """Side i's updates. Warm-up is a branch on the clock, which no seed owns: under vmap it stays one."""
-        side = self.sides[i]
-        experience, spec = side.algorithm.experience, self.spec
+        experience = self.sides[i].algorithm.experience
         rollouts = self.kept(i, rollouts)
         if not experience.updates:
             return state.learners[i], {}
 
-        def once(learner, update):
-            key = named(state.key, "learn", side.name, clock, update)
-            batch = experience.batch(spec, state.stores[i], rollouts, clock, named(key, "batch"))
-            return side.algorithm.update(learner, side.view(spec, batch), named(key, "update"), state.steps)
+        def once(learner, number):
+            return self.update(i, learner, state, rollouts, clock, number)
 
         def learn(learner):
             learner, metrics = jax.lax.scan(once, learner, jnp.arange(experience.updates))
@@ -201,8 +198,25 @@ class Trainer(eqx.Module):
 
         blank = jax.eval_shape(learn, state.learners[i])[1]
         skip = lambda learner: (learner, jax.tree.map(lambda x: jnp.full(x.shape, jnp.nan), blank))
-        warm = clock >= experience.warmup(spec, self.copies, self.length)
+        warm = clock >= experience.warmup(self.spec, self.copies, self.length)
         return jax.lax.cond(warm, learn, skip, state.learners[i])
+
+    def update(
+        self,
+        i: int,
+        learner: PyTree[Array],
+        state: TrainState,
+        rollouts: Trajectory,
+        clock: Int[Array, ""],
+        number: Int[Array, ""],
+    ) -> tuple[PyTree[Array], Metrics]:
+        """One of side i's updates in this iteration."""
+        side = self.sides[i]
+        key = named(state.key, "learn", side.name, clock, number)
+        batch = side.algorithm.experience.batch(
+            self.spec, state.stores[i], rollouts, clock, named(key, "batch")
+        )
+        return side.algorithm.update(learner, side.view(self.spec, batch), named(key, "update"), state.steps)
 
     def iteration(
         self, state: TrainState, clock: Int[Array, ""]
