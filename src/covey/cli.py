@@ -51,6 +51,7 @@ def train_parser() -> Parser:
     add("--device", choices=("cpu", "gpu"), help="where to train (what there is)")
     add("--out", metavar="DIR", help="the run's folder (one under runs/)")
     add("--config", metavar="FILE", help="settings from a YAML file; the command line wins")
+    add("--no-audit", dest="audit", action="store_false", default=None, help="train also what has no effect")
     add("--quiet", action="store_true", help="print nothing but the run's folder")
     return parser
 

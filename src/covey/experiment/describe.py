@@ -97,7 +97,7 @@ def describe_environment(name: str, make: Any) -> str:
     return f"""{name}: {about(make)}
 
 Settings, given as key=value
-{table(rows(settings.signature_of(make), tree, "env.")) or "  none"}
+{table(rows(settings.signature_of(make), tree, "env")) or "  none"}
 
 With these settings
 {table(facts.items())}"""
@@ -113,16 +113,10 @@ def rows(options: Mapping[str, Any], tree: Mapping[str, Any], prefix: str = "") 
     """Every setting's path, value and type; a part's own below it."""
     from . import settings
 
-    for name, option in options.items():
-        value, path, base = tree.get(name, option.default), prefix + name, settings.part_of(option.kind)
-        if base is None or not isinstance(value, dict):
-            shown = "(to be given)" if value is settings.MISSING else text.inline(value)
-            yield [path, shown, settings.words(option.kind)]
-            continue
-        yield [path, value["name"], settings.words(option.kind)]
-        cls = settings.choose(base, value["name"], settings.Place("", path))
-        inner = settings.signature_of(cls, later=settings.is_made_later(option.kind))
-        yield from rows(inner, value, f"{path}.")
+    for path, value, kind in settings.walk(options, tree, settings.Place("", prefix)):
+        part = settings.part_of(kind) is not None and isinstance(value, dict)
+        plain = "(to be given)" if value is settings.MISSING else text.inline(value)
+        yield [path, value["name"] if part else plain, settings.words(kind)]
 
 
 def traits_table(names: Iterable[str] = catalogue.ALGORITHMS) -> str:
