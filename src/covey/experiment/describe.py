@@ -114,9 +114,9 @@ def rows(options: Mapping[str, Any], tree: Mapping[str, Any], prefix: str = "") 
     from . import settings
 
     for path, value, kind in settings.walk(options, tree, settings.Place("", prefix)):
+        shown = "(to be given)" if value is settings.MISSING else text.inline(value)
         part = settings.part_of(kind) is not None and isinstance(value, dict)
-        plain = "(to be given)" if value is settings.MISSING else text.inline(value)
-        yield [path, value["name"] if part else plain, settings.words(kind)]
+        yield [path, value["name"] if part else shown, settings.words(kind)]
 
 
 def traits_table(names: Iterable[str] = catalogue.ALGORITHMS) -> str:

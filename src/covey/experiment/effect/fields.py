@@ -1,4 +1,4 @@
-"""Is every setting read? Each is changed a little: where all that is traced stays the same, nobody reads it."""
+"""Is every setting read? Each is changed a little: where every program stays the same, nobody reads it."""
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator

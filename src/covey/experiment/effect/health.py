@@ -1,4 +1,4 @@
-"""Signs of ill health that prove nothing: dead units, collapsed weights, saturated policies, exploding values."""
+"""Signs that prove nothing: dead units, collapsed weights, saturated policies, exploding values."""
 
 import numpy as np
 from jaxtyping import Shaped

@@ -1,4 +1,4 @@
-"""What can be known of a traced program without running it: its digest, what reaches what, what it passes through."""
+"""What a traced program tells without running: its digest, what depends on what, what is only passed on."""
 
 import hashlib
 import re
@@ -8,6 +8,7 @@ from operator import or_
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 from jax.interpreters.partial_eval import dce_jaxpr
@@ -107,7 +108,7 @@ def carried(body: Jaxpr, sets: list[int], consts: int, carry: int) -> list[int]:
 
 def raw(x: Any) -> bytes:
     """An array's bits, with its type and shape."""
-    x = jax.random.key_data(x) if jax.dtypes.issubdtype(getattr(x, "dtype", None), jax.dtypes.prng_key) else x
+    x = jax.random.key_data(x) if jnp.issubdtype(getattr(x, "dtype", None), jax.dtypes.prng_key) else x
     x = np.asarray(x)
     return f"{x.dtype}{x.shape}".encode() + x.tobytes()
 

@@ -1,4 +1,4 @@
-"""What can be said before training: settings that nobody reads, modules that cannot learn, terms without gradient."""
+"""What is known before training: settings that nobody reads, modules that cannot learn, detached terms."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -155,8 +155,8 @@ def check_modules(structure: Structure, question: Question) -> list[str]:
     for module in anatomy.modules:
         if module.says(FOLLOWS) and (twin := structure.twin(module)):
             raise UserError(
-                f"{module.name} is {twin.name} itself: update returns the one for the other, so targets are the "
-                f"network's own values; return self.target(online, target, updates) in its place {OFF}"
+                f"{module.name} is {twin.name} itself: update returns the one for the other, so targets are "
+                f"the network's own values; return self.target(online, target, updates) in its place {OFF}"
             )
     stays = anatomy.largest({m.name: structure.returned(m) for m in anatomy.modules})
     meant = [m for m in stays if m.says(*STAYS)]
@@ -177,15 +177,15 @@ def not_called(module: Module) -> str:
 
 def unmoved(module: Module, remembered: bool) -> str:
     if module.says(FOLLOWS):
-        return "never follows: update returns it as it was; return self.target(online, target, updates) in its place"
+        return "never follows: update returns it as it was; return self.target(online, target, updates)"
     if remembered:
         return (
             "never moves: an optimiser holds moments for it, but update returns it as it was; return what "
             "ops.descend gave"
         )
     return (
-        "never moves: update returns it as it was, and no optimiser holds moments for it; give it to ops.moments "
-        "and ops.descend (or, if it is meant to stay, name it frozen_…)"
+        "never moves: update returns it as it was, and no optimiser holds moments for it; give it to "
+        "ops.moments and ops.descend (or, if it is meant to stay, name it frozen_…)"
     )
 
 

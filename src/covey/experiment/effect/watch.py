@@ -1,4 +1,4 @@
-"""What can be said while training: modules that do not move, targets that do not follow, losses that are 0."""
+"""What is known while training: modules that do not move, targets that do not follow, losses that are 0."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -67,12 +67,14 @@ class Watch:
         losses = [name for name in self.alive if name.endswith("loss")]
         if losses and not any(self.alive[name] for name in losses):
             self.refuse(
-                f"{' and '.join(losses)} was exactly 0 in all of {self.updates} updates: nothing valid reaches "
-                "the loss; look for a mask of all zeros"
+                f"{' and '.join(losses)} was exactly 0 in {self.updates} updates: nothing valid reaches it; "
+                "look for a mask of all zeros"
             )
         for name in terms:
             if not self.alive.get(name, True):
-                self.refuse(f"the loss term {name} was exactly 0 in all of {self.updates} updates; look for a mask of all zeros")  # fmt: skip
+                self.refuse(
+                    f"the loss term {name} was exactly 0 in {self.updates} updates: is its mask all zeros?"
+                )
         self.compare(now)
         stuck = self.anatomy.largest({m.name: not self.moved[m.name].any() for m in self.modules})
         for module in stuck:
@@ -100,7 +102,7 @@ class Watch:
         if module.says(FOLLOWS):
             return f"has not followed {since}: whatever should copy the network to it does not"
         if self.gradient[module.name]:
-            return f"has gradients but did not move {since}: a learning rate of 0, or update drops what it learned"
+            return f"has gradients but did not move {since}: its learning rate is 0, or update drops it"
         return (
             f"had no gradient and did not move {since}: look for a stop_gradient too many, an output "
             "multiplied by 0, a mask of zeros, or an optimiser that was not given it"
