@@ -4,7 +4,7 @@ What needs JAX is imported where it is needed, so that the list comes at once.
 """
 
 import inspect
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..errors import UserError
@@ -109,14 +109,16 @@ def about(thing: Any) -> str:
     return inspect.getdoc(inspect.getmodule(thing) if ours else thing) or "(it has no docstring)"
 
 
-def rows(options: Mapping[str, Any], tree: Mapping[str, Any], prefix: str = "") -> Iterator[list[str]]:
+def rows(options: dict[str, Any], tree: dict[str, Any], prefix: str = "") -> Iterator[list[str]]:
     """Every setting's path, value and type; a part's own below it."""
     from . import settings
 
     for path, value, kind in settings.walk(options, tree, settings.Place("", prefix)):
+        if settings.part_of(kind) is not None and isinstance(value, dict):
+            yield [path, value["name"], settings.words(kind)]
+            continue
         shown = "(to be given)" if value is settings.MISSING else text.inline(value)
-        part = settings.part_of(kind) is not None and isinstance(value, dict)
-        yield [path, value["name"] if part else shown, settings.words(kind)]
+        yield [path, shown, settings.words(kind)]
 
 
 def traits_table(names: Iterable[str] = catalogue.ALGORITHMS) -> str:

@@ -117,7 +117,7 @@ def choices(base: type) -> dict[str, type]:
     return {label(cls): cls for cls in family(base) if ours(cls) and not inspect.isabstract(cls)}
 
 
-def walk(options: Mapping[str, Option], tree: Mapping[str, Any], place: Place) -> Iterator[tuple]:
+def walk(options: dict[str, Option], tree: Tree, place: Place) -> Iterator[tuple[str, Any, Any]]:
     """Every setting's path, value and type; a part's own below it."""
     for name, option in options.items():
         value, here, base = tree.get(name, option.default), place.at(name), part_of(option.kind)

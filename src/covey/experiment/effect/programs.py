@@ -108,8 +108,8 @@ def carried(body: Jaxpr, sets: list[int], consts: int, carry: int) -> list[int]:
 
 def raw(x: Any) -> bytes:
     """An array's bits, with its type and shape."""
-    x = jax.random.key_data(x) if jnp.issubdtype(getattr(x, "dtype", None), jax.dtypes.prng_key) else x
-    x = np.asarray(x)
+    is_key = isinstance(x, jax.Array) and jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
+    x = np.asarray(jax.random.key_data(x) if is_key else x)
     return f"{x.dtype}{x.shape}".encode() + x.tobytes()
 
 
