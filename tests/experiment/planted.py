@@ -137,9 +137,8 @@ class TargetIsOnline(Sound):
 
 class MaskOfZeros(Sound):
     def loss(self, online, target, batch):
-        return super().loss(
-            online, target, eqx.tree_at(lambda t: t.valid, batch, batch.valid & batch.terminated & False)
-        )
+        none = batch.valid & ~batch.valid
+        return super().loss(online, target, eqx.tree_at(lambda t: t.valid, batch, none))
 
 
 class UnreadSetting(Sound):

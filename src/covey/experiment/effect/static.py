@@ -41,8 +41,8 @@ def examine(run: config.Config, trainer: Any, everything: bool = False) -> Told:
         refuse_text(question.fields, prefix)
         structure = Structure(subject)
         told.structures[side.name] = structure
-        told.off += [f"{prefix}{name}" for name in check_modules(structure, question)]
         told.terms += [f"{prefix}{name}" for name in check_terms(structure)]
+        told.off += [f"{prefix}{name}" for name in check_modules(structure, question)]
         cls = config.algorithm_class(run.sides[side.name]["name"])
         told.settings += judged(question, not everything, ours(cls), prefix)
         told.off += [f"{prefix}{f.path}" for f in question.fields if is_off(f)]

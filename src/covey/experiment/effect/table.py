@@ -20,9 +20,7 @@ def lines(told: dict[str, Any]) -> list[str]:
     targets = [name for name in share if follow(name)]
     known = [f for name, f in told["modules"].items() if not follow(name) and f["gradient"] is not None]
     parts = [settings(told), f"{count(len(moved), 'module')} moved"]
-    parts[1] += (
-        " (gradients read from optimisers' moments)" if known else " (no moments to read gradients from)"
-    )
+    parts[1] += " (gradients by their moments)" if known else " (no moments: gradients not seen)"
     if targets:
         still = [name for name in targets if share[name] == 0]
         parts.append(f"{still[0]} has not followed yet" if still else "targets followed")
@@ -33,7 +31,7 @@ def lines(told: dict[str, Any]) -> list[str]:
 
 def settings(told: dict[str, Any]) -> str:
     read, idle = told["settings"]["read"], told["settings"]["idle"]
-    said = f"{count(len(read), 'setting')} changed and read" if read else "settings as tested"
+    said = f"{count(len(read), 'setting')} read" if read else "settings as shipped"
     return said + (f", {len(idle)} idle here" if idle else "")
 
 
