@@ -1,13 +1,15 @@
 """The formulas algorithms share. One equation each; no state, no configuration."""
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
+from jax.ad_checkpoint import checkpoint_name
+from jax.custom_derivatives import SymbolicZero
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, Shaped
 
@@ -158,6 +160,32 @@ def clipped_value_loss(
     plain = huber(goal - value, delta)
     near = old + jnp.clip(value - old, -clip, clip)
     return jnp.maximum(plain, huber(goal - near, delta)) if clip else plain
+
+
+def total(
+    values: Mapping[str, Float[Array, "*b"]], **weights: Float[Array, ""] | float
+) -> Float[Array, "*b"]:
+    """A loss of several terms, each value times its weight.
+
+    Names stay visible in the program, so that the effect audit knows the terms and which have a gradient.
+    """
+    return sum((weight * term(name)(values[name]) for name, weight in weights.items()), jnp.zeros(()))
+
+
+def term(name: str) -> Callable[[Float[Array, "*b"]], Float[Array, "*b"]]:
+    """Changes nothing but what the program says: "term NAME", and "slope NAME" where it is differentiated."""
+
+    @jax.custom_jvp
+    def known(x):
+        return checkpoint_name(x, f"term {name}")
+
+    def slope(x, dx):
+        if isinstance(dx[0], SymbolicZero):
+            return known(x[0]), jnp.zeros_like(x[0])
+        return checkpoint_name(known(x[0]), f"slope {name}"), dx[0]
+
+    known.defjvp(slope, symbolic_zeros=True)
+    return known
 
 
 def previous(x: Shaped[Array, "T *rest"], first: Bool[Array, "T+1"]) -> Shaped[Array, "T+1 *rest"]:

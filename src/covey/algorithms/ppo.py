@@ -119,7 +119,7 @@ class PPO(AbstractAlgorithm[Learner]):
             return {"policy_loss": -gain, "entropy": policy.entropy(), "kl": kl, "clip_fraction": clipped}
 
         told = jax.vmap(one)(batch)
-        loss = ops.mean(told["policy_loss"] - entropy * told["entropy"], batch.active)
+        loss = ops.mean(ops.total(told, policy_loss=1.0, entropy=-entropy), batch.active)
         return loss, {name: ops.mean(x, batch.active, exact=False) for name, x in told.items()}
 
     def critic_loss(self, critic: Critic, batch: Chunk, scale: ValueNorm) -> tuple[Float[Array, ""], Metrics]:

@@ -30,6 +30,7 @@ def train_parser(
     add("--device", choices=("cpu", "gpu"), help="where to train (what there is)")
     add("--out", metavar="DIR", help=out)
     add("--config", metavar="FILE", help="settings from a YAML file; the command line wins")
+    add("--no-audit", dest="audit", action="store_false", default=None, help="train also what has no effect")
     add("--quiet", action="store_true", help="print nothing but the run's folder")
     return parser
 
