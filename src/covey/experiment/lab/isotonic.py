@@ -1,6 +1,6 @@
 """The nearest table that rises along every axis: isotonic regression on a grid, exactly.
 
-For cells i with values x_i and weights w_i it finds the one table q that rises along every axis with the least
+Of all tables q that rise along every axis, the one that is nearest to x under weights w: it makes least
 
     sum_i w_i r(x_i - q_i),   r(d) = d^2 where d > 0, and c d^2 elsewhere.
 
@@ -73,7 +73,7 @@ def level(
 
 
 def isotonic(tables: Tables, weights: Tables, below: float = 1.0) -> Tables:
-    """The nearest tables that rise along every axis; `below` is c, the weight of what lies below its place."""
+    """The nearest tables that rise along every axis; `below` is c, the weight of what q exceeds."""
     n, shape = len(tables), tables.shape[1:]
     x, w = tables.reshape(n, -1), np.broadcast_to(weights, tables.shape).reshape(n, -1)
     noise = 1e-13 * np.abs(x).max(axis=1)

@@ -2,8 +2,8 @@
 
 VDN's tables are sums of the agents' own values. QMIX's are monotone: each agent's actions have an order in
 which the table rises along every axis, whatever the others do. Orders are searched, and within given orders
-the nearest table is `isotonic`'s. The weighted operators (Rashid et al., 2020, "Weighted QMIX") differ in what
-they call near:
+the nearest table is `isotonic`'s. The weighted operators (Rashid et al., 2020, "Weighted QMIX") differ in
+what they call near:
 
     Pi_w Q = argmin over monotone q of  sum_u w(u) (Q(u) - q(u))^2
 
@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import combinations, permutations, product
 from math import factorial, prod
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -24,9 +24,8 @@ from jaxtyping import Float, Int
 from ...errors import UserError
 from .isotonic import Tables, isotonic, loss, upper_sets
 
-Operator = Literal["vdn", "qmix", "cw", "ow"]
 Table = Float[np.ndarray, "*shape"]
-OPERATORS: tuple[Operator, ...] = get_args(Operator)
+OPERATORS = ("vdn", "qmix", "cw", "ow")
 EXACT = 3e7  # the work within which all orders are tried: 5 × 6 actions, or 3 × 3 × 3
 SETS = 300  # upper sets of a slice, beyond which no table is worked on
 BATCH = 4e6  # numbers held at once
@@ -36,7 +35,7 @@ STARTS, CUTTINGS = 12, 8  # of the search where there are too many orders, and o
 class Projection(NamedTuple):
     """An operator applied to a table: every minimiser found, their error, and what no table can undercut."""
 
-    operator: Operator
+    operator: str
     alpha: float
     tables: Float[np.ndarray, "minimisers *shape"]
     error: float  # as the operator weighs it
@@ -52,7 +51,7 @@ class Projection(NamedTuple):
         return self.bound == self.error
 
 
-def project(table: Table | list, operator: Operator = "qmix", alpha: float = 0.1) -> Projection:
+def project(table: Table | list, operator: str = "qmix", alpha: float = 0.1) -> Projection:
     """The nearest table of the operator's kind; alpha counts for cw and ow."""
     table = np.asarray(table, float)
     if operator not in OPERATORS:
@@ -67,7 +66,7 @@ def project(table: Table | list, operator: Operator = "qmix", alpha: float = 0.1
     return Projection(operator, alpha, *monotone(table, weights, below))
 
 
-def weighting(table: Table, operator: Operator, alpha: float) -> tuple[Table, float]:
+def weighting(table: Table, operator: str, alpha: float) -> tuple[Table, float]:
     """The weight of each joint action, and the further one of those that q does not fall short of."""
     weights = np.ones_like(table)
     if operator == "cw":
@@ -92,7 +91,7 @@ def additive(table: Table, weights: Table | None = None) -> Table:
 def monotone(
     table: Table, weights: Table, below: float = 1.0
 ) -> tuple[Float[np.ndarray, "minimisers *shape"], float, float]:
-    """The nearest monotone tables, their error, and a lower bound: the error itself if all orders were tried."""
+    """The nearest monotone tables, their error, and a lower bound: the error if all orders were tried."""
     turn = np.argsort([-n for n in table.shape], kind="stable")  # the longest axis first is the least work
     turned, heavy = table.transpose(turn), weights.transpose(turn)
     check(turned.shape)
@@ -155,7 +154,9 @@ def solve(
 
 def distinct(tables: Tables, size: float) -> Tables:
     """Without repetitions, the first-best actions first."""
-    _, where = np.unique(np.round(tables.reshape(len(tables), -1) / (1e-7 * size or 1)), axis=0, return_index=True)
+    _, where = np.unique(
+        np.round(tables.reshape(len(tables), -1) / (1e-7 * size or 1)), axis=0, return_index=True
+    )
     return tables[where[::-1]]
 
 
