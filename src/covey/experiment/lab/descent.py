@@ -4,6 +4,7 @@ Each agent has a value of its own for each action, free to be any number; the mi
 and the weighted squares over all joint actions are descended, all at once, from several starts.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -56,23 +57,25 @@ def descent(
     """
     unit = float(np.abs(table).max()) / 10 or 1.0
     weights, below = weighting(table, operator, alpha)
-    keys = jax.vmap(lambda start: named(jr.key(seed), "start", start))(jnp.arange(starts))
     target, heavy = jnp.array(table.ravel() / unit, float), jnp.array(weights.ravel(), float)
     mixer = SumMixer if operator == "vdn" else MonotonicMixer
-    found, values = map(np.asarray, ends(keys, target, heavy, jnp.array(below), mixer, table.shape, steps))
+    found, values = map(
+        np.asarray, ends(jr.key(seed), target, heavy, jnp.array(below), mixer, table.shape, starts, steps)
+    )
     own = [tuple(int(v[i, :n].argmax()) for i, n in enumerate(table.shape)) for v in values]
     tables = (found * unit).reshape(starts, *table.shape).astype(float)
     return gathered(table, tables, own, operator, alpha, 0.2 * unit)
 
 
-@partial(jax.jit, static_argnames=("mixer", "shape", "steps"))
+@partial(jax.jit, static_argnames=("mixer", "shape", "starts", "steps"))
 def ends(
-    keys: PRNGKeyArray,
+    key: PRNGKeyArray,
     target: Float[Array, " cells"],
     weights: Float[Array, " cells"],
     below: Float[Array, ""],
-    mixer: type[AbstractMixer],
+    mixer: Callable[..., AbstractMixer],
     shape: tuple[int, ...],
+    starts: int,
     steps: int,
 ) -> tuple[Float[Array, "starts cells"], Float[Array, "starts agents actions"]]:
     """The table and the agents' own values that each start leads to."""
@@ -88,15 +91,15 @@ def ends(
         team, state, _ = descend(optimiser, loss, *carry)
         return (team, state), None
 
-    def end(key: PRNGKeyArray):
-        team = begin(key, mixer, shape)
+    def end(start: Int[Array, ""]):
+        team = begin(named(key, "start", start), mixer, shape)
         team = jax.lax.scan(step, (team, moments(optimiser, team)), length=steps)[0][0]
         return jax.vmap(team)(joints), team.values
 
-    return jax.vmap(end)(keys)
+    return jax.vmap(end)(jnp.arange(starts))
 
 
-def begin(key: PRNGKeyArray, mixer: type[AbstractMixer], shape: tuple[int, ...]) -> Team:
+def begin(key: PRNGKeyArray, mixer: Callable[..., AbstractMixer], shape: tuple[int, ...]) -> Team:
     values = 0.1 * jr.normal(named(key, "values"), (len(shape), max(shape)))
     return Team(values, mixer(len(shape), len(WORLD), key=named(key, "mixer")))
 

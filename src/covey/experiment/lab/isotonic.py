@@ -30,7 +30,7 @@ def upper_sets(shape: tuple[int, ...]) -> Bool[np.ndarray, "sets cells"]:
     chains = [(k,) for k in range(len(rows))]
     for _ in range(shape[0] - 1):
         chains = [(*chain, k) for chain in chains for k in np.flatnonzero(inside[:, chain[-1]])]
-    return np.array([rows[list(chain)].ravel() for chain in chains])
+    return np.array([rows[np.array(chain)].ravel() for chain in chains])
 
 
 @cache

@@ -152,7 +152,7 @@ def solve(
     return back.reshape(n, len(orders), *shape), errors.reshape(n, -1)
 
 
-def distinct(tables: Tables, size: float) -> Tables:
+def distinct(tables: Tables, size: float) -> Float[np.ndarray, "minimisers *shape"]:
     """Without repetitions, the first-best actions first."""
     _, where = np.unique(
         np.round(tables.reshape(len(tables), -1) / (1e-7 * size or 1)), axis=0, return_index=True

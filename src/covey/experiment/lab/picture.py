@@ -14,6 +14,7 @@ from .study import State, Study, number
 NAMES = {"vdn": "VDN", "qmix": "QMIX", "cw": "CW-QMIX, α = {:g}", "ow": "OW-QMIX, α = {:g}"}
 ROWS, ENTRIES = 6, 100  # more cannot be read
 COLOURS = {"right": BETTER, "a tie": PALE, "wrong": WORSE}
+DOTS = 150  # an inch
 LEFT, BETWEEN, HEAD, ABOVE, BELOW, FOOT = 0.75, 0.42, 0.5, 0.5, 0.42, 0.36  # inches
 
 
@@ -27,14 +28,15 @@ class Panel(NamedTuple):
     said: str
 
 
-def check(out: Path, study: Study) -> None:
-    """What cannot be drawn; None of it takes long to say."""
-    shape = study.states[0].truth.shape
-    if out.suffix.lower() != ".png":
-        raise UserError(f"--out {out}: the lab draws a .png")
-    slices = int(np.prod(shape[2:]))
-    if len(shape) > 3 or max(shape[:2]) ** 2 > ENTRIES or slices * len(rows(study)) > ROWS:
-        raise UserError(f"a game of {' × '.join(map(str, shape))} joint actions is too large to be drawn")
+def check(out: str | Path) -> None:
+    if Path(out).suffix.lower() != ".png":
+        raise UserError(f"--out {out} has no ending that the lab can write: take .png")
+
+
+def fits(study: Study) -> bool:
+    """Whether its tables are few and small enough to be read."""
+    height, width, *rest = study.states[0].truth.shape
+    return len(rest) < 2 and height * width <= ENTRIES and int(np.prod(rest)) * len(rows(study)) <= ROWS
 
 
 def rows(study: Study) -> list[list[Panel]]:
@@ -71,7 +73,9 @@ def draw(study: Study, out: Path) -> None:
     """Columns are operators. A third agent's choices stand below each other."""
     import matplotlib
 
-    check(out, study)
+    check(out)
+    if not fits(study):
+        raise UserError(f"{study.title} is too large to be drawn: print it instead")
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
@@ -80,8 +84,8 @@ def draw(study: Study, out: Path) -> None:
     columns = max(len(panels) for panels, _ in lines)
     cell = 0.62 if max(height, width) > 4 else 0.72
     right, down = max(width * cell, 1.9) + BETWEEN, ABOVE + height * cell + BELOW
-    size = LEFT + columns * right, HEAD + len(lines) * down + FOOT
-    figure = plt.figure(figsize=size, dpi=150)
+    size = whole(LEFT + columns * right, HEAD + len(lines) * down + FOOT)
+    figure = plt.figure(figsize=tuple(size), dpi=DOTS)
     title = study.title + (f", discount {study.gamma:g}" if study.sweeps else "")
     figure.text(0.2 / size[0], 1 - 0.26 / size[1], title, va="center", color=INK, fontsize=11, weight="bold")
     legend = "★  best        □  what agents choose, each by its own best action"
@@ -92,12 +96,17 @@ def draw(study: Study, out: Path) -> None:
             panels, columns - len(panels)
         ):  # a row without truth begins further on
             corner = LEFT + column * right, size[1] - HEAD - row * down - ABOVE - height * cell
-            box = np.array([*corner, width * cell, height * cell]) / (*size, *size)
+            box = whole(*corner, width * cell, height * cell) / (*size, *size)
             axes = figure.add_axes(tuple(box), xticks=range(width), yticks=range(height))
             one(axes, panel, cut, most)
     with atomic(out, out.name) as file:
         figure.savefig(file, format="png")
     plt.close(figure)
+
+
+def whole(*inches: float) -> np.ndarray:
+    """In whole dots, so that edges are sharp."""
+    return np.round(np.array(inches) * DOTS) / DOTS
 
 
 def one(axes: Any, panel: Panel, cut: tuple[int, ...], most: float) -> None:

@@ -1,6 +1,7 @@
 """One game in the lab: the truth, what each operator makes of it, what gradient descent finds."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,12 +47,12 @@ class Study(NamedTuple):
     def __str__(self) -> str:
         return "\n\n".join(lines(self))
 
-    def picture(self, out: Any) -> None:
-        from pathlib import Path
-
+    def picture(self, out: str | Path) -> Path:
+        """Draws it; returns where."""
         from .picture import draw
 
         draw(self, Path(out))
+        return Path(out)
 
 
 def lab(
