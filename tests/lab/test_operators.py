@@ -93,8 +93,8 @@ def test_of_several_best_one_is_singled_out():
 
 
 def test_agents_choose_by_their_own_values():
-    # Would break: any maximum of the table taken for what agents do. By hand: (0, 0) and (0, 1) are pooled, but
-    # where the first agent plays 1 the second values its second action more, so it does everywhere.
+    # Would break: any maximum of the table taken for what agents do. By hand: (0, 0) and (0, 1) are pooled,
+    # but where the first agent plays 1 the second values its second action more, so it does everywhere.
     for operator in ("cw", "ow"):
         found = project(TRAP, operator, 0.1).table
         pooled = (1 + 0.1 * 0.9) / 1.1

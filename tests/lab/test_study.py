@@ -26,8 +26,8 @@ def test_several_minimisers_are_told():
     # Would break: one minimiser passed off as the only one.
     told = str(covey.lab(np.eye(2), ["qmix"], starts=0))
     assert "4 minimisers, 2 of them right" in told and told.count("agents choose") == 4
-    many = str(covey.lab(np.eye(5), ["qmix"], starts=0))
-    assert "120 minimisers, " in many and "; the first 4\n" in many and many.count("agents choose") == 4
+    many = str(covey.lab(np.eye(4), ["qmix"], starts=0))
+    assert "24 minimisers, " in many and "; the first 4\n" in many and many.count("agents choose") == 4
 
 
 def test_descents_are_told_beside_it():
@@ -42,7 +42,7 @@ def test_descents_are_told_beside_it():
 
 def test_what_is_not_exact_says_so():
     # Would break: a best found sold as the best there is.
-    told = str(covey.lab(np.random.default_rng(0).normal(size=(7, 7)), ["qmix"], starts=0))
+    told = str(covey.lab(np.random.default_rng(0).normal(size=(6, 6)), ["qmix"], starts=0))
     assert "not all orders were tried: the best found has error" in told and ", none has less than" in told
 
 

@@ -9,7 +9,7 @@ from ...errors import UserError
 from ..folder import atomic
 from ..tables import BETTER, INK, PALE, WORSE, frame, heat, stars
 from .reading import Joint, Table, chosen, verdict
-from .study import State, Study, number
+from .study import SHOWN, State, Study, number
 
 NAMES = {"vdn": "VDN", "qmix": "QMIX", "cw": "CW-QMIX, α = {:g}", "ow": "OW-QMIX, α = {:g}"}
 ROWS, ENTRIES = 6, 100  # more cannot be read
@@ -40,10 +40,15 @@ def fits(study: Study) -> bool:
 
 
 def rows(study: Study) -> list[list[Panel]]:
-    """What was found exactly, and below it what gradient descent found; or a row for each state."""
+    """What was found exactly, and below it what gradient descent found; or a row for each state.
+
+    A single operator shows several minimisers.
+    """
     told = []
     for state in study.states:
-        told.append([truth(state), *(exact(study, state, operator) for operator in state.projections)])
+        most = SHOWN if len(state.projections) == 1 else 1
+        several = {op: range(min(most, len(one.tables))) for op, one in state.projections.items()}
+        told.append([truth(state), *(exact(study, state, op, i) for op in several for i in several[op])])
         if state.descents:
             told.append([descended(study, state, operator) for operator in state.descents])
     return told
@@ -53,13 +58,13 @@ def truth(state: State) -> Panel:
     return Panel(state.name or "truth", state.truth, state.truth, [], "")
 
 
-def exact(study: Study, state: State, operator: str) -> Panel:
+def exact(study: Study, state: State, operator: str, i: int) -> Panel:
     projection = state.projections[operator]
-    found = chosen(projection.table)
-    many = f", 1 of {len(projection.tables)}" if len(projection.tables) > 1 else ""
+    table, count = projection.tables[i], len(projection.tables)
+    many = f", {i + 1} of {count}" if count > 1 else ""
     kind = "exact" if projection.exact else "best found"
     said = f"{kind}{many}: error {round(projection.error, 2):g}"
-    return Panel(NAMES[operator].format(study.alpha), projection.table, state.truth, found, said)
+    return Panel(NAMES[operator].format(study.alpha), table, state.truth, chosen(table), said)
 
 
 def descended(study: Study, state: State, operator: str) -> Panel:
@@ -92,9 +97,7 @@ def draw(study: Study, out: Path) -> None:
     figure.text(0.2 / size[0], 0.2 / size[1], legend, va="center", color=PALE, fontsize=8.5)
     most = max(float(np.abs(panel.table).max()) for panels, _ in lines for panel in panels) or 1.0
     for row, (panels, cut) in enumerate(lines):
-        for column, panel in enumerate(
-            panels, columns - len(panels)
-        ):  # a row without truth begins further on
+        for column, panel in enumerate(panels, 0 if not panels[0].chosen else 1):  # truth stands first
             corner = LEFT + column * right, size[1] - HEAD - row * down - ABOVE - height * cell
             box = whole(*corner, width * cell, height * cell) / (*size, *size)
             axes = figure.add_axes(tuple(box), xticks=range(width), yticks=range(height))
