@@ -9,6 +9,7 @@ import pytest
 
 from covey.cli import main
 from covey.experiment import ablation, run
+from covey.experiment.lab import study
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -42,6 +43,8 @@ def test_commands_are_understood(words, monkeypatch):
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(run, "train", build)
     monkeypatch.setattr(ablation, "ablate", plan)
+    monkeypatch.setattr(study, "descent", lambda *_: [])
+    monkeypatch.setattr(study.Study, "picture", lambda _, out: out)
     assert main(words) == 0
 
 

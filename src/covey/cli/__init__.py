@@ -16,6 +16,7 @@ USAGE = """covey trains teams of agents.
   covey watch RUN [--out FILE]         a film of one seed's greedy episodes: .gif, .mp4, .html, .png
   covey compare RUN RUN                where two runs part, and which is better
   covey ablate ALGO ENV key=v1,v2 …    every combination of values, in one table
+  covey lab GAME [--operator OP]       what VDN, QMIX, weighted QMIX could make of a payoff table, and do
   covey describe NAME                  an algorithm's or environment's settings and traits
   covey list                           what there is
 
@@ -31,6 +32,7 @@ COMMANDS = {
     "watch": reading.watch,
     "compare": reading.compare,
     "ablate": training.ablate,
+    "lab": reading.lab,
     "describe": reading.describe,
     "list": reading.listing,
 }

@@ -22,12 +22,9 @@ def evaluate(arguments: Sequence[str]) -> None:
     from ..experiment.folder import RunFolder
 
     RunFolder.existing(path)
-    odd = [pair for pair in pairs if not pair.startswith("env.") or "=" not in pair]
-    if odd:
-        raise UserError(f"'{odd[0]}' is not understood: after RUN only env.key=value may follow")
-    from ..experiment import api, text
+    env = of_env(pairs, "RUN")
+    from ..experiment import api
 
-    env: dict[str, Any] = {key[4:]: value for key, value in text.pairs(pairs).items()}
     told = api.evaluate(path, given.episodes, given.env, env)
     if given.json:
         print(json.dumps(told, indent=1))
@@ -35,6 +32,16 @@ def evaluate(arguments: Sequence[str]) -> None:
     from ..experiment.summary import lines
 
     print(f"{told['run']} in {told['environment']}\n{lines(told, told['seeds'])}")
+
+
+def of_env(pairs: Sequence[str], after: str) -> dict[str, Any]:
+    """The settings of a world, all of them env.key=value."""
+    odd = [pair for pair in pairs if not pair.startswith("env.") or "=" not in pair]
+    if odd:
+        raise UserError(f"'{odd[0]}' is not understood: after {after} only env.key=value may follow")
+    from ..experiment import text
+
+    return {key[4:]: value for key, value in text.pairs(pairs).items()}
 
 
 def watch(arguments: Sequence[str]) -> None:
@@ -103,6 +110,31 @@ def now_and_then(every: float = 5.0) -> Callable[[str], None]:
             print(line, file=sys.stderr, flush=True)
 
     return say
+
+
+def lab(arguments: Sequence[str]) -> None:
+    parser = Parser("covey lab", description="What each operator could make of a payoff table, and does.")
+    parser.add_argument(
+        "words", nargs="+", metavar="GAME env.key=value", help="[[8,-12],[-12,0]], or a world"
+    )
+    add = parser.add_argument
+    add("--operator", action="append", metavar="OP", help="vdn, qmix, cw or ow; may be repeated (all)")
+    add("--alpha", type=float, default=0.1, help="the lesser weight of cw and ow (0.1)")
+    add("--gamma", type=float, default=0.99, help="the discount, in games of several states (0.99)")
+    add("--starts", type=from_zero, default=10, metavar="N", help="of gradient descent; 0: none (10)")
+    add("--out", metavar="FILE", default="lab.png", help="the picture (lab.png)")
+    given = parser.parse_intermixed_args(arguments)
+    game, *pairs = given.words
+    env = of_env(pairs, "GAME")
+    from ..experiment import launch
+
+    launch.prepare("cpu")
+    from ..experiment.lab import OPERATORS, picture, study
+
+    picture.check(given.out)
+    found = study.lab(game, given.operator or OPERATORS, given.alpha, given.starts, given.gamma, env)
+    print(f"{found}\n")
+    print(f"picture: {found.picture(given.out)}" if picture.fits(found) else "too large to be drawn")
 
 
 def describe(arguments: Sequence[str]) -> None:
