@@ -96,6 +96,24 @@ class RMSProp(AbstractOptimiser):
         return optax.scale_by_rms(self.decay, eps=self.eps, eps_in_sqrt=False)
 
 
+class Apart(eqx.Module):
+    """Parameters side by side, each part with an optimiser and a clip of its own."""
+
+    optimisers: tuple[AbstractOptimiser, ...]
+
+    @property
+    def optax(self) -> optax.GradientTransformation:
+        each = [optimiser.optax for optimiser in self.optimisers]
+
+        def update(grads, state, params=None):
+            parts = params or (None,) * len(each)
+            done = [one.update(*x) for one, *x in zip(each, grads, state, parts, strict=True)]
+            return tuple(step for step, _ in done), tuple(state for _, state in done)
+
+        init = lambda params: tuple(one.init(p) for one, p in zip(each, params, strict=True))
+        return optax.GradientTransformation(init, update)  # pyright: ignore[reportArgumentType]
+
+
 class AbstractTarget(eqx.Module):
     """How a target network follows the one that learns."""
 
