@@ -105,9 +105,9 @@ class Apart(eqx.Module):
     def optax(self) -> optax.GradientTransformation:
         each = [optimiser.optax for optimiser in self.optimisers]
 
-        def update(grads, state, params=None):
-            parts = params or (None,) * len(each)
-            done = [one.update(*x) for one, *x in zip(each, grads, state, parts, strict=True)]
+        def update(grads: Any, state: Any, params: Any = None):
+            groups = zip(each, grads, state, params, strict=True)
+            done = [one.update(grad, before, now) for one, grad, before, now in groups]
             return tuple(step for step, _ in done), tuple(state for _, state in done)
 
         init = lambda params: tuple(one.init(p) for one, p in zip(each, params, strict=True))

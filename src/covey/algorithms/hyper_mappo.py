@@ -7,12 +7,10 @@
              = mean over steps of |D(o_t) - D_old(o_t)|^2                smooth_over=update
     L_align  = mean over steps of KL(pi_old || pi), old: of the rollout (behaviour), or of D^- (target)
 
-D is D^- every so many steps of its optimiser; D_old is D as the update began. Everything else, collecting,
-advantages, chunks, both losses, is `ppo`'s own, which learns alone with `layers=none`. Where something is
-carried from step to step, chunks are of `ppo.chunk` steps and begin with what the rollout had.
+D^- is a copy of D, made every so many optimiser steps; D_old is D as the update began. Everything else is
+`ppo`'s own, which learns alone with `layers=none`; chunks begin with what the rollout carried.
 
-Departures: a hypernetwork sees no rewards, for nobody who acts does; theta is in both terms of L_smooth and
-takes no gradient from it; the first step of a chunk has no predecessor.
+Departures: D sees no rewards; theta takes no gradient from L_smooth, where a chunk's first step is left out.
 """
 
 from dataclasses import replace
@@ -73,16 +71,12 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
         if self.compose == "accumulate" and self.output == "weights":
             raise UserError("compose=accumulate adds increments up: set output=increment")
         hyper = self.hyper(spec, base.actor, self.layers, self.output, key=ops.named(key, "hyper"))
-        aims = self.align_weight and self.align_to == "target"
-        steps = jnp.zeros((), int)
-        return Learner(
-            base, hyper, ops.moments(self.optimiser, hyper), ops.copy(hyper) if aims else None, steps
-        )
+        target = ops.copy(hyper) if self.align_weight and self.align_to == "target" else None
+        return Learner(base, hyper, ops.moments(self.optimiser, hyper), target, jnp.zeros((), int))
 
     def memory(self, spec: Spec, learner: Learner) -> Memory:
-        base, hyper = self.ppo.memory(spec, learner.ppo), learner.hyper
-        more = hyper and hyper.start(spec, learner.ppo.actor, self.compose == "accumulate")
-        return replace(base, more=more)
+        more = learner.hyper and learner.hyper.start(spec, learner.ppo.actor, self.compose == "accumulate")
+        return replace(self.ppo.memory(spec, learner.ppo), more=more)
 
     def act(self, learner: Learner, memory: Memory, obs: Observation, key, step, explore: bool):
         actor, hyper = learner.ppo.actor, learner.hyper
@@ -96,16 +90,12 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
 
     def span(self, learner: Learner) -> int:
         """The steps of a chunk: several where anything goes from one step to the next."""
-        compares = self.smooth_weight and self.smooth_over == "time"
+        several = self.compose == "accumulate" or (self.smooth_weight and self.smooth_over == "time")
         carries = learner.hyper is not None and learner.hyper.history == "recurrent"
-        several = compares or carries or self.compose == "accumulate"
-        return self.ppo.chunk if several else passes.span(learner.ppo, self.ppo.chunk)
+        return self.ppo.chunk if several or carries else passes.span(learner.ppo, self.ppo.chunk)
 
     def terms(self, params: Params, fixed: Learner, chunk: Chunk) -> tuple[Metrics, Metrics]:
-        """Of one chunk: PPO's and L_align, for each step and agent; and for each step and row of increments.
-
-        `fixed` is the learner as the update began, with its newest target.
-        """
+        """Of a chunk's steps, by agent, and by row of increments. `fixed` holds D_old, and today's D^-."""
         delta, theta, policy = params[1].along(params[0], chunk)
         told = passes.terms(policy, chunk, self.ppo.clip)
         if self.align_weight:
@@ -122,19 +112,18 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
     def loss(self, params: Params, fixed: Learner, batch: Chunk, entropy) -> tuple[Float[Array, ""], Metrics]:
         told, mine = jax.vmap(lambda chunk: self.terms(params, fixed, chunk))(batch)
         loss, metrics = self.ppo.total(told, batch, entropy)
-        if self.align_weight:
-            loss = loss + self.align_weight * ops.mean(told["align_loss"], batch.active)
+        loss += self.align_weight * ops.mean(told["align_loss"], batch.active) if self.align_weight else 0.0
         who = batch.active if params[1].increments == "agent" else batch.valid[..., None]
         metrics["increment_norm"] = ops.mean(mine["increment_norm"], who, exact=False)
         if self.smooth_weight:
             who = who & batch.followed[..., None] if self.smooth_over == "time" else who
             metrics["smooth_loss"] = ops.mean(mine["smooth_loss"], who)
-            loss = loss + self.smooth_weight * metrics["smooth_loss"]
+            loss += self.smooth_weight * metrics["smooth_loss"]
         return loss, metrics | {"actor_loss": loss}
 
     def improve(self, learner: Learner, start: Learner, batch: Chunk, entropy) -> tuple[Learner, Metrics]:
-        base, hyper = learner.ppo, learner.hyper
-        params, moments = (base.actor, hyper), (base.actor_moments, learner.hyper_moments)
+        base, params = learner.ppo, (learner.ppo.actor, learner.hyper)
+        moments = (base.actor_moments, learner.hyper_moments)
         both = Apart((self.ppo.actor_optimiser, self.optimiser))
         fixed = replace(start, target=learner.target)
         (actor, hyper), moments, told = ops.descend(both, self.loss, params, moments, fixed, batch, entropy)
@@ -146,20 +135,16 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
     def update(self, learner: Learner, batch: Trajectory, key: PRNGKeyArray, step) -> tuple[Learner, Metrics]:
         if learner.hyper is None:
             base, told = self.ppo.update(learner.ppo, batch, key, step)
-            return replace(learner, ppo=base), told
+            return Learner(base), told
         improve = lambda now, chunk: self.improve(now, learner, chunk, self.ppo.entropy(step))
         chunk = self.ppo.examples(learner.ppo, batch, self.span(learner))
         return passes.epochs(improve, learner, chunk, self.ppo.epochs, self.ppo.minibatches, key)
 
     def insight(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T k"]]:
         """The critic's values; how much each agent was attended to, by all and in all heads alike."""
-        told = self.ppo.insight(learner.ppo, episode)
         weight = learner.hyper and learner.hyper.attended(episode.now)
-        return told if weight is None else told | {"attention": weight}
+        return self.ppo.insight(learner.ppo, episode) | ({} if weight is None else {"attention": weight})
 
     def notes(self, spec: Spec, copies: int, length: int) -> list[str]:
-        return (
-            []
-            if self.layers == "none"
-            else comparison({"mappo": self.ppo, "hyper_mappo": self}, spec, copies, length)
-        )
+        both = {} if self.layers == "none" else {"mappo": self.ppo, "hyper_mappo": self}
+        return comparison(both, spec, copies, length)
