@@ -33,7 +33,8 @@ class Attention(eqx.Module):
         apart = lambda y: jnp.swapaxes(y.reshape(*y.shape[:-1], self.heads, -1), -2, -3)
         q, k, v = (apart(layer(x)) for layer in (self.query, self.key, self.value))
         alike = q @ jnp.swapaxes(k, -1, -2) / q.shape[-1] ** 0.5
-        weight = jax.nn.softmax(masked(alike, mask[..., None, None, :]), axis=-1)
+        mask = jnp.broadcast_to(mask[..., None, None, :], alike.shape)
+        weight = jax.nn.softmax(masked(alike, mask), axis=-1)
         return self.out(jnp.swapaxes(weight @ v, -2, -3).reshape(x.shape)), weight
 
 
