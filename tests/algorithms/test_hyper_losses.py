@@ -1,4 +1,4 @@
-"""L_smooth, L_align and accumulated weights, by hand: two agents, two steps an episode, two numbers to see."""
+"""L_smooth, L_align, accumulated weights by hand: two agents, two steps an episode, two numbers to see."""
 
 from dataclasses import replace
 
