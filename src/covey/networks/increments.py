@@ -45,7 +45,7 @@ class Scaled(eqx.Module):
     """A layer times a number."""
 
     layer: Linear
-    scale: Float[Array, ""]
+    scale: Float[Array, "*agents"]  # of networks that lead with agents until they are mapped over
 
     def __call__(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         return self.scale * self.layer(x)
