@@ -14,7 +14,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, Shaped
 
 from .core import Metrics
-from .parts import AbstractOptimiser
+from .parts import AbstractOptimiser, Apart
 
 P = TypeVar("P")
 PART = "part"  # the axis of devices that work on one seed together
@@ -205,7 +205,7 @@ def moments(optimiser: AbstractOptimiser, params: PyTree) -> PyTree[Array]:
 
 
 def descend(
-    optimiser: AbstractOptimiser,
+    optimiser: AbstractOptimiser | Apart,
     loss: Callable[..., tuple[Float[Array, ""], Metrics]],
     params: P,
     state: PyTree[Array],

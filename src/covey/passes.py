@@ -1,7 +1,8 @@
-"""Several passes over fresh rollouts: what actors and critics leave behind for them, chunks, minibatches."""
+"""Several passes over fresh rollouts: what actors and critics leave behind for them, chunks, minibatches;
+and what a policy gains on a chunk that an older one collected."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
@@ -10,8 +11,9 @@ import jax.random as jr
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, Shaped
 
 from .core import Metrics, Observation
+from .distributions import AbstractDistribution
 from .errors import UserError
-from .ops import named, share
+from .ops import named, share, surrogate
 
 L = TypeVar("L")
 X = TypeVar("X")
@@ -20,6 +22,7 @@ X = TypeVar("X")
 class Memory(eqx.Module):
     actor: Float[Array, "*b agents h"]
     critic: Float[Array, "*b k v"]
+    more: PyTree[Shaped[Array, "..."]] = None  # that an algorithm which builds upon PPO carries
 
 
 class Memo(eqx.Module):
@@ -29,6 +32,7 @@ class Memo(eqx.Module):
     choice: Shaped[Array, "..."]
     log_prob: Float[Array, "*b agents"]
     value: Float[Array, "*b k"]  # as the critic gave it
+    more: PyTree[Shaped[Array, "..."]] = None
 
 
 class Chunk(eqx.Module):
@@ -44,6 +48,31 @@ class Chunk(eqx.Module):
     @property
     def active(self) -> Bool[Array, "*t agents"]:
         return self.valid[..., None] & self.obs.alive
+
+    @property
+    def followed(self) -> Bool[Array, "*t"]:
+        """The steps that come after another one of the same episode and chunk."""
+        real = self.valid[..., 1:] & self.valid[..., :-1] & ~self.obs.first[..., 1:]
+        return jnp.concatenate([jnp.zeros_like(self.valid[..., :1]), real], axis=-1)
+
+    def cut(self, size: int) -> "Chunk":
+        """Rollouts `[n, T, ...]`, with the memory before every step, as chunks of them."""
+        cut = chunks(self, size)
+        return eqx.tree_at(lambda c: c.memory, cut, jax.tree.map(lambda x: x[:, 0], cut.memory))
+
+
+def span(learner: Any, size: int) -> int:
+    """The steps of a chunk: one, if neither the learner's actor nor its critic remembers."""
+    return size if learner.actor.start().size + learner.critic.start().size else 1
+
+
+def terms(policy: AbstractDistribution, chunk: Chunk, clip: float) -> Metrics:
+    """What the actor's loss is made of, for each step of a chunk."""
+    change = policy.log_prob(chunk.memo.choice) - chunk.memo.log_prob
+    gain = surrogate(jnp.exp(change), chunk.advantage, clip)
+    clipped = 1.0 * (jnp.abs(jnp.expm1(change)) > clip)
+    kl = jnp.expm1(change) - change  # of the old policy from the new (Schulman, 2020)
+    return {"policy_loss": -gain, "entropy": policy.entropy(), "kl": kl, "clip_fraction": clipped}
 
 
 def chunks(rollouts: X, size: int) -> X:

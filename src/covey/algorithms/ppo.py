@@ -13,6 +13,7 @@ Departures: a time limit bootstraps; a minibatch holds all agents of a moment; a
 common loss, so no value coefficient; each matrix of a GRU begins orthogonal by itself.
 """
 
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 import equinox as eqx
@@ -27,7 +28,7 @@ from ..experience import Fresh
 from ..networks.actors import Actor, Critic, Sight
 from ..networks.agents import AbstractAgent, Recurrent, Sharing
 from ..parts import AbstractOptimiser, AbstractSchedule, Adam, Constant, Make
-from ..passes import Chunk, Memo, Memory, chunks, epochs
+from ..passes import Chunk, Memo, Memory, epochs, span, terms
 from ..values import ValueNorm
 
 
@@ -82,7 +83,10 @@ class PPO(AbstractAlgorithm[Learner]):
         return Memory(learner.actor.start(), learner.critic.start())
 
     def act(self, learner: Learner, memory: Memory, obs: Observation, key, step, explore: bool):
-        hidden, policy = learner.actor.step(memory.actor, obs)
+        return self.decide(learner, memory, obs, key, explore, *learner.actor.step(memory.actor, obs))
+
+    def decide(self, learner: Learner, memory: Memory, obs: Observation, key, explore, hidden, policy):
+        """What follows from the actor's new memory and its policy."""
         if not explore:
             return Memory(hidden, memory.critic), policy.action(policy.mode()), None
         choice = policy.sample(key)
@@ -99,47 +103,43 @@ class PPO(AbstractAlgorithm[Learner]):
         advantage = ops.gae(reward, value, t.terminated, t.valid, self.gamma, self.lam)
         return advantage, advantage + value[:-1]
 
-    def examples(self, learner: Learner, batch: Trajectory) -> Chunk:
+    def examples(self, learner: Learner, batch: Trajectory, size: int | None = None) -> Chunk:
         advantage, goal = jax.vmap(self.assessed, (None, 0))(learner, batch)
         obs = jax.tree.map(lambda x: x[:, :-1], batch.obs)
         active = batch.valid[..., None] & obs.alive
         advantage = ops.standardised(jnp.broadcast_to(advantage, active.shape), active)
-        remembers = learner.actor.start().size + learner.critic.start().size > 0
-        chunk = Chunk(batch.memo.memory, batch.memo, obs, advantage, goal, batch.valid)
-        chunk = chunks(chunk, self.chunk if remembers else 1)
-        return eqx.tree_at(lambda c: c.memory, chunk, jax.tree.map(lambda x: x[:, 0], chunk.memory))
+        whole = Chunk(batch.memo.memory, batch.memo, obs, advantage, goal, batch.valid)
+        return whole.cut(size or span(learner, self.chunk))
 
-    def actor_loss(self, actor: Actor, batch: Chunk, entropy) -> tuple[Float[Array, ""], Metrics]:
-        def one(chunk: Chunk):
-            policy = actor.unroll(chunk.memory.actor, chunk.obs)
-            change = policy.log_prob(chunk.memo.choice) - chunk.memo.log_prob
-            gain = ops.surrogate(jnp.exp(change), chunk.advantage, self.clip)
-            clipped = 1.0 * (jnp.abs(jnp.expm1(change)) > self.clip)
-            kl = jnp.expm1(change) - change  # of the old policy from the new (Schulman, 2020)
-            return {"policy_loss": -gain, "entropy": policy.entropy(), "kl": kl, "clip_fraction": clipped}
-
-        told = jax.vmap(one)(batch)
+    def total(self, told: Metrics, batch: Chunk, entropy) -> tuple[Float[Array, ""], Metrics]:
         loss = ops.mean(ops.total(told, policy_loss=1.0, entropy=-entropy), batch.active)
         return loss, {name: ops.mean(x, batch.active, exact=False) for name, x in told.items()}
+
+    def actor_loss(self, actor: Actor, batch: Chunk, entropy) -> tuple[Float[Array, ""], Metrics]:
+        one = lambda chunk: terms(actor.unroll(chunk.memory.actor, chunk.obs), chunk, self.clip)
+        return self.total(jax.vmap(one)(batch), batch, entropy)
 
     def critic_loss(self, critic: Critic, batch: Chunk, scale: ValueNorm) -> tuple[Float[Array, ""], Metrics]:
         value = jax.vmap(lambda chunk: critic.unroll(chunk.memory.critic, chunk.obs))(batch)
         old, goal = batch.memo.value, scale.normalise(batch.goal)
-        loss = ops.clipped_value_loss(value, old, goal, self.value_clip, self.huber)
-        loss = ops.mean(loss, batch.valid)
+        loss = ops.mean(ops.clipped_value_loss(value, old, goal, self.value_clip, self.huber), batch.valid)
         return loss, {"value_loss": loss}
 
-    def improve(self, learner: Learner, batch: Chunk, entropy) -> tuple[Learner, Metrics]:
-        """From one minibatch. The scale sees its goals before they are brought to it."""
-        actor, actor_moments, told = ops.descend(
-            self.actor_optimiser, self.actor_loss, learner.actor, learner.actor_moments, batch, entropy
-        )
+    def judge(self, learner: Learner, batch: Chunk) -> tuple[Learner, Metrics]:
+        """The critic's step. The scale sees a minibatch's goals before they are brought to it."""
         scale = learner.scale.update(batch.goal, batch.valid) if self.normalise_values else learner.scale
-        critic, critic_moments, judged = ops.descend(
+        critic, moments, told = ops.descend(
             self.critic_optimiser, self.critic_loss, learner.critic, learner.critic_moments, batch, scale
         )
-        told = told | judged | {"value_scale": scale.deviation}
-        return Learner(actor, critic, actor_moments, critic_moments, scale), told
+        learner = replace(learner, critic=critic, critic_moments=moments, scale=scale)
+        return learner, told | {"value_scale": scale.deviation}
+
+    def improve(self, learner: Learner, batch: Chunk, entropy) -> tuple[Learner, Metrics]:
+        actor, moments, told = ops.descend(
+            self.actor_optimiser, self.actor_loss, learner.actor, learner.actor_moments, batch, entropy
+        )
+        learner, judged = self.judge(replace(learner, actor=actor, actor_moments=moments), batch)
+        return learner, told | judged
 
     def update(self, learner: Learner, batch: Trajectory, key: PRNGKeyArray, step) -> tuple[Learner, Metrics]:
         improve = lambda learner, chunk: self.improve(learner, chunk, self.entropy(step))

@@ -26,7 +26,7 @@ def train_parser(
     add("--eval-episodes", help="episodes of an evaluation")
     add("--report-every", help="steps between reports (about a second of work)")
     add("--save-every", help="seconds between checkpoints (60)")
-    add("--from", dest="source", metavar="RUN", help="start from the weights of another run")
+    add("--from", dest="source", metavar="RUN[:PART]", help="start from another run's weights, or a part's")
     add("--device", choices=("cpu", "gpu"), help="where to train (what there is)")
     add("--out", metavar="DIR", help=out)
     add("--config", metavar="FILE", help="settings from a YAML file; the command line wins")

@@ -43,6 +43,10 @@ ALGORITHMS = {
         {"centralised": False},
     ),
     "mappo": Entry(PPO, "likewise; its critic sees the state"),
+    "hyper_mappo": Entry(
+        "covey.algorithms.hyper_mappo:HyperMAPPO",
+        "mappo; a network that reads the team's situation adds to its actor's weights",
+    ),
     "random": Entry("covey.algorithms.random:Random", "acts at random and learns nothing: the baseline"),
 }
 

@@ -6,6 +6,7 @@ would hold, tell a foreign one.
 
 import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from ..errors import UserError
+from .catalogue import nearest
 from .folder import atomic
 
 T = TypeVar("T")
@@ -89,16 +91,18 @@ def read_facts(archive: zipfile.ZipFile, path: Path) -> dict[str, Any]:
     return header
 
 
-def load(path: Path, like: T, partial: bool = False) -> tuple[T, dict[str, Any]]:
+def load(
+    path: Path, like: T, partial: bool = False, called: Callable[[str], str] = str
+) -> tuple[T, dict[str, Any]]:
     """The state of all seeds, as NumPy arrays in the shape of `like` (arrays that lead with seeds).
 
     `partial` takes what `like` has and leaves the rest; seeds that are not there start from the
-    first ones again.
+    first ones again. `called` says how `like` names what is stored under another name.
     """
     expected = named_leaves(like)
     with Archive(path) as archive:
         header = read_facts(archive, path)
-        stored = {name: j for j, name in enumerate(header["leaves"])}
+        stored = {called(name): j for j, name in enumerate(header["leaves"])}
         lanes = sorted({int(name.split("/")[0]) for name in archive.namelist() if "/" in name})
         leaves = []
         for name, leaf in expected:
@@ -133,6 +137,30 @@ def foreign(path: Path, how: str) -> UserError:
 def load_learners(path: Path, like: T) -> T:
     """What learnt, and nothing else of a run; `like` has the shapes of all seeds."""
     return load(path, {"learners": like}, partial=True)[0]["learners"]
+
+
+def load_part(path: Path, like: T, part: str) -> T:
+    """One part of what learnt, wherever it stands in a learner; None everywhere else."""
+    names = [name for name, _ in named_leaves({"learners": like})]
+    leaves, structure = jax.tree.flatten(like)
+    wanted = {
+        within(name, part): leaf for name, leaf in zip(names, leaves, strict=True) if within(name, part)
+    }
+    if not wanted:
+        parts = dict.fromkeys(
+            piece for name in names for piece in name.split(".")[2:4] if piece.isidentifier()
+        )
+        meant = nearest(part, parts)
+        raise UserError(f"--from: the learner has no part '{part}'{meant}: it has {', '.join(parts)}")
+    found = load(path, wanted, True, lambda name: within(name, part) or name)[0]
+    return jax.tree.unflatten(structure, [found.get(within(name, part)) for name in names])
+
+
+def within(name: str, part: str) -> str:
+    """The path of a tensor from its learner's part on; "" where it is not within it."""
+    learner, rest = name.split(".")[:2], ".".join(["", *name.split(".")[2:], ""])
+    _, found, after = rest.partition(f".{part}.")
+    return ".".join([*learner, part, after]).rstrip(".") if found else ""
 
 
 def weights(fresh: T, found: T) -> T:

@@ -12,6 +12,7 @@ from typing import Any
 import equinox as eqx
 import numpy as np
 
+from ..costs import Noted
 from ..errors import UserError
 from . import checkpoint, origin
 from .config import Config
@@ -66,21 +67,30 @@ class Training:
         for note in c.notes:
             say(note)
         say(f"returns: {convention(self.spec)}")
+        for note in self.notes():
+            say(note)
         say(self.engine.memory())
         self.audit = Audit(c, self.engine) if c.audit else None
         began = time.perf_counter()
         _ = self.engine.chunk
         self.compile_seconds = time.perf_counter() - began
 
+    def notes(self) -> list[str]:
+        """What the algorithms themselves have to say beforehand."""
+        trainer, told = self.engine.trainer, []
+        for side in trainer.sides:
+            if isinstance(side.algorithm, Noted):
+                told += side.algorithm.notes(side.spec(self.spec), trainer.copies, trainer.length)
+        return list(dict.fromkeys(told))
+
     def start(self) -> None:
-        """From nothing, or from another run's weights."""
+        """From nothing, or from another run's weights, all of them or of a part."""
         self.states = self.engine.start()
         if self.config.source:
-            source = RunFolder.existing(self.config.source)
-            learners = self.engine.everybody(self.engine.shapes).learners
-            found = checkpoint.load_learners(source.last, learners)
+            found = borrowed(self.config.source, self.engine.everybody(self.engine.shapes).learners)
             pairs = zip(self.states, self.engine.lanes(found), strict=True)
-            begun = [checkpoint.weights(state.learners, old) for state, old in pairs]
+            whole = [(state.learners, eqx.combine(old, state.learners)) for state, old in pairs]
+            begun = [checkpoint.weights(*pair) for pair in whole]
             swap = lambda state, new: eqx.tree_at(lambda s: s.learners, state, new)
             self.states = list(map(swap, self.states, begun))
 
@@ -185,6 +195,15 @@ class Training:
         checkpoint.save(self.folder.last, self.engine.layout.own(self.states), {"mark": asdict(mark)})
         self.saved = time.perf_counter()
         self.save_seconds = self.saved - began
+
+
+def borrowed(source: str, like: Any) -> Any:
+    """The learners of `RUN`; or of `RUN:actor+critic` these parts, and None for the rest."""
+    if Path(source).is_dir() or ":" not in source:
+        return checkpoint.load_learners(RunFolder.existing(source).last, like)
+    run, _, parts = source.rpartition(":")
+    path = RunFolder.existing(run).last
+    return eqx.combine(*(checkpoint.load_part(path, like, part) for part in parts.split("+")))
 
 
 def learning_team(engine: Engine) -> str:

@@ -54,9 +54,15 @@ class Actor(eqx.Module):
         h, x = self.crew.step(h, seen(obs, self.agent_id))
         return h, self.policy(x, obs)
 
+    def follow(
+        self, h: Float[Array, "agents h"], obs: Observation
+    ) -> tuple[Float[Array, "agents h"], AbstractDistribution]:
+        """As `unroll`; its last memory, too."""
+        h, x = self.crew.unroll(h, seen(obs, self.agent_id), obs.first)
+        return h, self.policy(x, obs)
+
     def unroll(self, h: Float[Array, "agents h"], obs: Observation) -> AbstractDistribution:
-        _, x = self.crew.unroll(h, seen(obs, self.agent_id), obs.first)
-        return self.policy(x, obs)
+        return self.follow(h, obs)[1]
 
 
 class Critic(eqx.Module):

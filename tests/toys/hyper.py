@@ -1,0 +1,83 @@
+"""Small hyper_mappos, and rollouts of them in a world of nothing but numbers drawn at random."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+
+from covey.algorithms.hyper_mappo import HyperMAPPO
+from covey.algorithms.ppo import PPO
+from covey.core import Observation, Spec, Trajectory
+from covey.networks.agents import FeedForward, Recurrent
+from covey.networks.hypernetworks import Hypernetwork
+from covey.parts import Make
+
+SPEC = Spec(("a", "b"), features=3, actions=3, horizon=9)
+BOX = replace(SPEC, bounds=(-1.0, 1.0))
+SMALL = Make(Recurrent, hidden=4, norm=True, gain=1.0)
+PLAIN = Make(FeedForward, hidden=4, depth=1, gain=1.0)
+N, T = 3, 12
+
+
+def hyper_mappo(net=PLAIN, ppo=(), hyper=(), **options):
+    base = {"actor": net, "critic": net, "epochs": 1, "chunk": 5, "sharing": "all"} | dict(ppo)
+    sizes = {"width": 8, "heads": 2} | dict(hyper)
+    return HyperMAPPO(ppo=PPO(**base), hyper=Make(Hypernetwork, **sizes), **options)
+
+
+def stirred(algorithm, spec=SPEC, size=0.3):
+    """A learner whose hypernetwork has moved away from zero."""
+    learner = algorithm.init(spec, jr.key(0))
+    stir = lambda n, x: x + size * jr.normal(jr.key(n), x.shape)
+    leaves, structure = jax.tree.flatten(learner.hyper)
+    moved = jax.tree.unflatten(structure, [stir(n, x) for n, x in enumerate(leaves)])
+    return replace(learner, hyper=moved)
+
+
+def sights(spec, seed=0):
+    """N copies, T+1 moments: an episode begins with the rollout, others in its course."""
+    rng = np.random.default_rng(seed)
+    real = lambda *shape: jnp.asarray(rng.normal(size=(N, T + 1, *shape)), jnp.float32)
+    first = rng.random((N, T + 1)) < 0.2
+    first[:, 0] = True
+    legal = rng.random((N, T + 1, 2, 3)) < 0.8
+    legal[..., 0] = True
+    alive = rng.random((N, T + 1, 2)) < 0.9
+    return Observation(real(2, 3), real(spec.state), *map(jnp.asarray, (legal, alive, first)))
+
+
+def rolled(algorithm, learner, spec=SPEC, seed=0):
+    """What acting leaves behind. An episode's last step is the one before another begins; it is not real."""
+    obs, start = sights(spec, seed), algorithm.memory(spec, learner)
+
+    def one(obs, key):
+        def tick(memory, x):
+            now, key = x
+            memory = jax.tree.map(lambda new, old: jnp.where(now.first, new, old), start, memory)
+            memory, action, memo = algorithm.act(learner, memory, now, key, jnp.array(0), True)
+            return memory, (action, memo)
+
+        now = jax.tree.map(lambda x: x[:-1], obs)
+        return jax.lax.scan(tick, start, (now, jr.split(key, T)))[1]
+
+    action, memo = jax.vmap(one)(obs, jr.split(jr.key(seed), N))
+    reward = jr.normal(jr.key(seed), (N, T, 2))
+    team = jnp.mean(reward, axis=-1, keepdims=True)
+    return Trajectory(obs, action, reward, team, jnp.zeros((N, T), bool), ~obs.first[:, 1:], memo)
+
+
+def chunks_of(algorithm, learner, batch):
+    return algorithm.ppo.examples(learner.ppo, batch, algorithm.span(learner))
+
+
+def gradients(algorithm, learner, chunk):
+    """Of the actor's and the hypernetwork's parameters; and every metric."""
+    loss = lambda params: algorithm.loss(params, learner, chunk, 0.01)
+    return jax.grad(loss, has_aux=True)((learner.ppo.actor, learner.hyper))
+
+
+def reached(tree):
+    """Does any of it have a gradient?"""
+    return any(float(jnp.abs(x).max()) > 0 for x in jax.tree.leaves(tree) if x.size)
