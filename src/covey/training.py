@@ -196,7 +196,8 @@ class Trainer(eqx.Module):
             return side.algorithm.update(learner, side.view(spec, batch), named(key, "update"), state.steps)
 
         def learn(learner):
-            learner, metrics = jax.lax.scan(once, learner, jnp.arange(experience.updates))
+            rounds = experience.rounds(self.copies, self.length)
+            learner, metrics = jax.lax.scan(once, learner, jnp.arange(rounds))
             return learner, jax.tree.map(lambda x: jnp.mean(x, axis=0, dtype=float), metrics)
 
         blank = jax.eval_shape(learn, state.learners[i])[1]
