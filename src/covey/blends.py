@@ -12,7 +12,8 @@ from .core import Metrics, Trajectory
 from .networks.deterministic import Actors, LocalCritics, Vectors
 
 Value = Callable[[Trajectory, Vectors], Float[Array, "T agents"]]  # of agents' own fresh actions
-Worth = Callable[[Actors, Value], Float[Array, "b T agents"]]  # of a batch, by what actors do now
+# of a batch: what actors would do now is worth, and the outputs it comes from
+Fresh = Callable[[Actors, Value], tuple[Float[Array, "b T agents"], Float[Array, "b T agents dims"]]]
 
 
 def within(team: tuple[int, ...], value: Value) -> Value:
@@ -44,14 +45,14 @@ def blended(joint: Value, critics: LocalCritics, alpha: Float[Array, ""]) -> Val
 
 
 def disagreement(
-    actors: Actors, worth: Worth, joint: Value, critics: LocalCritics, batch: Trajectory
+    actors: Actors, fresh: Fresh, joint: Value, critics: LocalCritics, batch: Trajectory
 ) -> Metrics:
     """Both values' means and deviations; for each actor of the team, the cosine between their gradients."""
     team, told, wanted = np.array(critics.members), {}, []
     active = batch.valid[..., None] & batch.obs.alive[:, :-1, team]
 
     def total(actors: Actors, value: Value):
-        q = worth(actors, value)[..., team]
+        q = fresh(actors, value)[0][..., team]
         mean, square = (jax.vmap(ops.mean, -1)(x, active) for x in (q, q**2))
         return jnp.sum(mean), (jnp.mean(mean), jnp.mean(jnp.sqrt(jnp.maximum(square - mean**2, 0.0))))
 

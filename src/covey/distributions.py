@@ -87,8 +87,10 @@ def straight_through(
     temperature: Float[Array, ""] | float,
     key: PRNGKeyArray,
 ) -> Float[Array, "*b actions"]:
-    """A legal choice, one-hot, by its probability, with the gradient of softmax((x + noise) / temperature), the
-    noise a Gumbel draw (Jang et al., 2017; Maddison et al., 2017)."""
+    """A legal choice, one-hot, by its probability, with the gradient of softmax((x + noise) / temperature).
+
+    The noise is a Gumbel draw (Jang et al., 2017; Maddison et al., 2017).
+    """
     x = masked(logits + jr.gumbel(key, logits.shape), legal)
     soft = jax.nn.softmax(x / temperature)
     hard = jax.nn.one_hot(jnp.argmax(x, axis=-1), x.shape[-1])

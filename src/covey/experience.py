@@ -15,6 +15,15 @@ from .ops import named, share
 EPISODE = None  # a window of whole episodes
 
 
+def keep_whole(experience: AbstractExperience, instead: str) -> None:
+    """Refuses windows for agents that remember."""
+    if isinstance(experience, Replay) and experience.window is not EPISODE:
+        raise UserError(
+            "experience.window cuts episodes open, and agents that remember need them whole: "
+            f"set experience.window=null, or {instead}"
+        )
+
+
 def an_episode(spec: Spec) -> int:
     """The steps of the longest episode, and the one that begins the next."""
     return spec.horizon + 1

@@ -28,7 +28,7 @@ from ..networks.deterministic import LocalCritics, Vectors
 from ..networks.mixers import AbstractMixer, MixerInput, MonotonicMixer, world_of, world_width
 from ..parts import AbstractOptimiser, AbstractSchedule, AbstractTarget, Adam, Constant, Make, Phases
 from . import maddpg
-from .maddpg import MADDPG, RING
+from .maddpg import MADDPG
 
 
 class Mixed(eqx.Module):
@@ -56,7 +56,7 @@ class DualQ(AbstractAlgorithm[Learner]):
     local_optimiser: AbstractOptimiser = Adam(Constant(1e-3), clip=5.0)
     mixer_optimiser: AbstractOptimiser = Adam(Constant(1e-3), clip=10.0)
     # what follows is maddpg's
-    experience: AbstractExperience = RING
+    experience: AbstractExperience = MADDPG.experience
     actor: Make[AbstractAgent] = MADDPG.actor
     critic: Make[FeedForward] = MADDPG.critic
     sharing: Sharing = MADDPG.sharing
@@ -81,11 +81,10 @@ class DualQ(AbstractAlgorithm[Learner]):
         )
         world = world_width(self.mixer_input, spec.of(critics.members))
         online = Mixed(critics, self.mixer(len(critics.members), world, key=ops.named(key, "mixer")))
-        moments = (
-            ops.moments(self.local_optimiser, critics, stacked=not critics.crew.shared),
-            ops.moments(self.mixer_optimiser, online.mixer),
-        )
-        return Learner(self.plain.init(spec, key), online, ops.copy(online), *moments, jnp.full((), -1, int))
+        local = ops.moments(self.local_optimiser, critics, critics.crew.stacked)
+        mixing = ops.moments(self.mixer_optimiser, online.mixer)
+        begun = jnp.full((), -1, int)
+        return Learner(self.plain.init(spec, key), online, ops.copy(online), local, mixing, begun)
 
     def memory(self, spec: Spec, learner: Learner) -> Float[Array, "agents h"]:
         return self.plain.memory(spec, learner.plain)
@@ -102,7 +101,8 @@ class DualQ(AbstractAlgorithm[Learner]):
     ) -> tuple[Float[Array, "T k"], Float[Array, "T k"]]:
         """One trajectory: the team's errors, and the joint values of what was done."""
         joint = self.joint(online, t.now, did)
-        y = t.team_reward[:, :1] + self.gamma * ~t.terminated[:, None] * self.joint(target, t.later, later)
+        ahead = self.joint(target, t.later, later)
+        y = ops.td_lambda(t.team_reward[:, :1], ahead, t.terminated, t.valid, self.gamma, 0.0)
         return jax.lax.stop_gradient(y) - joint, joint
 
     def loss(self, online: Mixed, target: Mixed, batch: Trajectory, did, later):
@@ -115,7 +115,7 @@ class DualQ(AbstractAlgorithm[Learner]):
         old, moments = learner.online, (learner.local_moments, learner.mixer_moments)
         grads, told = ops.gradients(self.loss, old, learner.target, batch, did, later)
         critics, local = ops.step(
-            self.local_optimiser, old.critics, moments[0], grads.critics, stacked=not old.critics.crew.shared
+            self.local_optimiser, old.critics, moments[0], grads.critics, stacked=old.critics.crew.stacked
         )
         mixer, mixing = ops.step(self.mixer_optimiser, old.mixer, moments[1], grads.mixer)
         return (Mixed(critics, mixer), local, mixing), told
@@ -126,14 +126,13 @@ class DualQ(AbstractAlgorithm[Learner]):
         later = plain.ahead(learner.plain, batch, key, step)
         base, judged = plain.improve_critics(learner.plain, batch, later)
         did = jax.vmap(lambda t: base.online.actors.vectors(t.action, t.now))(batch)
-        (online, *moments), mixed = self.mix(learner, batch, did, later)
-        joint, fresh = plain.value(base.online), plain.fresh(batch, key, step)
-        worth = lambda actors, value: fresh(actors, value)[0]
-        told = judged | mixed | disagreement(base.online.actors, worth, joint, online.critics, batch)
+        (online, local, mixing), mixed = self.mix(learner, batch, did, later)
+        joint, fresh = base.online.value, plain.fresh(batch, key, step)
+        told = judged | mixed | disagreement(base.online.actors, fresh, joint, online.critics, batch)
         base, acted = plain.improve_actors(base, blended(joint, online.critics, alpha), batch, fresh)
         base = plain.followed(base)
         target = self.target(online, learner.target, base.updates)
-        return Learner(base, online, target, *moments, begun), told | acted | {"alpha": alpha}
+        return Learner(base, online, target, local, mixing, begun), told | acted | {"alpha": alpha}
 
     def insight(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T k"]]:
         """Each agent's value of what all did; each team member's local value, and the mixer's of them."""

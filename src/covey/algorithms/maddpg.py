@@ -12,8 +12,8 @@ Departures: the dead do not teach actors; greedy play takes the most likely acti
 agents that another learner controls, critics see observations but no actions, which none here can foresee.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
 import equinox as eqx
@@ -22,21 +22,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from .. import ops
-from ..blends import Value
+from ..blends import Fresh, Value
 from ..core import AbstractAlgorithm, AbstractExperience, Metrics, Observation, Spec, Traits, Trajectory
-from ..errors import UserError
-from ..experience import EPISODE, Replay
+from ..experience import Replay, keep_whole
 from ..networks.agents import AbstractAgent, FeedForward, Sharing
-from ..networks.deterministic import Actors, Critics, Vectors
+from ..networks.deterministic import Actors, Critics, Networks, Vectors
 from ..parts import AbstractOptimiser, AbstractSchedule, AbstractTarget, Adam, Constant, Make, Soft
-
-Fresh = Callable[[Actors, Value], tuple[Float[Array, "b T agents"], Float[Array, "b T agents dims"]]]
-RING = Replay(capacity=1_000_000, batch_size=1024, window=1, start=25_600, every=100)
-
-
-class Networks(eqx.Module):
-    actors: Actors
-    critics: Critics
 
 
 class Learner(eqx.Module):
@@ -53,7 +44,7 @@ class MADDPG(AbstractAlgorithm[Learner]):
     traits: ClassVar[Traits] = Traits(
         centralised=True, on_policy=False, discrete=True, continuous=True, recurrent=True, cooperative=False
     )
-    experience: AbstractExperience = RING
+    experience: AbstractExperience = Replay(1_000_000, batch_size=1024, window=1, start=25_600, every=100)
     actor: Make[AbstractAgent] = Make(FeedForward, hidden=64, depth=2, xavier=True)
     critic: Make[FeedForward] = Make(FeedForward, hidden=64, depth=2, xavier=True)
     sharing: Sharing = "none"
@@ -70,14 +61,11 @@ class MADDPG(AbstractAlgorithm[Learner]):
         shared = self.sharing, self.agent_id
         actors = Actors(self.actor, spec, *shared, key=ops.named(key, "actor"))
         critics = Critics(self.critic, spec, *shared, key=ops.named(key, "critic"))
-        if actors.remember and isinstance(self.experience, Replay) and self.experience.window is not EPISODE:
-            raise UserError(
-                "experience.window cuts episodes open, and actors that remember need them whole: set "
-                "experience.window=null (capacity and start then count episodes), or actor=feed_forward"
-            )
-        online = Networks(actors, critics)
-        acting = ops.moments(self.actor_optimiser, actors, stacked=not actors.crew.shared)
-        judging = ops.moments(self.critic_optimiser, critics, stacked=not critics.crew.shared)
+        if actors.remember:
+            keep_whole(self.experience, "actor=feed_forward")
+        online, stacked = Networks(actors, critics), actors.crew.stacked
+        acting = ops.moments(self.actor_optimiser, actors, stacked)
+        judging = ops.moments(self.critic_optimiser, critics, stacked)
         return Learner(online, ops.copy(online), acting, judging, jnp.zeros((), int))
 
     def memory(self, spec: Spec, learner: Learner) -> Float[Array, "agents h"]:
@@ -86,9 +74,8 @@ class MADDPG(AbstractAlgorithm[Learner]):
     def act(self, learner: Learner, memory, obs: Observation, key, step, explore: bool):
         actors = learner.online.actors
         memory, x = actors.step(memory, obs)
-        if explore:
-            return memory, actors.explore(x, obs.legal, self.noise(step), key), None
-        return memory, actors.best(x, obs.legal), None
+        explored = lambda: actors.explore(x, obs.legal, self.noise(step), key)
+        return memory, explored() if explore else actors.best(x, obs.legal), None
 
     def ahead(self, learner: Learner, batch: Trajectory, key: PRNGKeyArray, step) -> Float[Array, "b ..."]:
         """What target actors would do after each step."""
@@ -101,22 +88,19 @@ class MADDPG(AbstractAlgorithm[Learner]):
     ) -> tuple[Float[Array, "T agents"], Float[Array, "T agents"]]:
         """One trajectory: errors, and values of what was done."""
         q = critics(t.now, target.actors.vectors(t.action, t.now))
-        y = t.reward + self.gamma * ~t.terminated[:, None] * target.critics(t.later, later)
+        later = target.critics(t.later, later)
+        y = ops.td_lambda(t.reward, later, t.terminated, t.valid, self.gamma, 0.0)
         return jax.lax.stop_gradient(y) - q, q
 
-    def critic_loss(
-        self, critics: Critics, target: Networks, batch: Trajectory, later: Float[Array, "b ..."]
-    ):
+    def critic_loss(self, critics: Critics, target: Networks, batch: Trajectory, later: Array):
         """The sum of all agents'."""
         error, q = jax.vmap(self.td_error, (None, None, 0, 0))(critics, target, batch, later)
         loss = ops.mean(jnp.sum(error**2, axis=-1), batch.valid)
-        told = {"q": q, "td_error": jnp.abs(error)}
-        return loss, {k: ops.mean(x, batch.valid, exact=False) for k, x in told.items()} | {
-            "critic_loss": loss
-        }
+        told = lambda x: ops.mean(x, batch.valid, exact=False)
+        return loss, {"critic_loss": loss, "q": told(q), "td_error": told(jnp.abs(error))}
 
     def fresh(self, batch: Trajectory, key: PRNGKeyArray, step) -> Fresh:
-        """Of actors, what their own new actions are worth by a value; and the outputs these come from."""
+        """For actors: what new actions of their own are worth, and the outputs that these come from."""
         temperature, keys = self.temperature(step), ops.each(ops.named(key, "actor"), batch)
 
         def one(actors: Actors, value: Value, t: Trajectory, key: PRNGKeyArray):
@@ -135,23 +119,16 @@ class MADDPG(AbstractAlgorithm[Learner]):
         return self.regulariser * size - worth, {k: x / active.shape[-1] for k, x in told.items()}
 
     def improve_critics(self, learner: Learner, batch: Trajectory, later) -> tuple[Learner, Metrics]:
-        actors, old = learner.online.actors, learner.online.critics
-        args, stacked = (learner.critic_moments, learner.target, batch, later), not old.crew.shared
-        critics, moments, told = ops.descend(
-            self.critic_optimiser, self.critic_loss, old, *args, stacked=stacked
-        )
-        return replace(learner, online=Networks(actors, critics), critic_moments=moments), told
+        nets, args = learner.online, (learner.critic_moments, learner.target, batch, later)
+        descend = partial(ops.descend, stacked=nets.critics.crew.stacked)
+        critics, moments, told = descend(self.critic_optimiser, self.critic_loss, nets.critics, *args)
+        return replace(learner, online=Networks(nets.actors, critics), critic_moments=moments), told
 
     def improve_actors(self, learner: Learner, value: Value, batch: Trajectory, fresh: Fresh):
-        old, critics = learner.online.actors, learner.online.critics
-        args, stacked = (learner.actor_moments, value, batch, fresh), not old.crew.shared
-        actors, moments, told = ops.descend(
-            self.actor_optimiser, self.actor_loss, old, *args, stacked=stacked
-        )
-        return replace(learner, online=Networks(actors, critics), actor_moments=moments), told
-
-    def value(self, nets: Networks) -> Value:
-        return lambda t, own: nets.critics.of_own(t.now, nets.actors.vectors(t.action, t.now), own)
+        nets, args = learner.online, (learner.actor_moments, value, batch, fresh)
+        descend = partial(ops.descend, stacked=nets.actors.crew.stacked)
+        actors, moments, told = descend(self.actor_optimiser, self.actor_loss, nets.actors, *args)
+        return replace(learner, online=Networks(actors, nets.critics), actor_moments=moments), told
 
     def followed(self, learner: Learner) -> Learner:
         updates = learner.updates + 1
@@ -159,8 +136,8 @@ class MADDPG(AbstractAlgorithm[Learner]):
 
     def update(self, learner: Learner, batch: Trajectory, key: PRNGKeyArray, step) -> tuple[Learner, Metrics]:
         learner, told = self.improve_critics(learner, batch, self.ahead(learner, batch, key, step))
-        fresh, value = self.fresh(batch, key, step), self.value(learner.online)
-        learner, acted = self.improve_actors(learner, value, batch, fresh)
+        fresh = self.fresh(batch, key, step)
+        learner, acted = self.improve_actors(learner, learner.online.value, batch, fresh)
         return self.followed(learner), told | acted
 
     def insight(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T k"]]:

@@ -20,8 +20,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from .. import ops
 from ..core import AbstractAlgorithm, AbstractExperience, Metrics, Observation, Spec, Traits, Trajectory
-from ..errors import UserError
-from ..experience import EPISODE, Replay
+from ..experience import Replay, keep_whole
 from ..networks.agents import AbstractAgent, Crew, Recurrent, Sharing
 from ..networks.mixers import AbstractMixer, MixerInput, MonotonicMixer, world_of, world_width
 from ..parts import AbstractOptimiser, AbstractSchedule, AbstractTarget, Hard, Linear, Make, RMSProp
@@ -70,12 +69,8 @@ class QMIX(AbstractAlgorithm[Learner]):
         width = spec.features + self.last_action * spec.actions + self.agent_id * spec.agents
         world = world_width(self.mixer_input, spec)
         agents = Crew(self.agent, spec, width, spec.actions, self.sharing, key=ops.named(key, "agent"))
-        cut = isinstance(self.experience, Replay) and self.experience.window is not EPISODE
-        if cut and (agents.nets.width or self.last_action):
-            raise UserError(
-                "experience.window cuts episodes open, and agents that remember need them whole: "
-                "set experience.window=null, or agent=feed_forward last_action=false"
-            )
+        if agents.nets.width or self.last_action:
+            keep_whole(self.experience, "agent=feed_forward last_action=false")
         online = Networks(agents, self.mixer(spec.agents, world, key=ops.named(key, "mixer")))
         updates, rewards = jnp.zeros((), int), jnp.array([0.0, 1.0])
         return Learner(online, ops.copy(online), ops.moments(self.optimiser, online), updates, rewards)

@@ -133,6 +133,11 @@ class Crew(eqx.Module):
     def shared(self) -> bool:
         return len(set(self.groups)) == 1
 
+    @property
+    def stacked(self) -> bool:
+        """Do leaves lead with groups?"""
+        return not self.shared
+
     def start(self) -> Float[Array, "agents h"]:
         return jnp.zeros((len(self.groups), self.nets.width))
 

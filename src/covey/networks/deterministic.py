@@ -1,4 +1,4 @@
-"""Actors that critics can be differentiated through, and the critics: of everybody's actions, or of one's own.
+"""Actors that critics can be differentiated through; critics, of everybody's actions or of one's own.
 
 An action travels as a vector here: one-hot where actions are discrete, itself where they are continuous.
 """
@@ -117,6 +117,17 @@ class Critics(eqx.Module):
         mine = jnp.eye(n, dtype=bool)[:, :, None]
         joint = jnp.where(mine, own[:, None], actions[:, None])
         return self.judged(obs, joint.reshape(len(own), n, -1))
+
+
+class Networks(eqx.Module):
+    """Actors, and the critics that they learn from."""
+
+    actors: Actors
+    critics: Critics
+
+    def value(self, t: Trajectory, own: Vectors) -> Float[Array, "T agents"]:
+        """Each agent's of its own fresh action, beside what the others did."""
+        return self.critics.of_own(t.now, self.actors.vectors(t.action, t.now), own)
 
 
 class LocalCritics(eqx.Module):
