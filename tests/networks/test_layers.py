@@ -142,3 +142,10 @@ def test_no_two_leaves_share_a_draw():
     weights = [np.asarray(leaf).ravel()[:4] for leaf in jax.tree.leaves(gru)]
     assert len({tuple(w) for w in weights}) == len(weights)
     assert not jnp.array_equal(*[layer.weight for layer in MLP(4, 4, 4, key=jr.key(3)).layers])
+
+
+def test_xavier_is_uniform_by_both_fans():
+    # Would break: fan-in alone, a bias that is not zero.
+    layer = Linear(40, 20, xavier=True, key=jr.key(0))
+    assert not layer.bias.any()
+    assert 0.99 < float(jnp.abs(layer.weight).max()) / 0.1**0.5 <= 1.0
