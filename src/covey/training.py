@@ -175,6 +175,15 @@ class Trainer(eqx.Module):
             metrics |= {self.label(i, name): value for name, value in mine.items()}
         return replace(state, learners=tuple(learners)), metrics
 
+    def rounds(self, i: int) -> int:
+        """How many updates side i makes after an iteration, once it is warm."""
+        experience = self.sides[i].algorithm.experience
+        return experience.rounds(self.copies, self.length) if experience.updates else 0
+
+    def warmup(self, i: int) -> int:
+        """How many iterations go by before side i's first update."""
+        return self.sides[i].algorithm.experience.warmup(self.spec, self.copies, self.length)
+
     def label(self, i: int, name: str) -> str:
         """A metric's name: with the side's before it where several learn."""
         alone = sum(side.algorithm.experience.updates > 0 for side in self.sides) == 1
@@ -193,12 +202,12 @@ class Trainer(eqx.Module):
             return self.update(i, learner, state, rollouts, clock, number)
 
         def learn(learner):
-            learner, metrics = jax.lax.scan(once, learner, jnp.arange(experience.updates))
+            learner, metrics = jax.lax.scan(once, learner, jnp.arange(self.rounds(i)))
             return learner, jax.tree.map(lambda x: jnp.mean(x, axis=0, dtype=float), metrics)
 
         blank = jax.eval_shape(learn, state.learners[i])[1]
         skip = lambda learner: (learner, jax.tree.map(lambda x: jnp.full(x.shape, jnp.nan), blank))
-        warm = clock >= experience.warmup(self.spec, self.copies, self.length)
+        warm = clock >= self.warmup(i)
         return jax.lax.cond(warm, learn, skip, state.learners[i])
 
     def update(

@@ -179,3 +179,10 @@ def test_an_unrolled_gru_maps_like_any_function():
     one = [jax.grad(total)(gru, h[i], xs[i], first[i]) for i in range(2)]
     added = jax.tree.map(jnp.add, *one)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), mapped, added)
+
+
+def test_xavier_is_uniform_by_both_fans():
+    # Would break: fan-in alone, a bias that is not zero.
+    layer = Linear(40, 20, xavier=True, key=jr.key(0))
+    assert not layer.bias.any()
+    assert 0.99 < float(jnp.abs(layer.weight).max()) / 0.1**0.5 <= 1.0

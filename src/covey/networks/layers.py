@@ -19,21 +19,27 @@ GAINS = {"relu": 2**0.5, "tanh": 5 / 3}  # that keep the size of what passes thr
 class Linear(eqx.Module):
     """y = x W + b. Weights and biases begin as U(+-bound): 1/sqrt(i) by default, as in PyTorch.
 
-    With a `gain` weights begin orthogonal times it (Saxe et al., 2014), biases at zero.
+    With a `gain` weights begin orthogonal times it (Saxe et al., 2014), biases at zero; `xavier`: as
+    U(+-sqrt(6 / (i + o))) (Glorot and Bengio, 2010), biases at zero.
     """
 
     weight: Float[Array, "i o"]
     bias: Float[Array, " o"]
 
     def __init__(
-        self, i: int, o: int, *, bound: float | None = None, gain: float | None = None, key: PRNGKeyArray
-    ):
+        self, i: int, o: int, *, bound: float | None = None, gain: float | None = None, xavier: bool = False,
+        key: PRNGKeyArray,
+    ):  # fmt: skip
         if gain is not None:
             self.weight = jax.nn.initializers.orthogonal(gain)(named(key, "weight"), (i, o))
             self.bias = jnp.zeros(o)
             return
         edge = max(i, 1) ** -0.5 if bound is None else bound
         uniform = lambda name, shape: jr.uniform(named(key, name), shape, minval=-edge, maxval=edge)
+        if xavier:
+            edge = (6 / (i + o)) ** 0.5
+            self.weight, self.bias = uniform("weight", (i, o)), jnp.zeros(o)
+            return
         self.weight, self.bias = uniform("weight", (i, o)), uniform("bias", (o,))
 
     def __call__(self, x: Float[Array, "*b i"]) -> Float[Array, "*b o"]:
@@ -66,13 +72,14 @@ class MLP(eqx.Module):
 
     def __init__(
         self, *sizes: int, activation: Activation = "relu", norm: bool = False, gain: float | None = None,
-        activated: bool = False, key: PRNGKeyArray,
+        xavier: bool = False, activated: bool = False, key: PRNGKeyArray,
     ):  # fmt: skip
         self.activation, self.norm, self.activated = activation, norm, activated
         pairs = list(pairwise(sizes))
         gains = [None if gain is None else GAINS[activation]] * len(pairs)
         gains = gains if activated else [*gains[1:], gain]
-        self.layers = tuple(Linear(i, o, gain=gains[n], key=named(key, n)) for n, (i, o) in enumerate(pairs))
+        make = lambda n, i, o: Linear(i, o, gain=gains[n], xavier=xavier, key=named(key, n))
+        self.layers = tuple(make(n, i, o) for n, (i, o) in enumerate(pairs))
 
     def __call__(self, x: Float[Array, "*b i"]) -> Float[Array, "*b o"]:
         norm = layer_norm if self.norm else lambda x: x

@@ -81,8 +81,7 @@ class Rerun:
     def updates(self, i: int, clock: int) -> int:
         """How many side i makes in this iteration."""
         trainer = self.engine.trainer
-        experience = trainer.sides[i].algorithm.experience
-        return experience.updates * (clock >= experience.warmup(trainer.spec, trainer.copies, trainer.length))
+        return trainer.rounds(i) * (clock >= trainer.warmup(i))
 
     def update(
         self, i: int, learner: PyTree[Array], rollouts: Trajectory, clock: int, number: int

@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Shaped
 
 from ...ops import named
-from ...sides import Side
 from ...training import TrainState
 from .. import config
 from .static import examine
@@ -45,16 +44,15 @@ class Audit:
         for i, arrays in self.arrays(states).items():
             self.watches[i].first = arrays
 
-    def updates(self, side: Side, clock: int) -> int:
+    def updates(self, i: int, clock: int) -> int:
         """Those of a learner since the audit began."""
-        trainer, experience = self.engine.trainer, side.algorithm.experience
-        warm = experience.warmup(trainer.spec, trainer.copies, trainer.length)
-        return max(0, clock - max(warm, self.begun)) * experience.updates
+        trainer = self.engine.trainer
+        return max(0, clock - max(trainer.warmup(i), self.begun)) * trainer.rounds(i)
 
     def look(self, states: list[TrainState], metrics: Metrics, clock: int, half: bool) -> None:
         """After a chunk; `half` the run is over."""
         for i, watch in self.watches.items():
-            watch.updates = self.updates(self.engine.trainer.sides[i], clock)
+            watch.updates = self.updates(i, clock)
             own = {n.removeprefix(watch.prefix): x for n, x in metrics.items() if n.startswith(watch.prefix)}
             watch.listen({n: x for n, x in own.items() if x.ndim == 2 and x.dtype.kind == "f"})
         if (

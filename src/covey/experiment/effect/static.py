@@ -63,7 +63,7 @@ def asked(tree: Tree, tuned: dict[str, Tree], subject: Subject) -> Question:
     def make(tree: Tree, flipped: bool) -> Subject:
         algorithm = config.learner(name, tree)[0]
         world = other_kind(subject.world, algorithm) if flipped else subject.world
-        length = algorithm.experience.length(world)
+        length = algorithm.experience.length(world, subject.copies)
         side = replace(subject.side, algorithm=algorithm)
         return replace(subject, side=side, world=world, length=length, like=subject)
 

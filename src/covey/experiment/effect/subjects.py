@@ -140,10 +140,10 @@ class Subject:
         learner, metrics = self.update.gives
         return [True] * len(jax.tree.leaves(learner)) + [False] * len(jax.tree.leaves(metrics))
 
-    def pace(self) -> tuple[int, int, int]:
-        experience = self.algorithm.experience
-        asked = experience.length(self.world)
-        return asked, experience.updates, experience.warmup(self.world, self.copies, self.length)
+    def pace(self) -> tuple[int, ...]:
+        experience, n, length = self.algorithm.experience, self.copies, self.length
+        rounds = experience.updates and experience.rounds(n, length)
+        return experience.length(self.world, n), rounds, experience.warmup(self.world, n, length)
 
     def insight(self) -> Any:
         """What only pictures show."""
