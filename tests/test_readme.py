@@ -10,6 +10,7 @@ import pytest
 from covey.cli import main
 from covey.experiment import ablation, run
 from covey.experiment.lab import study
+from covey.experiment.lab.descent import Descent
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -43,7 +44,7 @@ def test_commands_are_understood(words, monkeypatch):
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(run, "train", build)
     monkeypatch.setattr(ablation, "ablate", plan)
-    monkeypatch.setattr(study, "descent", lambda *_: [])
+    monkeypatch.setattr(study, "descent", lambda table, *_: [Descent(table, 0.0, (0,) * table.ndim, 1)])
     monkeypatch.setattr(study.Study, "picture", lambda _, out: out)
     assert main(words) == 0
 
