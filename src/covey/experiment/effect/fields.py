@@ -61,7 +61,7 @@ def others(kind: Any, value: Any) -> Iterator[Any]:
         yield from ([other, *value[1:]] for x in value[:1] for other in others(Any, x))
         yield [*value, *value[:1]]
     elif isinstance(value, str):
-        yield f"{value}_"
+        yield from (f"{value}_", "")
     elif value is None:
         kinds = [k for k in get_args(kind) if k is not NoneType]
         sample = {bool: [True], int: [1, 7, 100_000], float: [0.37], str: ["a"]}
@@ -156,9 +156,7 @@ class Question:
         """The one other setting that would make it act."""
         for g in self.fields:
             made = isinstance(g.value, dict) and settings.is_made_later(g.kind)
-            chooses = (
-                made or isinstance(g.value, bool) or get_origin(g.kind) is Literal or g.value in (0, None)
-            )
+            chooses = made or isinstance(g.value, bool) or get_origin(g.kind) is Literal or g.value == 0
             if not chooses or g.path == f.path or f.path.startswith(f"{g.path}."):
                 continue
             for value in values(g):

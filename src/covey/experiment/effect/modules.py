@@ -86,13 +86,16 @@ class Anatomy:
 
     @cached_property
     def remembered(self) -> dict[int, list[int]]:
-        """For each array those in which optimisers keep its moments."""
+        """For each array of what learns those in which optimisers keep its moments, found tree by tree."""
         found: dict[int, list[int]] = {}
-        moments = [m for optax, m in self.nodes if optax and not of_optax(m.tree)]
-        for module in self.modules:
-            for other in moments:
-                if alike(module.tree, other.tree):
-                    for mine, its in zip(module.leaves, other.leaves, strict=True):
+        done: set[int] = set()
+        for optax, moments in self.nodes:
+            if not optax or of_optax(moments.tree) or done & set(moments.leaves):
+                continue
+            for module in self.modules:
+                if not module.says(FOLLOWS) and alike(module.tree, moments.tree):
+                    done |= set(moments.leaves)
+                    for mine, its in zip(module.leaves, moments.leaves, strict=True):
                         found.setdefault(mine, []).append(its)
         return found
 
