@@ -113,7 +113,7 @@ def test_another_discount_parts_where_the_gradient_does(base, trained):
 
 def test_reports_are_repeated_up_to_where_exploration_parts(base, trained):
     # Would break: re-run reports that are not the recorded ones; learning compared before its data.
-    told = covey.compare(base, trained("epsilon", config(epsilon_of_steps=40_000)))
+    told = covey.compare(base, trained("epsilon", config(epsilon_of_steps=20_000)))
     found = told["parting"]
     assert found["kind"] == "collecting" and found["tensor"] == "action"
     assert told["bits"]["before"]["report"] >= 1 and found["as_recorded"] == (True, True)
@@ -243,8 +243,9 @@ def test_settings_are_named_as_they_are_typed(tmp_path):
 
 def test_what_the_audit_says_of_settings():
     # Would break: one run's word taken for both, no word taken for a clean one.
-    assert unread({"audit": {"unused": ["gamma"]}}, {"audit": {"unused": ["gamma", "lam"]}}) == {"gamma"}
-    assert unread({}, {"audit": {"unused": ["gamma"]}}) == frozenset()
+    told = lambda *idle: {"audit": {"settings": {"read": [], "idle": dict.fromkeys(idle, "why")}}}
+    assert unread(told("gamma"), told("gamma", "lam")) == {"gamma"}
+    assert unread({}, told("gamma")) == unread({"audit": None}, told("gamma")) == frozenset()
     assert differing({"gamma": 1}, {"gamma": 2}, frozenset({"gamma"}))[0].used is False
 
 

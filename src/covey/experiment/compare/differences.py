@@ -58,9 +58,13 @@ def differing(
 
 
 def unread(*summaries: Mapping[str, Any]) -> frozenset[str]:
-    """The settings of which every run's audit says that nobody reads them."""
-    told = [audit.get("unused", ()) for s in summaries if isinstance(audit := s.get("audit"), Mapping)]
-    return frozenset.intersection(*map(frozenset, told)) if len(told) == len(summaries) else frozenset()
+    """The settings of which every run's audit says that they are idle: that nobody reads them there."""
+
+    def idle(summary: Mapping[str, Any]) -> frozenset[str]:
+        audit = summary.get("audit") or {}
+        return frozenset((audit.get("settings") or {}).get("idle") or ())
+
+    return frozenset.intersection(*map(idle, summaries))
 
 
 def circumstances(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Difference]:
