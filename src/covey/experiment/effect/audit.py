@@ -55,11 +55,8 @@ class Audit:
             watch.updates = self.updates(i, clock)
             own = {n.removeprefix(watch.prefix): x for n, x in metrics.items() if n.startswith(watch.prefix)}
             watch.listen({n: x for n, x in own.items() if x.ndim == 2 and x.dtype.kind == "f"})
-        if (
-            not self.judged
-            and self.watches
-            and all(watch.updates >= watch.wait for watch in self.watches.values())
-        ):
+        waiting = [watch for watch in self.watches.values() if watch.updates < watch.wait]
+        if self.watches and not self.judged and not waiting:
             for i, arrays in self.arrays(states).items():
                 self.watches[i].judge(arrays, self.terms(self.watches[i]))
             self.judged, self.explored = True, self.exploration(states)
@@ -69,9 +66,8 @@ class Audit:
                 self.watches[i].middle = arrays
 
     def terms(self, watch: Watch) -> list[str]:
-        return [
-            t.rpartition(".")[2] for t in self.told.terms if t.rpartition(".")[0] == watch.prefix.rstrip("/")
-        ]
+        pairs = [term.rpartition(".") for term in self.told.terms]
+        return [name for side, _, name in pairs if side == watch.prefix.rstrip("/")]
 
     def exploration(self, states: list[TrainState]) -> dict[str, float]:
         """The share of actions that exploring makes differ from the greedy ones, at what is seen now."""

@@ -14,7 +14,7 @@ from .fields import OFF
 from .modules import FOLLOWS, STAYS, Anatomy, Module, moves
 
 Arrays = list[Shaped[np.ndarray, "seeds ..."]]
-WINDOW = 50  # updates, within which whatever learns has moved
+WINDOW = 20  # updates, within which whatever learns has moved
 
 
 def due(algorithm: Any) -> int | None:
