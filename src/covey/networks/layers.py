@@ -1,5 +1,6 @@
 """Layers. They act on the last axis, whatever leads it."""
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Literal
 
@@ -123,9 +124,7 @@ class GRU(eqx.Module):
         return unrolled(self.hidden, h, gates, first)
 
 
-def recalled(
-    hidden: tuple[Linear, Linear, Linear], h: Float[Array, "*b h"]
-) -> tuple[Float[Array, "*b h"], ...]:
+def recalled(hidden: tuple[Callable, ...], h: Float[Array, "*b h"]) -> tuple[Float[Array, "*b h"], ...]:
     """What the gates read from memory."""
     return tuple(layer(h) for layer in hidden)
 
