@@ -149,10 +149,7 @@ def test_stopped_and_gone_on(tmp_path, monkeypatch, capsys):
     assert main([*command, "--quiet"]) == 0
     cells = json.loads((tmp_path / "ablation.json").read_text())["cells"]
     assert [cell["status"] for cell in cells] == ["finished"] * 2
-    reports = [
-        json.loads(line)["report"]
-        for line in (tmp_path / "gamma=0.5" / "metrics.jsonl").read_text().splitlines()
-    ]
+    reports = [row["report"] for row in covey.Run(tmp_path / "gamma=0.5").metrics]
     assert reports == [1, 1, 2, 2]
 
 
