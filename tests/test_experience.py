@@ -176,11 +176,7 @@ def test_half_precision_keeps_three_digits_in_half_the_room():
 @pytest.mark.parametrize(("half", "gigabytes"), [(False, 0.89), (True, 0.49)])
 def test_a_million_transitions_of_pursuit(half, gigabytes):
     # fails if an observation is kept twice, or anything in a wider type than it needs
-    env = Pursuit()
     replay = Replay(capacity=1_000_000, window=1, half=half, steps=25)
-    trainer = Trainer(env, (Side("all", Random(), tuple(range(7))),), 16, 25)
-    state = jax.eval_shape(trainer.init, jax.random.key(0))
-    rollout = lambda s: trainer.collect(s, jnp.array(0))[1]
-    kept = trainer.kept(0, jax.eval_shape(rollout, state))
-    store = jax.eval_shape(lambda: replay.init(env.spec, kept))
+    trainer = Trainer(Pursuit(), (Side("all", Random(experience=replay), tuple(range(7))),), 16, 25)
+    store = jax.eval_shape(trainer.init, jax.random.key(0)).stores[0]
     assert size(store) / 1e9 == pytest.approx(gigabytes, abs=0.01)

@@ -209,17 +209,23 @@ def test_what_the_hybrid_tells(hunted):
     assert int(steps) > 500
 
 
-def test_insight_is_what_the_critics_say(hunted):
+def test_agents_that_share_an_actor_are_told_one_cosine():
+    # Would break: a row of one network's weights taken for one agent's network.
+    algorithm = dual(sharing="all", agent_id=True)
+    _, told = updated(algorithm, born(algorithm), transitions())
+    assert float(told["cosine/a"]) == float(told["cosine/b"])
+    assert -1 <= float(told["cosine/a"]) <= 1
+
+
+def test_insight_is_what_the_critics_say():
     # Would break: values of other actions than were done.
-    algorithm, learner, *_ = hunted
-    one = jax.tree.map(lambda x: x[0], transitions())
-    with pytest.raises(TypeError):
-        algorithm.insight(learner, one)  # another world's
-    born_here = born(algorithm)
-    told = algorithm.insight(born_here, one)
-    vectors = jax.nn.one_hot(one.action, 2)
-    np.testing.assert_allclose(told["Q"], born_here.plain.online.critics(one.now, vectors))
-    assert told["Q_local"].shape == (1, 2) and told["Q_tot"].shape == (1, 1)
+    algorithm, one = dual(), jax.tree.map(lambda x: x[0], transitions())
+    learner = born(algorithm)
+    told = algorithm.insight(learner, one)
+    want = learner.plain.online.critics(one.now, jax.nn.one_hot(one.action, 2))
+    np.testing.assert_allclose(told["Q"], want)
+    assert told["Q_local"].shape == (1, 2)
+    assert told["Q_tot"].shape == (1, 1)
 
 
 def test_shared_critics_must_know_whom_they_value():

@@ -25,7 +25,9 @@ from covey.parts import (
     Hard,
     Linear,
     Make,
+    Phases,
     RAdam,
+    Ramp,
     RMSProp,
     Soft,
 )
@@ -95,7 +97,8 @@ def test_choices_are_named_after_their_classes():
     named = {"monotonic": MonotonicMixer, "sum": SumMixer, "independent": IndependentMixer}
     assert choices(AbstractMixer) == named
     assert choices(AbstractAgent) == {"feed_forward": FeedForward, "recurrent": Recurrent}
-    assert choices(AbstractSchedule) == {"constant": Constant, "linear": Linear}
+    schedules = {"constant": Constant, "linear": Linear, "phases": Phases, "ramp": Ramp}
+    assert choices(AbstractSchedule) == schedules
     assert choices(AbstractOptimiser) == {"adam": Adam, "radam": RAdam, "rmsprop": RMSProp}
 
 

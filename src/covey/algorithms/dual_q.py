@@ -24,7 +24,7 @@ from .. import ops
 from ..blends import blended, disagreement
 from ..core import AbstractAlgorithm, AbstractExperience, Metrics, Observation, Spec, Traits, Trajectory
 from ..networks.agents import AbstractAgent, FeedForward, Sharing
-from ..networks.deterministic import LocalCritics, Vectors
+from ..networks.deterministic import JointSight, LocalCritics, Vectors
 from ..networks.mixers import AbstractMixer, MixerInput, MonotonicMixer, world_of, world_width
 from ..parts import AbstractOptimiser, AbstractSchedule, AbstractTarget, Adam, Constant, Make, Phases
 from . import maddpg
@@ -59,6 +59,7 @@ class DualQ(AbstractAlgorithm[Learner]):
     experience: AbstractExperience = MADDPG.experience
     actor: Make[AbstractAgent] = MADDPG.actor
     critic: Make[FeedForward] = MADDPG.critic
+    critic_input: JointSight = MADDPG.critic_input
     sharing: Sharing = MADDPG.sharing
     agent_id: bool = MADDPG.agent_id
     gamma: float = MADDPG.gamma

@@ -26,7 +26,7 @@ from ..blends import Fresh, Value
 from ..core import AbstractAlgorithm, AbstractExperience, Metrics, Observation, Spec, Traits, Trajectory
 from ..experience import Replay, keep_whole
 from ..networks.agents import AbstractAgent, FeedForward, Sharing
-from ..networks.deterministic import Actors, Critics, Networks, Vectors
+from ..networks.deterministic import Actors, Critics, JointSight, Networks, Vectors
 from ..parts import AbstractOptimiser, AbstractSchedule, AbstractTarget, Adam, Constant, Make, Soft
 
 
@@ -47,6 +47,7 @@ class MADDPG(AbstractAlgorithm[Learner]):
     experience: AbstractExperience = Replay(1_000_000, batch_size=1024, window=1, start=25_600, every=100)
     actor: Make[AbstractAgent] = Make(FeedForward, hidden=64, depth=2, xavier=True)
     critic: Make[FeedForward] = Make(FeedForward, hidden=64, depth=2, xavier=True)
+    critic_input: JointSight = "observations"
     sharing: Sharing = "none"
     agent_id: bool = False  # among networks' inputs, one-hot; needed where they are shared
     gamma: float = 0.95
@@ -60,7 +61,7 @@ class MADDPG(AbstractAlgorithm[Learner]):
     def init(self, spec: Spec, key: PRNGKeyArray) -> Learner:
         shared = self.sharing, self.agent_id
         actors = Actors(self.actor, spec, *shared, key=ops.named(key, "actor"))
-        critics = Critics(self.critic, spec, *shared, key=ops.named(key, "critic"))
+        critics = Critics(self.critic, spec, *shared, self.critic_input, key=ops.named(key, "critic"))
         if actors.remember:
             keep_whole(self.experience, "actor=feed_forward")
         online, stacked = Networks(actors, critics), actors.crew.stacked

@@ -138,7 +138,8 @@ class Crew(eqx.Module):
 
     def each(self) -> AbstractAgent:
         """One network an agent: leaves lead with agents."""
-        return jax.tree.map(lambda w: w[np.array(self.groups)], self.nets)
+        stack = jax.tree.map(lambda w: w[None], self.nets) if self.shared else self.nets
+        return jax.tree.map(lambda w: w[np.array(self.groups)], stack)
 
     def step(
         self, h: Float[Array, "agents h"], x: Float[Array, "agents i"]

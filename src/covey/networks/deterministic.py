@@ -3,6 +3,8 @@
 An action travels as a vector here: one-hot where actions are discrete, itself where they are continuous.
 """
 
+from typing import Literal
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -18,6 +20,7 @@ from ..parts import Make
 from .actors import seen
 from .agents import AbstractAgent, Crew, FeedForward, Sharing
 
+JointSight = Literal["observations", "state"]  # everybody's, or the world's
 Vectors = Float[Array, "*t agents dims"]
 
 
@@ -84,25 +87,27 @@ def known(crew: Crew, agent_id: bool) -> None:
 
 
 class Critics(eqx.Module):
-    """Each agent's Q_i(all observations, all actions). Of agents that are not ours, observations alone."""
+    """Each agent's Q_i(all observations, all actions), or of the state. Of others than ours, no actions."""
 
     crew: Crew
     agent_id: bool = eqx.field(static=True)
+    sight: JointSight = eqx.field(static=True)
 
     def __init__(
-        self, make: Make[FeedForward], spec: Spec, sharing: Sharing, agent_id: bool, *, key: PRNGKeyArray
-    ):
-        everybody = (spec.agents + spec.others) * spec.features + spec.agents * spec.actions
-        self.crew = Crew(make, spec, everybody + agent_id * spec.agents, 1, sharing, key=key)
-        self.agent_id = agent_id
+        self, make: Make[FeedForward], spec: Spec, sharing: Sharing, agent_id: bool, sight: JointSight, *,
+        key: PRNGKeyArray,
+    ):  # fmt: skip
+        shown = spec.world if sight == "state" else (spec.agents + spec.others) * spec.features
+        width = shown + spec.agents * spec.actions + agent_id * spec.agents
+        self.crew = Crew(make, spec, width, 1, sharing, key=key)
+        self.agent_id, self.sight = agent_id, sight
         known(self.crew, agent_id)
 
     def judged(self, obs: Observation, joint: Float[Array, "T #agents joint"]) -> Float[Array, "T agents"]:
         """Every agent's value of its own row of joint actions, or of the one row that there is."""
         n, (t, rows) = len(self.crew.groups), joint.shape[:2]
-        x = jnp.concatenate(
-            [jnp.broadcast_to(obs.everybody[:, None], (t, rows, obs.everybody.shape[-1])), joint], -1
-        )
+        shown = obs.world if self.sight == "state" else obs.everybody
+        x = jnp.concatenate([jnp.broadcast_to(shown[:, None], (t, rows, shown.shape[-1])), joint], axis=-1)
         x = jnp.broadcast_to(x, (t, n, x.shape[-1]))
         if self.agent_id:
             x = jnp.concatenate([x, jnp.broadcast_to(jnp.eye(n), (t, n, n))], axis=-1)
