@@ -7,7 +7,7 @@ INSTALL := $(if $(UV),uv pip install --quiet --python $(BIN)/python,$(BIN)/pytho
 DEMO := qmix spread --seeds 8 --steps 600000
 DEMO_RUN := runs/demo_$(shell date +%Y-%m-%d_%H%M%S)
 
-.PHONY: help demo test quick lint format bench-machine bench-environments bench-training bench-learning bench-worlds bench-xuance clean
+.PHONY: help demo test quick lint format bench-machine bench-environments bench-training bench-learning bench-worlds bench-operators bench-xuance clean
 
 help:  ## what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -47,6 +47,9 @@ bench-worlds: .venv/installed  ## QMIX, VDN, IQL in the other particle worlds: r
 	$(BIN)/python -m benchmarks.learning --worlds speaker_listener reference tag pursuit \
 		--algorithms qmix vdn iql --seeds 6 --steps 600000 --eval-episodes 100 \
 		--picture docs/pictures/worlds-curves.png
+
+bench-operators: .venv/installed  ## how often each operator's projection is right, over random games
+	$(BIN)/python -m benchmarks.operators --picture docs/pictures/lab-theorem.png
 
 bench-xuance: .venv/installed  ## QMIX on spread beside XuanCe, which gets an environment of its own
 	$(BIN)/python -m benchmarks.peers.xuance

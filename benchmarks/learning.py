@@ -1,7 +1,9 @@
 """What algorithms reach, tuned: greedy returns over seeds, with seconds; and their curves as a picture.
 
 Every run is a run folder under --out: what is finished is read, what was broken off is resumed.
-Where a world has several teams, the first one learns and the others act at random.
+Where a world has several teams, the first one learns and the others act at random, unless ALGORITHM
+says who learns for whom: `adversary=mappo+agent=mappo`. A world may come with settings of its own:
+`spread,continuous=true`.
 """
 
 import argparse
@@ -9,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import covey
-from covey.experiment import catalogue, launch
+from covey.experiment import catalogue, launch, text
 from covey.experiment.plot import curves
 from covey.experiment.statistics import iqm
 
@@ -19,15 +21,26 @@ COLOURS = {"qmix": "#1b6ca8", "vdn": "#c8553d", "iql": "#3f8f5b", "mappo": "#8a5
 RANDOM = {"steps": 20_000, "eval_episodes": 1000}  # of the baseline
 
 
+def colour(algorithm: str, used: int) -> str:
+    return COLOURS.get(algorithm) or (*COLOURS.values(),)[used % len(COLOURS)]
+
+
+def settings(world: str) -> tuple[str, dict[str, Any]]:
+    """`spread,continuous=true`: a world's name, and what is set in it."""
+    name, *pairs = world.split(",")
+    return name, text.pairs(pairs)
+
+
 def trained(algorithm: str, world: str, folder: Path, **options: Any) -> covey.Run:
     if not (folder / "config.yaml").exists():
-        return covey.train(algorithm, world, out=folder, **options)
+        name, env = settings(world)
+        return covey.train(algorithm, name, out=folder, env=env, **options)
     run = covey.Run(folder)
     return run if run.summary.get("status") == "finished" else covey.resume(folder)
 
 
 def learning_team(world: str) -> str:
-    return catalogue.load(catalogue.find("environment", world))().spec.teams[0]
+    return catalogue.load(catalogue.find("environment", settings(world)[0]))().spec.teams[0]
 
 
 def picture(path: Path, worlds: dict[str, dict[str, covey.Run]], seconds: bool) -> None:
@@ -55,14 +68,15 @@ def panel(axes: Any, world: str, runs: dict[str, covey.Run], along: str) -> None
     from matplotlib.ticker import EngFormatter
 
     team = learning_team(world)
-    for name, run in runs.items():
+    for i, (name, run) in enumerate(runs.items()):
         if name == "random":
             continue
+        tint = colour(name, i)
         at, values = curves(run.metrics, f"eval/return/{team}", along)
         seconds = run.summary["train"]["wall_seconds"]
-        axes.plot(at, values, color=COLOURS[name], linewidth=0.6, alpha=0.35)
+        axes.plot(at, values, color=tint, linewidth=0.6, alpha=0.35)
         label = f"{name}: {values.shape[1]} seeds in {seconds:.0f} s"
-        axes.plot(at, iqm(values), color=COLOURS[name], linewidth=2.2, label=label)
+        axes.plot(at, iqm(values), color=tint, linewidth=2.2, label=label)
     chance = runs["random"].summary["eval"]["team_return"]["iqm"]
     axes.axhline(chance, color="#9aa7b1", linewidth=1, linestyle=":", label=f"random play: {chance:.1f}")
     whose = "greedy team return" if team == "team" else f"the {team} team's greedy return"
@@ -77,27 +91,36 @@ def panel(axes: Any, world: str, runs: dict[str, covey.Run], along: str) -> None
     axes.legend(frameon=False, fontsize=8.5)
 
 
-def row(world: str, name: str, run: covey.Run) -> dict[str, str]:
+def rows(world: str, name: str, run: covey.Run) -> list[dict[str, str]]:
+    """A line for each team that somebody learns for; of random play, for each team."""
     told: dict[str, Any] = run.summary
-    team, train = told["eval"]["team_return"], told["train"]
-    low, high = team["ci95"]
-    counted = told["eval"].get("tally") or {}
-    return {
-        "world": world,
-        "algorithm": name,
-        "seeds × steps": f"{told['seeds']} × {told['steps']:,}",
-        "IQM [95 % interval]": f"{team['iqm']:.2f} [{low:.2f}, {high:.2f}]",
-        "worst and best seed": f"{min(team['per_seed']):.2f}, {max(team['per_seed']):.2f}",
-        "an episode": ", ".join(f"{x:.1f} {what}" for what, x in counted.items()),
-        "seconds": f"{train['wall_seconds']:.0f}",
-        "steps/s": f"{train['env_steps_per_second']:,}",
-    }
+    train, counted = told["train"], told["eval"].get("tally") or {}
+    learners = catalogue.learners(name)
+    teams = [t for t in told["eval"]["teams"] if t in learners] or list(told["eval"]["teams"])
+    teams = teams if "" not in learners or name == "random" else [told["eval"]["team"]]
+
+    def row(team: str) -> dict[str, str]:
+        found = told["eval"]["teams"][team]
+        low, high = found["ci95"]
+        return {
+            "world": world,
+            "algorithm": name,
+            "team": team,
+            "seeds × steps": f"{told['seeds']} × {told['steps']:,}",
+            "IQM [95 % interval]": f"{found['iqm']:.2f} [{low:.2f}, {high:.2f}]",
+            "worst and best seed": f"{min(found['per_seed']):.2f}, {max(found['per_seed']):.2f}",
+            "an episode": ", ".join(f"{x:.1f} {what}" for what, x in counted.items()),
+            "seconds": f"{train['wall_seconds']:.0f}",
+            "steps/s": f"{train['env_steps_per_second']:,}",
+        }
+
+    return [row(team) for team in teams]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--worlds", nargs="+", default=["spread"], metavar="WORLD")
-    parser.add_argument("--algorithms", nargs="+", default=["qmix", "vdn"], choices=list(COLOURS))
+    parser.add_argument("--algorithms", nargs="+", default=["qmix", "vdn"], metavar="ALGORITHM")
     parser.add_argument("--seeds", type=int, default=8)
     parser.add_argument("--steps", type=int, default=2_000_000)
     parser.add_argument("--eval-episodes", type=int, default=32)
@@ -117,7 +140,9 @@ def main() -> None:
             folder = options.out / f"{name}-{world}"
             run = trained(name, world, folder, seeds=options.seeds, **plan)
             found.setdefault(world, {})[name] = run
-    table([row(world, name, run) for world, runs in found.items() for name, run in runs.items()])
+    table(
+        [row for world, runs in found.items() for name, run in runs.items() for row in rows(world, name, run)]
+    )
     if options.picture:
         picture(options.picture, found, options.seconds)
     told = {world: {name: run.summary for name, run in runs.items()} for world, runs in found.items()}

@@ -1,11 +1,13 @@
-"""QMIX and VDN on spread through `covey train`'s own engine, against the machine's matmul rate.
+"""Training on spread through `covey train`'s own engine, against the machine's matmul rate.
 
-The work: 8 copies, an update of 32 episodes after every 8 episodes, GRU 64, mixer 32 with
-hypernetworks of 128, replay of 5000 episodes; one seed, and summed over 8 seeds.
+QMIX, VDN: 8 copies, an update of 32 episodes after every 8 episodes, GRU 64, mixer 32 with
+hypernetworks of 128, replay of 5000 episodes. MAPPO, IPPO: 16 copies of 128 steps, 4 epochs of 4
+minibatches of whole rollouts, Dense-GRU-Dense of 128 for actor and critic; MAPPO with a value for each
+agent, and with one for the team. One seed, and summed over 8 seeds.
 """
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 from jax.extend.core import ClosedJaxpr, Jaxpr
@@ -16,22 +18,44 @@ from covey.experiment.engine import Engine
 from .common import arguments, in_turn, keep, shown, summary, table
 from .machine import matmul_rate
 
-WORK = {"qmix": {"mixer.embed": 32, "mixer.hyper": 128}, "vdn": {}}
-SEEDS = (1, 8)
-SETTINGS = {
+REPLAYED = {
     "preset": "original",
     "agent.hidden": 64,
     "experience.capacity": 5000,
     "experience.batch_size": 32,
 }
+NETS = {"hidden": 128, "depth": 1, "after": 1, "norm": False}
+FRESH = {f"{net}.{name}": value for net in ("actor", "critic") for name, value in NETS.items()} | {
+    "preset": "original",
+    "experience.steps": 128,
+    "chunk": 128,
+    "epochs": 4,
+    "minibatches": 4,
+}
+
+
+class Work(NamedTuple):
+    algorithm: str
+    settings: dict[str, Any]
+    envs: int
+
+
+WORK = {
+    "qmix": Work("qmix", REPLAYED | {"mixer.embed": 32, "mixer.hyper": 128}, 8),
+    "vdn": Work("vdn", REPLAYED, 8),
+    "mappo": Work("mappo", FRESH | {"critic_input": "agent"}, 16),
+    "mappo, team's value": Work("mappo", FRESH, 16),
+    "ippo": Work("ippo", FRESH, 16),
+}
+SEEDS = (1, 8)
 
 
 class Trained:
     """A run between two reports, over and over."""
 
-    def __init__(self, algorithm: str, seeds: int):
-        options = {"seeds": seeds, "envs": 8, "report_every": 20_000}
-        config = Config.parse(algorithm, "spread", SETTINGS | WORK[algorithm], options)
+    def __init__(self, work: Work, seeds: int):
+        options = {"seeds": seeds, "envs": work.envs, "report_every": 30_000 // seeds}
+        config = Config.parse(work.algorithm, "spread", work.settings, options)
         self.engine, self.clock, self.seeds = Engine(config), 0, seeds
         self.states = self.engine.start()
         self()  # the warm-up, too
@@ -69,9 +93,10 @@ def matmul_flops(program: Jaxpr | ClosedJaxpr) -> float:
 
 
 def main() -> None:
-    options = arguments(__doc__ or "", repetitions=7)
+    choice = {"nargs": "+", "default": list(WORK), "choices": list(WORK), "metavar": "WORK"}
+    options = arguments(__doc__ or "", repetitions=7, **{"--work": choice})
     peak = matmul_rate()
-    runs = {f"{name}, {seeds} seeds": Trained(name, seeds) for name in WORK for seeds in SEEDS}
+    runs = {f"{name}, {seeds} seeds": Trained(WORK[name], seeds) for name in options.work for seeds in SEEDS}
     flops = {name: run.flops_per_step() for name, run in runs.items()}
     seconds = in_turn(runs, options.repetitions)
     rates = {name: summary([runs[name].steps / s for s in own]) for name, own in seconds.items()}

@@ -6,7 +6,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from covey.distributions import Categorical, Gaussian, log_slope
+from covey.distributions import Categorical, Gaussian, log_slope, straight_through
 
 LOGITS = jnp.array([[1.0, 5.0, 0.0, -1.0]])
 LEGAL = jnp.array([[True, False, True, True]])
@@ -165,3 +165,17 @@ def test_draws_have_the_mean_the_deviation_and_the_entropy(squashed):
     assert abs(np.corrcoef(np.asarray(drawn).T)[0, 1]) < 0.03
     assert -np.mean(jax.vmap(d.log_prob)(drawn)) == pytest.approx(float(d.entropy()), abs=0.03)
     np.testing.assert_array_equal(d.mode(), d.mean)
+
+
+def test_straight_through_draws_by_the_probabilities_and_bends_like_a_softmax():
+    # Would break: soft values, illegal draws, a gradient at another temperature, or to what is illegal.
+    logits, legal = jnp.array([0.5, -1.0, 2.0, 0.0]), jnp.array([True, True, False, True])
+    keys = jr.split(jr.key(0), 4000)
+    drawn = jax.vmap(lambda key: straight_through(logits, legal, 0.5, key))(keys)
+    assert set(np.unique(drawn)) == {0.0, 1.0}
+    np.testing.assert_allclose(drawn.mean(0), jax.nn.softmax(jnp.where(legal, logits, -jnp.inf)), atol=0.03)
+    slope = jnp.array([1.0, 2.0, 5.0, -1.0])
+    pull = jax.grad(lambda x: straight_through(x, legal, 0.5, keys[0]) @ slope)(logits)
+    noisy = jnp.where(legal, logits + jr.gumbel(keys[0], (4,)), -jnp.inf)
+    p = jax.nn.softmax(noisy / 0.5)
+    np.testing.assert_allclose(pull, p * (slope - p @ slope) / 0.5, rtol=1e-4, atol=1e-6)

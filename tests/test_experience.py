@@ -8,9 +8,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from covey.algorithms.random import Random
+from covey.environments.particles.pursuit import Pursuit
+from covey.environments.particles.spread import Spread
 from covey.environments.probes import Truncation
 from covey.errors import UserError
 from covey.experience import Replay
+from covey.experiment.memory import size
 from covey.training import Side, Trainer
 from toys.worlds import Counting
 
@@ -132,3 +135,52 @@ def test_a_capacity_too_small_is_refused_and_the_one_advised_is_enough(window, c
         Replay(capacity=capacity, window=window).init(spec, first)
     advised = int(str(refusal.value).split("capacity=")[2].split()[0])
     Replay(capacity=advised, window=window).init(spec, first)
+
+
+@pytest.mark.parametrize("copies", [1, 3, 7, 8, 16, 100, 128])
+def test_updates_follow_steps_whatever_the_copies(copies):
+    # fails if an iteration owes part of an update, or takes many times an episode
+    replay, spec = Replay(window=1, every=100), Spread().spec
+    length = replay.length(spec, copies)
+    assert copies * length == 100 * replay.rounds(copies, length)
+    assert length <= 100
+    assert Replay(window=1, every=100, updates=2).rounds(copies, length) == 2 * replay.rounds(copies, length)
+
+
+def test_updates_follow_steps_of_an_iteration_that_others_chose():
+    # fails if an iteration's length, which the longest wish decides, is not looked at
+    assert Replay(window=1, every=100).rounds(8, 50) == 4
+    assert Replay(window=1, updates=3).rounds(8, 50) == 3
+
+
+def test_half_precision_keeps_three_digits_in_half_the_room():
+    # fails if something besides what is seen is rounded, or learners are given float16
+    rollouts = jax.tree.map(lambda x: x[0], collected(3, 7, 8)(6, 0))
+    full, half = (Replay(capacity=200, window=1, batch_size=50, half=half) for half in (False, True))
+    spec, clock, key = Counting(jnp.array(6)).spec, jnp.array(1), jax.random.key(0)
+
+    def drawn(replay):
+        store = replay.init(spec, rollouts)
+        for past in range(2):
+            store = replay.add(store, rollouts, jnp.array(past))
+        return store, replay.batch(spec, store, rollouts, clock, key)
+
+    (_, exact), (store, near) = drawn(full), drawn(half)
+    assert store.obs.agents.dtype == jnp.float16
+    for a, b in zip(jax.tree.leaves(exact), jax.tree.leaves(near), strict=True):
+        assert a.dtype == b.dtype
+        np.testing.assert_allclose(a, b, rtol=1e-3)
+    np.testing.assert_array_equal(exact.reward, near.reward)
+
+
+@pytest.mark.parametrize(("half", "gigabytes"), [(False, 0.89), (True, 0.49)])
+def test_a_million_transitions_of_pursuit(half, gigabytes):
+    # fails if an observation is kept twice, or anything in a wider type than it needs
+    env = Pursuit()
+    replay = Replay(capacity=1_000_000, window=1, half=half, steps=25)
+    trainer = Trainer(env, (Side("all", Random(), tuple(range(7))),), 16, 25)
+    state = jax.eval_shape(trainer.init, jax.random.key(0))
+    rollout = lambda s: trainer.collect(s, jnp.array(0))[1]
+    kept = trainer.kept(0, jax.eval_shape(rollout, state))
+    store = jax.eval_shape(lambda: replay.init(env.spec, kept))
+    assert size(store) / 1e9 == pytest.approx(gigabytes, abs=0.01)

@@ -177,3 +177,23 @@ def test_devices_that_share_a_batch_find_its_mean(size):
     f = lambda x, mask: ops.pooled(ops.mean(*ops.share((x, mask))))
     got = jax.shard_map(f, mesh=mesh, in_specs=whole, out_specs=whole, check_vma=False)(x, mask)
     assert got == pytest.approx(ops.mean(x, mask))
+
+
+def test_cosine_is_that_of_all_leaves_together():
+    # fails if leaves are averaged, or nothing divides by nothing
+    a = {"x": jnp.array([3.0, 0.0]), "y": jnp.array([4.0])}
+    b = {"x": jnp.array([0.0, 1.0]), "y": jnp.array([1.0])}
+    assert float(ops.cosine(a, b)) == pytest.approx(4 / (5 * 2**0.5))
+    assert float(ops.cosine(a, jax.tree.map(jnp.zeros_like, a))) == 0
+
+
+def test_a_key_for_each_example_of_a_shared_batch():
+    # fails if devices that share a batch draw the same for different examples, or otherwise than one would
+    mesh, apart = (
+        jax.sharding.Mesh(np.array(jax.devices()), (ops.PART,)),
+        jax.sharding.PartitionSpec(ops.PART),
+    )
+    draw = lambda x: jax.vmap(jax.random.uniform)(ops.each(jax.random.key(0), x))
+    shared = jax.shard_map(draw, mesh=mesh, in_specs=apart, out_specs=apart, check_vma=False)
+    np.testing.assert_array_equal(shared(jnp.zeros((6, 2))), draw(jnp.zeros((6, 2))))
+    assert len(set(np.asarray(draw(jnp.zeros((6, 2)))))) == 6

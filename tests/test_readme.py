@@ -8,19 +8,21 @@ from types import SimpleNamespace
 import pytest
 
 from covey.cli import main
-from covey.experiment import run
+from covey.experiment import ablation, run
+from covey.experiment.lab import study
+from covey.experiment.lab.descent import Descent
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def commands():
-    """Those that can be typed as they stand: with no name to fill in, no file of the reader's own."""
+    """Those that can be typed as they stand: with no name to fill in, no file or run of the reader's own."""
     for page in PAGES:
         for block in re.findall(r"^```\w*\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE):
             for line in re.findall(r"^(?:\$ )?(covey .*)", block, re.MULTILINE):
                 words = shlex.split(re.split(" {3,}", line)[0], comments=True)[1:]
-                open_ends = re.search(r"\b[A-Z]{3,}\b|…", " ".join(words))
+                open_ends = words[0] == "compare" or re.search(r"\b[A-Z]{3,}\b|…", " ".join(words))
                 files = re.findall(r"[\w/]+\.(?:py|yaml)\b", line)
                 if not open_ends and all((ROOT / file).exists() for file in files):
                     yield pytest.param(words, id=f"{page.name}: {' '.join(words)}")
@@ -34,8 +36,16 @@ def test_commands_are_understood(words, monkeypatch):
         assert env.spec.agents == sum(len(side.members) for side in sides)
         return SimpleNamespace(path="nowhere")
 
+    def plan(*words):
+        for cell in ablation.planned(*words[:5]):
+            build(cell.config, None, True)
+        return {"cells": [], "picture": None, "path": "nowhere"}
+
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(run, "train", build)
+    monkeypatch.setattr(ablation, "ablate", plan)
+    monkeypatch.setattr(study, "descent", lambda table, *_: [Descent(table, 0.0, (0,) * table.ndim, 1)])
+    monkeypatch.setattr(study.Study, "picture", lambda _, out: out)
     assert main(words) == 0
 
 

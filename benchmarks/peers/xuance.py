@@ -14,7 +14,7 @@ import numpy as np
 from covey.experiment.launch import cores
 
 from ..common import arguments, in_turn, keep, ratio, shown, summary, table
-from ..training import Trained
+from ..training import WORK, Trained
 
 HERE = Path(__file__).parent
 HOME = HERE.parent / ".venvs" / "xuance"
@@ -56,7 +56,7 @@ class Worker:
 def main() -> None:
     options = arguments(__doc__ or "", repetitions=5)
     workers = {f"XuanCe, {n} threads": Worker(n) for n in sorted({1, cores()})}
-    ours = Trained("qmix", seeds=1)
+    ours = Trained(WORK["qmix"], seeds=1)
     rates: dict[str, list[float]] = {name: [] for name in ("covey", *workers)}
     updates: dict[str, float] = {"covey": 1 / ours.engine.iteration_steps}
     for _ in range(options.repetitions):

@@ -10,14 +10,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Policy", "Run", "UserError", "evaluate", "load", "resume", "train", "watch"]
+__all__ = [
+    "Policy", "Run", "UserError", "ablate", "compare", "evaluate", "lab", "load", "project", "resume",
+    "train", "watch",
+]  # fmt: skip
 
 if TYPE_CHECKING:
     from .errors import UserError
-    from .experiment.api import Run, evaluate, load, resume, train, watch
+    from .experiment.api import Run, ablate, compare, evaluate, load, resume, train, watch
+    from .experiment.lab import lab, project
     from .experiment.policy import Policy
 
-HOMES = {"UserError": ".errors", "Policy": ".experiment.policy"}
+LAB = ".experiment.lab"
+HOMES = {"UserError": ".errors", "Policy": ".experiment.policy", "lab": LAB, "project": LAB}
 
 
 def __getattr__(name: str) -> Any:

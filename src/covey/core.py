@@ -66,7 +66,7 @@ class Spec(eqx.Module):
     def of(self, members: tuple[int, ...]) -> "Spec":
         """The same world as a learner sees it that controls only `members`."""
         pick = lambda xs: tuple(xs[i] for i in members) if xs else ()
-        others = self.agents - len(members)
+        others = self.others + self.agents - len(members)
         return Spec(
             pick(self.names), self.features, self.actions, self.horizon, self.state, self.bounds,
             pick(self.team), others,
@@ -101,10 +101,13 @@ class Observation(eqx.Module):
     @property
     def world(self) -> Float[Array, "*b world"]:
         """The global state: the environment's own, or everybody's observations side by side."""
-        if self.state.shape[-1]:
-            return self.state
-        everybody = jnp.concatenate([self.agents, self.others], axis=-2)
-        return everybody.reshape(*everybody.shape[:-2], -1)
+        return self.state if self.state.shape[-1] else self.everybody
+
+    @property
+    def everybody(self) -> Float[Array, "*b seen"]:
+        """All observations side by side, those of others too."""
+        every = jnp.concatenate([self.agents, self.others], axis=-2)
+        return every.reshape(*every.shape[:-2], -1)
 
 
 class Step(eqx.Module):
@@ -201,11 +204,15 @@ class AbstractExperience(eqx.Module):
     at a place that it decides stays a write in place, a branch on it stays a branch.
     """
 
-    updates: eqx.AbstractVar[int]  # an iteration
+    updates: eqx.AbstractVar[int]  # 0: it never learns
 
     @abc.abstractmethod
-    def length(self, spec: Spec) -> int:
-        """How many steps of each copy it would like to be given an iteration."""
+    def length(self, spec: Spec, n: int) -> int:
+        """How many steps of each of n copies it would like to be given an iteration."""
+
+    @abc.abstractmethod
+    def rounds(self, n: int, length: int) -> int:
+        """How many updates follow an iteration of n copies by `length` steps."""
 
     @abc.abstractmethod
     def warmup(self, spec: Spec, n: int, length: int) -> int:

@@ -73,6 +73,30 @@ class Categorical(AbstractDistribution[Int[Array, "*b"]]):
         return jnp.sum(jnp.exp(self.log_p) * (self.log_p - other.log_p), axis=-1)
 
 
+def fitted(
+    x: Float[Array, "*b dims"], legal: Bool[Array, "*b dims"], bounds: tuple[float, float]
+) -> Float[Array, "*b dims"]:
+    """From -1 and 1 to the bounds; the lower one where an agent lacks the dimension."""
+    low, high = bounds
+    return jnp.where(legal, jnp.clip(low + 0.5 * (high - low) * (x + 1.0), low, high), low)
+
+
+def straight_through(
+    logits: Float[Array, "*b actions"],
+    legal: Bool[Array, "*b actions"],
+    temperature: Float[Array, ""] | float,
+    key: PRNGKeyArray,
+) -> Float[Array, "*b actions"]:
+    """A legal choice, one-hot, by its probability, with the gradient of softmax((x + noise) / temperature).
+
+    The noise is a Gumbel draw (Jang et al., 2017; Maddison et al., 2017).
+    """
+    x = masked(logits + jr.gumbel(key, logits.shape), legal)
+    soft = jax.nn.softmax(x / temperature)
+    hard = jax.nn.one_hot(jnp.argmax(x, axis=-1), x.shape[-1])
+    return hard + (soft - jax.lax.stop_gradient(soft))
+
+
 class Gaussian(AbstractDistribution[Float[Array, "*b dims"]]):
     """u ~ N(mean, deviation^2), then tanh(u) if `squashed`, else u cut off at -1 and 1; fitted to `bounds`.
 
@@ -93,9 +117,8 @@ class Gaussian(AbstractDistribution[Float[Array, "*b dims"]]):
         return self.mean
 
     def action(self, choice):
-        low, high = self.bounds
         x = jnp.tanh(choice) if self.squashed else jnp.clip(choice, -1.0, 1.0)
-        return jnp.where(self.legal, jnp.clip(low + 0.5 * (high - low) * (x + 1.0), low, high), low)
+        return fitted(x, self.legal, self.bounds)
 
     def total(self, x: Float[Array, "*b dims"]) -> Float[Array, "*b"]:
         return jnp.sum(jnp.where(self.legal, x, 0.0), axis=-1)

@@ -1,5 +1,7 @@
 """Two ways to learn from rollouts: once, fresh; or many times, replayed."""
 
+import math
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -13,6 +15,15 @@ from .ops import named, share
 EPISODE = None  # a window of whole episodes
 
 
+def keep_whole(experience: AbstractExperience, instead: str) -> None:
+    """Refuses windows for agents that remember."""
+    if isinstance(experience, Replay) and experience.window is not EPISODE:
+        raise UserError(
+            "experience.window cuts episodes open, and agents that remember need them whole: "
+            f"set experience.window=null, or {instead}"
+        )
+
+
 def an_episode(spec: Spec) -> int:
     """The steps of the longest episode, and the one that begins the next."""
     return spec.horizon + 1
@@ -24,8 +35,11 @@ class Fresh(AbstractExperience):
     steps: int | None = None
     updates: int = 1
 
-    def length(self, spec: Spec) -> int:
+    def length(self, spec: Spec, n: int) -> int:
         return self.steps or an_episode(spec)
+
+    def rounds(self, n: int, length: int) -> int:
+        return self.updates
 
     def warmup(self, spec: Spec, n: int, length: int) -> int:
         return 0
@@ -47,7 +61,8 @@ class Replay(AbstractExperience):
 
     `window=1` draws transitions, `window=None` whole episodes, each with equal chance. `capacity`
     and `start` (what must be there before the first update) count episodes where whole episodes
-    are drawn, else steps. No observation is held twice, whatever the window.
+    are drawn, else steps. No observation is held twice, whatever the window. Updates follow iterations or,
+    with `every`, steps: an iteration is then as long as it takes for none to be owed.
     """
 
     capacity: int = 5000
@@ -55,10 +70,19 @@ class Replay(AbstractExperience):
     window: int | None = EPISODE
     start: int | None = None  # None: a batch
     steps: int | None = None  # collected from each copy an iteration; None: an episode's worth
-    updates: int = 1
+    updates: int = 1  # an iteration, or `every` so many steps of the environment
+    every: int | None = None
+    half: bool = False  # observations and state are kept as float16: up to 65504, to three digits
 
-    def length(self, spec: Spec) -> int:
-        return self.steps or an_episode(spec)
+    def length(self, spec: Spec, n: int) -> int:
+        """With `every`, about an episode's worth: as many steps as make a whole number of updates."""
+        if self.steps or not self.every:
+            return self.steps or an_episode(spec)
+        least = self.every // math.gcd(self.every, n)
+        return least * max(1, round(an_episode(spec) / least))
+
+    def rounds(self, n: int, length: int) -> int:
+        return max(1, self.updates * n * length // self.every) if self.every else self.updates
 
     def entries(self, spec: Spec, windows: int) -> int:
         return windows * (an_episode(spec) if self.window is EPISODE else 1)
@@ -83,12 +107,17 @@ class Replay(AbstractExperience):
                 f"set experience.capacity={needed} or more, or use fewer copies (--envs)"
             )
         empty = lambda x: jnp.zeros((n, blocks * length, *x.shape[2:]), x.dtype)
-        return jax.tree.map(empty, rollouts)
+        return self.seen_as(jnp.float16, jax.tree.map(empty, rollouts))
 
-    @staticmethod
-    def steps_of(rollouts: Trajectory) -> Trajectory:
+    def seen_as(self, kind: jnp.dtype | type, t: Trajectory) -> Trajectory:
+        """What is kept in half precision, in another one."""
+        seen = lambda t: (t.obs.agents, t.obs.state)
+        return eqx.tree_at(seen, t, replace_fn=lambda x: x.astype(kind)) if self.half else t
+
+    def steps_of(self, rollouts: Trajectory) -> Trajectory:
         """Without the last observations, which the next rollouts begin with."""
-        return eqx.tree_at(lambda t: t.obs, rollouts, jax.tree.map(lambda x: x[:, :-1], rollouts.obs))
+        steps = eqx.tree_at(lambda t: t.obs, rollouts, jax.tree.map(lambda x: x[:, :-1], rollouts.obs))
+        return self.seen_as(jnp.float16, steps)
 
     def add(self, store: Trajectory, rollouts: Trajectory, clock: Int[Array, ""]) -> Trajectory:
         length, size = rollouts.valid.shape[1], store.valid.shape[1]
@@ -106,6 +135,7 @@ class Replay(AbstractExperience):
         trim = lambda x: cut(x)[:, :-1]
         steps = jax.tree.map(trim, eqx.tree_at(lambda t: t.obs, store, None))
         batch = eqx.tree_at(lambda t: t.obs, steps, jax.tree.map(cut, store.obs), is_leaf=lambda x: x is None)
+        batch = self.seen_as(jnp.float32, batch)
         if self.window is not EPISODE:
             return batch
         own = jnp.cumsum(batch.obs.first[:, :-1], axis=1) == 1  # what follows is another episode's

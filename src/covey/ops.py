@@ -1,20 +1,23 @@
 """The formulas algorithms share. One equation each; no state, no configuration."""
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
+from jax.ad_checkpoint import checkpoint_name
+from jax.custom_derivatives import SymbolicZero
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, Shaped
+from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray, PyTree, Shaped
 
 from .core import Metrics
 from .parts import AbstractOptimiser, Apart
 
 P = TypeVar("P")
+X = TypeVar("X")
 PART = "part"  # the axis of devices that work on one seed together
 
 
@@ -26,6 +29,16 @@ def named(key: PRNGKeyArray, *names: str | int | Int[Array, ""]) -> PRNGKeyArray
     for name in names:
         key = jr.fold_in(key, zlib.crc32(name.encode()) if isinstance(name, str) else name)
     return key
+
+
+def each(key: PRNGKeyArray, x: PyTree[Array]) -> Key[Array, " b"]:
+    """A key for each example of a batch, of this device's share of it: the same whoever computes it."""
+    size = jax.tree.leaves(x)[0].shape[0]
+    try:
+        place = jax.lax.axis_index(PART) * size + jnp.arange(size)
+    except NameError:
+        place = jnp.arange(size)
+    return jax.vmap(jr.fold_in, (None, 0))(key, place)
 
 
 def pooled(x: P) -> P:
@@ -160,6 +173,38 @@ def clipped_value_loss(
     return jnp.maximum(plain, huber(goal - near, delta)) if clip else plain
 
 
+def total(
+    values: Mapping[str, Float[Array, "*b"]], **weights: Float[Array, ""] | float
+) -> Float[Array, "*b"]:
+    """A loss of several terms, each value times its weight.
+
+    Names stay visible in the program, so that the effect audit knows the terms and which have a gradient.
+    """
+    return sum((weight * term(name)(values[name]) for name, weight in weights.items()), jnp.zeros(()))
+
+
+def term(name: str) -> Callable[[Float[Array, "*b"]], Float[Array, "*b"]]:
+    """Changes nothing but what the program says: "term NAME", and "slope NAME" where it is differentiated."""
+
+    @jax.custom_jvp
+    def known(x):
+        return checkpoint_name(x, f"term {name}")
+
+    def slope(x, dx):
+        if isinstance(dx[0], SymbolicZero):
+            return known(x[0]), jnp.zeros_like(x[0])
+        return checkpoint_name(known(x[0]), f"slope {name}"), dx[0]
+
+    known.defjvp(slope, symbolic_zeros=True)
+    return known
+
+
+def cosine(a: PyTree[Array], b: PyTree[Array]) -> Float[Array, ""]:
+    """Of the angle between two; 0 where either is nothing."""
+    a, b = ravel_pytree(a)[0], ravel_pytree(b)[0]
+    return a @ b / jnp.maximum(jnp.sqrt((a @ a) * (b @ b)), 1e-20)
+
+
 def previous(x: Shaped[Array, "T *rest"], first: Bool[Array, "T+1"]) -> Shaped[Array, "T+1 *rest"]:
     """What was done before each observation; -1, nothing, where an episode begins."""
     before = jnp.concatenate([jnp.full_like(x[:1], -1), x])
@@ -171,9 +216,25 @@ def copy(tree: P) -> P:
     return jax.tree.map(jnp.copy, tree)
 
 
-def moments(optimiser: AbstractOptimiser, params: PyTree) -> PyTree[Array]:
-    """What the optimiser remembers about these parameters."""
-    return optimiser.optax.init(params)  # pyright: ignore[reportArgumentType]
+def moments(optimiser: AbstractOptimiser, params: PyTree, stacked: bool = False) -> PyTree[Array]:
+    """What the optimiser remembers about these parameters; `stacked`: about each of a stack of networks."""
+    init = optimiser.optax.init
+    return (jax.vmap(init) if stacked else init)(params)  # pyright: ignore[reportArgumentType]
+
+
+def gradients(loss: Callable[..., tuple[Float[Array, ""], X]], params: P, *args) -> tuple[P, X]:
+    """Of `loss(params, *args)`, and what else it tells."""
+    grads, told = jax.grad(loss, has_aux=True)(params, *args)
+    return pooled(grads), told
+
+
+def step(
+    optimiser: AbstractOptimiser | Apart, params: P, state: PyTree[Array], grads: P, stacked: bool = False
+) -> tuple[P, PyTree[Array]]:
+    """One optimiser step; the only place where Optax is called. A stack's networks are clipped one by one."""
+    update = optimiser.optax.update
+    updates, state = (jax.vmap(update) if stacked else update)(grads, state, params)  # pyright: ignore[reportArgumentType]
+    return eqx.apply_updates(params, updates), state
 
 
 def descend(
@@ -182,9 +243,8 @@ def descend(
     params: P,
     state: PyTree[Array],
     *args,
+    stacked: bool = False,
 ) -> tuple[P, PyTree[Array], Metrics]:
-    """One gradient step on `loss(params, *args)`; the only place where Optax is called."""
-    grads, metrics = jax.grad(loss, has_aux=True)(params, *args)
-    grads = pooled(grads)
-    updates, state = optimiser.optax.update(grads, state, params)  # pyright: ignore[reportArgumentType]
-    return eqx.apply_updates(params, updates), state, metrics
+    """One gradient step on `loss(params, *args)`."""
+    grads, metrics = gradients(loss, params, *args)
+    return *step(optimiser, params, state, grads, stacked), metrics

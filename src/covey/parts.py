@@ -6,7 +6,7 @@ become Optax, numbers or networks only where they are used.
 
 import abc
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import equinox as eqx
 import jax
@@ -15,7 +15,8 @@ import optax
 from jaxtyping import Array, Float, Int
 
 P = TypeVar("P")
-T = TypeVar("T")
+T = TypeVar("T", covariant=True)
+ClipBy = Literal["norm", "variable"]
 
 
 class AbstractSchedule(eqx.Module):
@@ -46,11 +47,39 @@ class Linear(AbstractSchedule):
         return self.start + (self.end - self.start) * done
 
 
+class Ramp(AbstractSchedule):
+    """From 0 to 1 within the first `steps` steps, then 1."""
+
+    steps: int = 10_000
+
+    def __call__(self, step):
+        return jnp.clip(step / self.steps, 0.0, 1.0)
+
+
+class Phases(AbstractSchedule):
+    """0 until `begin`, in a line to `final` at `end`, then constant."""
+
+    final: float = 0.7
+    begin: int = 10_000
+    end: int = 50_000
+
+    def __call__(self, step):
+        return self.final * jnp.clip((step - self.begin) / (self.end - self.begin), 0.0, 1.0)
+
+
+def clip_by_variable(limit: float) -> optax.GradientTransformation:
+    """Each array's gradient by its own norm."""
+    size = lambda g: jnp.sqrt(jnp.sum(g**2))
+    one = lambda g: jnp.where(size(g) > limit, g * (limit / jnp.maximum(size(g), limit)), g)
+    return optax.stateless(lambda grads, _: jax.tree.map(one, grads))
+
+
 class AbstractOptimiser(eqx.Module):
     """Turned into Optax where it is used. A schedule of `lr` counts optimiser steps."""
 
     lr: eqx.AbstractVar[AbstractSchedule]
-    clip: eqx.AbstractVar[float]  # the largest global norm of a gradient; 0: no clipping
+    clip: eqx.AbstractVar[float]  # the largest norm of a gradient; 0: no clipping
+    clip_by: eqx.AbstractVar[ClipBy]  # the norm of all of it, or of each variable by itself
 
     @abc.abstractmethod
     def direction(self) -> optax.GradientTransformation:
@@ -58,7 +87,8 @@ class AbstractOptimiser(eqx.Module):
 
     @property
     def optax(self) -> optax.GradientTransformation:
-        clip = optax.clip_by_global_norm(self.clip) if self.clip else optax.identity()
+        by = {"norm": optax.clip_by_global_norm, "variable": clip_by_variable}[self.clip_by]
+        clip = by(self.clip) if self.clip else optax.identity()
         return optax.chain(clip, self.direction(), optax.scale_by_learning_rate(self.lr))  # pyright: ignore[reportArgumentType]
 
 
@@ -68,6 +98,7 @@ class Adam(AbstractOptimiser):
     lr: AbstractSchedule = Constant(1e-3)
     clip: float = 10.0
     eps: float = 1e-8
+    clip_by: ClipBy = "norm"
 
     def direction(self):
         return optax.scale_by_adam(eps=self.eps)
@@ -79,6 +110,7 @@ class RAdam(AbstractOptimiser):
     lr: AbstractSchedule = Constant(1e-3)
     clip: float = 10.0
     eps: float = 1e-8
+    clip_by: ClipBy = "norm"
 
     def direction(self):
         return optax.scale_by_radam(eps=self.eps)
@@ -91,6 +123,7 @@ class RMSProp(AbstractOptimiser):
     clip: float = 10.0
     decay: float = 0.99
     eps: float = 1e-5
+    clip_by: ClipBy = "norm"
 
     def direction(self):
         return optax.scale_by_rms(self.decay, eps=self.eps, eps_in_sqrt=False)

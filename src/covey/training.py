@@ -175,6 +175,15 @@ class Trainer(eqx.Module):
             metrics |= {self.label(i, name): value for name, value in mine.items()}
         return replace(state, learners=tuple(learners)), metrics
 
+    def rounds(self, i: int) -> int:
+        """How many updates side i makes after an iteration, once it is warm."""
+        experience = self.sides[i].algorithm.experience
+        return experience.rounds(self.copies, self.length) if experience.updates else 0
+
+    def warmup(self, i: int) -> int:
+        """How many iterations go by before side i's first update."""
+        return self.sides[i].algorithm.experience.warmup(self.spec, self.copies, self.length)
+
     def label(self, i: int, name: str) -> str:
         """A metric's name: with the side's before it where several learn."""
         alone = sum(side.algorithm.experience.updates > 0 for side in self.sides) == 1
@@ -184,25 +193,39 @@ class Trainer(eqx.Module):
         self, i: int, state: TrainState, rollouts: Trajectory, clock: Int[Array, ""]
     ) -> tuple[PyTree[Array], Metrics]:
         """Side i's updates. Warm-up is a branch on the clock, which no seed owns: under vmap it stays one."""
-        side = self.sides[i]
-        experience, spec = side.algorithm.experience, self.spec
+        experience = self.sides[i].algorithm.experience
         rollouts = self.kept(i, rollouts)
         if not experience.updates:
             return state.learners[i], {}
 
-        def once(learner, update):
-            key = named(state.key, "learn", side.name, clock, update)
-            batch = experience.batch(spec, state.stores[i], rollouts, clock, named(key, "batch"))
-            return side.algorithm.update(learner, side.view(spec, batch), named(key, "update"), state.steps)
+        def once(learner, number):
+            return self.update(i, learner, state, rollouts, clock, number)
 
         def learn(learner):
-            learner, metrics = jax.lax.scan(once, learner, jnp.arange(experience.updates))
+            learner, metrics = jax.lax.scan(once, learner, jnp.arange(self.rounds(i)))
             return learner, jax.tree.map(lambda x: jnp.mean(x, axis=0, dtype=float), metrics)
 
         blank = jax.eval_shape(learn, state.learners[i])[1]
         skip = lambda learner: (learner, jax.tree.map(lambda x: jnp.full(x.shape, jnp.nan), blank))
-        warm = clock >= experience.warmup(spec, self.copies, self.length)
+        warm = clock >= self.warmup(i)
         return jax.lax.cond(warm, learn, skip, state.learners[i])
+
+    def update(
+        self,
+        i: int,
+        learner: PyTree[Array],
+        state: TrainState,
+        rollouts: Trajectory,
+        clock: Int[Array, ""],
+        number: Int[Array, ""],
+    ) -> tuple[PyTree[Array], Metrics]:
+        """One of side i's updates in this iteration."""
+        side = self.sides[i]
+        key = named(state.key, "learn", side.name, clock, number)
+        batch = side.algorithm.experience.batch(
+            self.spec, state.stores[i], rollouts, clock, named(key, "batch")
+        )
+        return side.algorithm.update(learner, side.view(self.spec, batch), named(key, "update"), state.steps)
 
     def iteration(
         self, state: TrainState, clock: Int[Array, ""]

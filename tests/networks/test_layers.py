@@ -142,3 +142,47 @@ def test_no_two_leaves_share_a_draw():
     weights = [np.asarray(leaf).ravel()[:4] for leaf in jax.tree.leaves(gru)]
     assert len({tuple(w) for w in weights}) == len(weights)
     assert not jnp.array_equal(*[layer.weight for layer in MLP(4, 4, 4, key=jr.key(3)).layers])
+
+
+@pytest.mark.parametrize("batch", [(), (3,), (2, 3)])
+def test_an_unrolled_gru_is_one_step_after_another(batch):
+    # Would break: any term of its own way back; memory that passes where an episode begins; what
+    # belongs to the first memory and to the inputs left out.
+    gru, key = GRU(4, 5, key=jr.key(0)), jr.key(1)
+    h, xs = jr.normal(jr.key(2), (*batch, 5)), jr.normal(key, (6, *batch, 4))
+    first = jnp.array([False, False, True, False, False, True])
+    wanted = jr.normal(jr.key(3), (6, *batch, 5))
+
+    def told(gru, h, xs):
+        return jnp.sum(wanted * gru.unroll(h, gru.project(xs), first))
+
+    def stepwise(gru, h, xs):
+        total = 0.0
+        for x, new, weight in zip(xs, first, wanted, strict=True):
+            h = gru(jnp.where(new, 0.0, h), gru.project(x))
+            total += jnp.sum(weight * h)
+        return total
+
+    here, there = (jax.value_and_grad(f, argnums=(0, 1, 2))(gru, h, xs) for f in (told, stepwise))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), here, there)
+
+
+def test_an_unrolled_gru_maps_like_any_function():
+    # Would break: a way back that forgets to add up what mapped examples say of shared weights.
+    gru, first = GRU(4, 5, key=jr.key(0)), jnp.zeros((2, 6), bool).at[1, 3].set(True)
+    h, xs = jr.normal(jr.key(2), (2, 5)), jr.normal(jr.key(1), (2, 6, 4))
+
+    def total(gru, h, xs, first):
+        return jnp.sum(gru.unroll(h, gru.project(xs), first) ** 2)
+
+    mapped = jax.grad(lambda g: jnp.sum(jax.vmap(lambda *x: total(g, *x))(h, xs, first)))(gru)
+    one = [jax.grad(total)(gru, h[i], xs[i], first[i]) for i in range(2)]
+    added = jax.tree.map(jnp.add, *one)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), mapped, added)
+
+
+def test_xavier_is_uniform_by_both_fans():
+    # Would break: fan-in alone, a bias that is not zero.
+    layer = Linear(40, 20, xavier=True, key=jr.key(0))
+    assert not layer.bias.any()
+    assert 0.99 < float(jnp.abs(layer.weight).max()) / 0.1**0.5 <= 1.0

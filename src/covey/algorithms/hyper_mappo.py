@@ -112,25 +112,25 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
     def loss(self, params: Params, fixed: Learner, batch: Chunk, entropy) -> tuple[Float[Array, ""], Metrics]:
         told, mine = jax.vmap(lambda chunk: self.terms(params, fixed, chunk))(batch)
         loss, metrics = self.ppo.total(told, batch, entropy)
-        loss += self.align_weight * ops.mean(told["align_loss"], batch.active) if self.align_weight else 0.0
+        align = lambda: ops.term("align_loss")(ops.mean(told["align_loss"], batch.active))
+        loss += self.align_weight * align() if self.align_weight else 0.0
         who = batch.active if params[1].increments == "agent" else batch.valid[..., None]
         metrics["increment_norm"] = ops.mean(mine["increment_norm"], who, exact=False)
         if self.smooth_weight:
             who = who & batch.followed[..., None] if self.smooth_over == "time" else who
             metrics["smooth_loss"] = ops.mean(mine["smooth_loss"], who)
-            loss += self.smooth_weight * metrics["smooth_loss"]
+            loss += self.smooth_weight * ops.term("smooth_loss")(metrics["smooth_loss"])
         return loss, metrics | {"actor_loss": loss}
 
     def improve(self, learner: Learner, start: Learner, batch: Chunk, entropy) -> tuple[Learner, Metrics]:
         base, params = learner.ppo, (learner.ppo.actor, learner.hyper)
-        moments = (base.actor_moments, learner.hyper_moments)
+        moments = base.actor_moments, learner.hyper_moments
         both = Apart((self.ppo.actor_optimiser, self.optimiser))
         fixed = replace(start, target=learner.target)
         (actor, hyper), moments, told = ops.descend(both, self.loss, params, moments, fixed, batch, entropy)
         base, judged = self.ppo.judge(replace(base, actor=actor, actor_moments=moments[0]), batch)
-        steps = jnp.asarray(learner.steps) + 1
-        target = learner.target and self.target(hyper, learner.target, steps)
-        return Learner(base, hyper, moments[1], target, steps), told | judged
+        target = learner.target and self.target(hyper, learner.target, jnp.asarray(learner.steps) + 1)
+        return Learner(base, hyper, moments[1], target, jnp.asarray(learner.steps) + 1), told | judged
 
     def update(self, learner: Learner, batch: Trajectory, key: PRNGKeyArray, step) -> tuple[Learner, Metrics]:
         if learner.hyper is None:

@@ -112,7 +112,7 @@ class PPO(AbstractAlgorithm[Learner]):
         return whole.cut(size or span(learner, self.chunk))
 
     def total(self, told: Metrics, batch: Chunk, entropy) -> tuple[Float[Array, ""], Metrics]:
-        loss = ops.mean(told["policy_loss"] - entropy * told["entropy"], batch.active)
+        loss = ops.mean(ops.total(told, policy_loss=1.0, entropy=-entropy), batch.active)
         return loss, {name: ops.mean(x, batch.active, exact=False) for name, x in told.items()}
 
     def actor_loss(self, actor: Actor, batch: Chunk, entropy) -> tuple[Float[Array, ""], Metrics]:

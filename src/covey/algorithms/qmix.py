@@ -11,7 +11,7 @@ Departures: a time limit bootstraps from the final observation; TD(lambda) stops
 episode, not of the padded window; targets are copied every so many updates, not episodes.
 """
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -20,10 +20,9 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from .. import ops
 from ..core import AbstractAlgorithm, AbstractExperience, Metrics, Observation, Spec, Traits, Trajectory
-from ..errors import UserError
-from ..experience import EPISODE, Replay
+from ..experience import Replay, keep_whole
 from ..networks.agents import AbstractAgent, Crew, Recurrent, Sharing
-from ..networks.mixers import AbstractMixer, MonotonicMixer
+from ..networks.mixers import AbstractMixer, MixerInput, MonotonicMixer, world_of, world_width
 from ..parts import AbstractOptimiser, AbstractSchedule, AbstractTarget, Hard, Linear, Make, RMSProp
 
 
@@ -57,7 +56,7 @@ class QMIX(AbstractAlgorithm[Learner]):
     sharing: Sharing = "team"
     last_action: bool = True  # among an agent's inputs, one-hot
     agent_id: bool = True  # likewise
-    mixer_input: Literal["state", "observations"] = "state"  # the world's, or the team's observations
+    mixer_input: MixerInput = "state"  # the world's, or the team's observations
     gamma: float = 0.99
     lam: float = 0.0  # of TD(lambda); 0: one-step targets
     double: bool = True  # the online net chooses, the target net evaluates
@@ -68,14 +67,10 @@ class QMIX(AbstractAlgorithm[Learner]):
 
     def init(self, spec: Spec, key: PRNGKeyArray) -> Learner:
         width = spec.features + self.last_action * spec.actions + self.agent_id * spec.agents
-        world = spec.world if self.mixer_input == "state" else spec.agents * spec.features
+        world = world_width(self.mixer_input, spec)
         agents = Crew(self.agent, spec, width, spec.actions, self.sharing, key=ops.named(key, "agent"))
-        cut = isinstance(self.experience, Replay) and self.experience.window is not EPISODE
-        if cut and (agents.nets.width or self.last_action):
-            raise UserError(
-                "experience.window cuts episodes open, and agents that remember need them whole: "
-                "set experience.window=null, or agent=feed_forward last_action=false"
-            )
+        if agents.nets.width or self.last_action:
+            keep_whole(self.experience, "agent=feed_forward last_action=false")
         online = Networks(agents, self.mixer(spec.agents, world, key=ops.named(key, "mixer")))
         updates, rewards = jnp.zeros((), int), jnp.array([0.0, 1.0])
         return Learner(online, ops.copy(online), ops.moments(self.optimiser, online), updates, rewards)
@@ -104,7 +99,7 @@ class QMIX(AbstractAlgorithm[Learner]):
         return networks.agents.unroll(networks.agents.start(), x, episode.obs.first)[1]
 
     def mix(self, networks: Networks, q: Float[Array, "T agents"], obs: Observation) -> Float[Array, "T k"]:
-        return networks.mixer(q, obs.world if self.mixer_input == "state" else obs.agents.reshape(len(q), -1))
+        return networks.mixer(q, world_of(self.mixer_input, obs))
 
     def td_error(
         self, online: Networks, target: Networks, episode: Trajectory

@@ -104,7 +104,7 @@ class Matrix(AbstractEnvironment[Int[Array, " n"]]):
         return state, shared(self.observe(state), pays, state >= self.spec.horizon)
 
 
-def tensor(payoff: list) -> np.ndarray:
+def tensor(payoff: list, option: str = "env.payoff=") -> np.ndarray:
     """The payoffs as an array, or a sentence about what is wrong with them."""
     try:
         array = np.array(payoff)
@@ -112,8 +112,8 @@ def tensor(payoff: list) -> np.ndarray:
         array = np.array(None)
     if not array.ndim or not array.size or array.dtype.kind not in "iuf" or not np.isfinite(array).all():
         raise UserError(
-            f"env.payoff={payoff} is no table: give finite numbers in nested lists, a level for each agent, "
-            "rows of equal length, as in env.payoff=[[8,-12],[-12,0]]"
+            f"{option}{payoff} is no table: give finite numbers in nested lists, a level for each agent, "
+            f"rows of equal length, as in {option}[[8,-12],[-12,0]]"
         )
     return array.astype(float)
 

@@ -1,5 +1,6 @@
 """What the command line does, from Python."""
 
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,43 @@ def watch(
     from . import watching
 
     return watching.watch(path, out, episodes, seed, begin)[1]
+
+
+def compare(
+    a: str | Path,
+    b: str | Path,
+    out: str | Path | None = None,
+    trace: int | None = None,
+    say: Callable[[str], None] | None = None,
+) -> dict[str, Any]:
+    """What two runs differ in, where they part, returns and a verdict, as `covey compare --json` prints it.
+
+    `trace` is the most steps of a seed that may be re-run to find where they part; `say` is told how it goes.
+    """
+    launch.prepare()
+    from .compare import compare
+
+    return compare(a, b, out, trace, say or (lambda line: None))
+
+
+def ablate(
+    algorithm: str,
+    environment: str,
+    grid: Mapping[str, Sequence[Any]],
+    *,
+    out: str | Path | None = None,
+    quiet: bool = False,
+    **options: Any,
+) -> dict[str, Any]:
+    """Trains every combination of the values in `grid`, by their dotted names: `{"gamma": [.9, .99]}`.
+
+    Options of the command line are keywords. Called again it goes on; returns what ablation.json holds.
+    """
+    launch.prepare(options.get("device"))
+    from . import ablation
+
+    axes = {name: list(values) for name, values in grid.items()}
+    return ablation.ablate(algorithm, environment, axes, options, out, quiet)
 
 
 def load(path: str | Path, seed: int = 0) -> Policy:

@@ -29,6 +29,7 @@ class Entry(NamedTuple):
 
 QMIX = "covey.algorithms.qmix:QMIX"
 PPO = "covey.algorithms.ppo:PPO"
+MADDPG, DUAL_Q = "covey.algorithms.maddpg:MADDPG", "covey.algorithms.dual_q:DualQ"
 GAMES, PROBES = "covey.environments.games", "covey.environments.probes"
 PARTICLES = "covey.environments.particles"
 
@@ -47,6 +48,8 @@ ALGORITHMS = {
         "covey.algorithms.hyper_mappo:HyperMAPPO",
         "mappo; a network that reads the team's situation adds to its actor's weights",
     ),
+    "maddpg": Entry(MADDPG, "each agent's critic sees what all see and do; own rewards, any number of teams"),
+    "dual_q": Entry(DUAL_Q, "maddpg, its actors also drawn by local values that a mixer teaches"),
     "random": Entry("covey.algorithms.random:Random", "acts at random and learns nothing: the baseline"),
 }
 

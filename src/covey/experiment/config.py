@@ -42,6 +42,7 @@ class Config:
     save_every: int = 60  # seconds between checkpoints, which are no part of the result
     device: Literal["cpu", "gpu"] | None = None
     source: str | None = None  # a run to take the first weights from
+    audit: bool = True  # whether what has no effect stops the run
     sides: dict[str, Tree] = field(default_factory=dict)
     env: Tree = field(default_factory=dict)
     notes: list[str] = field(default_factory=list, compare=False)  # to be said before it starts, not kept
@@ -171,7 +172,9 @@ OPTIONS = (*(f.name for f in fields(Config) if f.name not in ("sides", "env", "n
 
 def option(name: str) -> str:
     """A field as the command line calls it."""
-    return {"source": "--from", "preset": "preset"}.get(name, f"--{name.replace('_', '-')}")
+    return {"source": "--from", "preset": "preset", "audit": "--no-audit"}.get(
+        name, f"--{name.replace('_', '-')}"
+    )
 
 
 def checked(given: Mapping[str, Any], where: str) -> dict[str, Any]:

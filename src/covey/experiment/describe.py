@@ -4,7 +4,7 @@ What needs JAX is imported where it is needed, so that the list comes at once.
 """
 
 import inspect
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..errors import UserError
@@ -97,7 +97,7 @@ def describe_environment(name: str, make: Any) -> str:
     return f"""{name}: {about(make)}
 
 Settings, given as key=value
-{table(rows(settings.signature_of(make), tree, "env.")) or "  none"}
+{table(rows(settings.signature_of(make), tree, "env")) or "  none"}
 
 With these settings
 {table(facts.items())}"""
@@ -109,20 +109,16 @@ def about(thing: Any) -> str:
     return inspect.getdoc(inspect.getmodule(thing) if ours else thing) or "(it has no docstring)"
 
 
-def rows(options: Mapping[str, Any], tree: Mapping[str, Any], prefix: str = "") -> Iterator[list[str]]:
+def rows(options: dict[str, Any], tree: dict[str, Any], prefix: str = "") -> Iterator[list[str]]:
     """Every setting's path, value and type; a part's own below it."""
     from . import settings
 
-    for name, option in options.items():
-        value, path, base = tree.get(name, option.default), prefix + name, settings.part_of(option.kind)
-        if base is None or not isinstance(value, dict):
-            shown = "(to be given)" if value is settings.MISSING else text.inline(value)
-            yield [path, shown, settings.words(option.kind)]
+    for path, value, kind in settings.walk(options, tree, settings.Place("", prefix)):
+        if settings.part_of(kind) is not None and isinstance(value, dict):
+            yield [path, value["name"], settings.words(kind)]
             continue
-        yield [path, value["name"], settings.words(option.kind)]
-        cls = settings.choose(base, value["name"], settings.Place("", path))
-        inner = settings.signature_of(cls, later=settings.is_made_later(option.kind))
-        yield from rows(inner, value, f"{path}.")
+        shown = "(to be given)" if value is settings.MISSING else text.inline(value)
+        yield [path, shown, settings.words(kind)]
 
 
 def traits_table(names: Iterable[str] = catalogue.ALGORITHMS) -> str:

@@ -26,7 +26,7 @@ class Engine:
         env, sides = config.build()
         self.config, self.hosted = config, isinstance(env, AbstractHostEnvironment)
         world = StandIn(env.spec, env.tally) if isinstance(env, AbstractHostEnvironment) else env
-        length = max(side.algorithm.experience.length(env.spec) for side in sides)
+        length = max(side.algorithm.experience.length(env.spec, config.envs) for side in sides)
         self.trainer = Trainer(world, sides, config.envs, length)
         self.runner: Any = Host(self.trainer, lambda: config.build()[0]) if self.hosted else self.trainer  # pyright: ignore
         self.layout = Layout(config.seeds, alone=self.hosted)
@@ -105,9 +105,8 @@ class Engine:
     def updates(self, clock: int) -> int:
         """How often each learner was updated in so many iterations, all of them together."""
         trainer = self.trainer
-        warm = lambda x: x.warmup(trainer.spec, trainer.copies, trainer.length)
-        experiences = [side.algorithm.experience for side in trainer.sides]
-        return sum(max(0, clock - warm(x)) * x.updates for x in experiences)
+        sides = range(len(trainer.sides))
+        return sum(max(0, clock - trainer.warmup(i)) * trainer.rounds(i) for i in sides)
 
     def everybody(self, tree: PyTree) -> PyTree:
         """The shapes of all seeds together, from those of a lane."""

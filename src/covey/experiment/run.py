@@ -16,6 +16,7 @@ from ..costs import Noted
 from ..errors import UserError
 from . import checkpoint, origin
 from .config import Config
+from .effect.audit import Audit
 from .engine import Engine, States
 from .folder import RunFolder, spoken
 from .log import Boards, Numbers, convention, report_rows
@@ -51,6 +52,7 @@ class Training:
         self.greedy: float | None = None  # the newest evaluation's return
         self.saved, self.save_seconds = time.perf_counter(), 0.0
         self.stop = False
+        self.audit: Audit | None = None
 
     @property
     def team(self) -> str:
@@ -68,6 +70,7 @@ class Training:
         for note in self.notes():
             say(note)
         say(self.engine.memory())
+        self.audit = Audit(c, self.engine) if c.audit else None
         began = time.perf_counter()
         _ = self.engine.chunk
         self.compile_seconds = time.perf_counter() - began
@@ -109,6 +112,8 @@ class Training:
     def run(self) -> None:
         """Chunk after chunk until every seed has done its steps, or somebody asks to stop."""
         boards = Boards(self.folder.tensorboard, self.config.seeds, self.steps(self.states) + 1)
+        if self.audit:
+            self.audit.begin(self.states, self.mark.clock)
         while not self.stop and self.steps(self.states) < self.config.steps:
             began = time.perf_counter()
             before = int(self.engine.joined([state.steps for state in self.states]).sum())
@@ -119,6 +124,9 @@ class Training:
             self.mark.reports += 1
             self.mark.busy, self.mark.done = self.mark.busy + spent, self.mark.done + taken
             self.check(metrics)
+            if self.audit:
+                half = 2 * self.steps(self.states) >= self.config.steps
+                self.audit.look(self.states, metrics, self.mark.clock, half)
             rows = self.report(metrics, prints)
             boards.write(rows)
             self.tell(rows, taken / spent)

@@ -8,7 +8,7 @@ makes the thing that a tree describes, `dump` writes a thing as a tree.
 import inspect
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
 
@@ -115,6 +115,16 @@ def choices(base: type) -> dict[str, type]:
     family = lambda cls: [cls, *(c for sub in cls.__subclasses__() for c in family(sub))]
     ours = lambda cls: cls is base or cls.__module__.startswith("covey.")
     return {label(cls): cls for cls in family(base) if ours(cls) and not inspect.isabstract(cls)}
+
+
+def walk(options: dict[str, Option], tree: Tree, place: Place) -> Iterator[tuple[str, Any, Any]]:
+    """Every setting's path, value and type; a part's own below it."""
+    for name, option in options.items():
+        value, here, base = tree.get(name, option.default), place.at(name), part_of(option.kind)
+        yield here.path, value, option.kind
+        if base is not None and isinstance(value, dict):
+            cls = choose(base, value["name"], here)
+            yield from walk(signature_of(cls, later=is_made_later(option.kind)), value, here)
 
 
 # Overrides

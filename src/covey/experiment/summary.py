@@ -7,6 +7,7 @@ from jaxtyping import Shaped
 
 from ..core import Spec
 from . import statistics
+from .effect import table
 from .log import Numbers, convention
 from .memory import spoken
 from .progress import count
@@ -58,6 +59,7 @@ def finish(training: "Training", status: str) -> None:
     told = evaluation(training.spec, results, training.team)
     wall = training.elapsed()
     rate = mark.done / mark.busy if mark.busy else 0.0
+    audit = training.audit.finish(training.states) if training.audit else None
     folder.write_json(
         folder.summary,
         {
@@ -73,6 +75,7 @@ def finish(training: "Training", status: str) -> None:
                 "compile_seconds": round(training.compile_seconds, 2),
                 "wall_seconds": round(wall, 2),
             },
+            "audit": audit,
         },
     )
     rows, key = list(folder.rows()), f"eval/return/{training.team}"
@@ -81,6 +84,8 @@ def finish(training: "Training", status: str) -> None:
     say = training.progress.say
     say(lines(told, config.seeds))
     say(f"{mark.done:,} steps in {wall:.0f} s ({rate:,.0f} environment steps/s while training)")
+    for line in table.lines(audit) if audit else ():
+        say(line)
     if drawn:
         say(f"curve: {folder.curve}")
     if folder.last.exists():

@@ -211,14 +211,20 @@ def written(x: float) -> str:
 
 def marks(axes: Any, one: Learned, rest: tuple[int, ...]) -> None:
     """Stars on the best joint actions, a frame around what it does."""
-    from matplotlib.patches import Rectangle
+    stars(axes, one.table.best, rest)
+    if one.chosen is not None and one.chosen[2:] == rest:
+        frame(axes, one.chosen)
 
-    best = one.table.best
+
+def stars(axes: Any, best: Float[np.ndarray, "..."], rest: tuple[int, ...]) -> None:
     for i, j in np.ndindex(best.shape[:2]):
         if best[(i, j, *rest)] == best.max():
             ink = axes.texts[i * best.shape[1] + j].get_color()
             axes.text(j + 0.4, i - 0.38, "★", ha="right", va="top", fontsize=8, color=ink)
-    if one.chosen is not None and one.chosen[2:] == rest:
-        corner = one.chosen[1] - 0.5, one.chosen[0] - 0.5
-        look = {"fill": False, "edgecolor": INK, "linewidth": 2.6, "joinstyle": "round", "clip_on": False}
-        axes.add_patch(Rectangle(corner, 1, 1, zorder=3, **look))
+
+
+def frame(axes: Any, joint: tuple[int, ...]) -> None:
+    from matplotlib.patches import Rectangle
+
+    look = {"fill": False, "edgecolor": INK, "linewidth": 2.6, "joinstyle": "round", "clip_on": False}
+    axes.add_patch(Rectangle((joint[1] - 0.5, joint[0] - 0.5), 1, 1, zorder=3, **look))

@@ -42,17 +42,18 @@ class FeedForward(AbstractAgent):
     """`depth` times Linear and activation, then Linear; no memory.
 
     With `norm` the input and what comes out of every activation are normalised. With a `gain`, that of
-    the last layer, weights begin orthogonal and biases at zero; without it, as in PyTorch.
+    the last layer, weights begin orthogonal and biases at zero, with `xavier` uniform and at zero; without
+    them, as in PyTorch.
     """
 
     layers: MLP
 
     def __init__(
         self, i: int, o: int, *, hidden: int = 64, depth: int = 2, activation: Activation = "relu",
-        norm: bool = False, gain: float | None = None, key: PRNGKeyArray,
+        norm: bool = False, gain: float | None = None, xavier: bool = False, key: PRNGKeyArray,
     ):  # fmt: skip
         sizes = (i, *[hidden] * depth, o)
-        self.layers = MLP(*sizes, activation=activation, norm=norm, gain=gain, key=key)
+        self.layers = MLP(*sizes, activation=activation, norm=norm, gain=gain, xavier=xavier, key=key)
 
     @property
     def width(self) -> int:
@@ -98,13 +99,8 @@ class Recurrent(AbstractAgent):
         return h, self.head(h)
 
     def unroll(self, h, xs, first):
-        def tick(h, x):
-            gates, first = x
-            h = self.gru(jnp.where(first, 0.0, h), gates)
-            return h, h
-
-        h, hs = jax.lax.scan(tick, h, (self.gru.project(self.embed(xs)), first))
-        return h, self.head(hs)
+        hs = self.gru.unroll(h, self.gru.project(self.embed(xs)), first)
+        return hs[-1], self.head(hs)
 
 
 class Crew(eqx.Module):
@@ -131,6 +127,11 @@ class Crew(eqx.Module):
     @property
     def shared(self) -> bool:
         return len(set(self.groups)) == 1
+
+    @property
+    def stacked(self) -> bool:
+        """Do leaves lead with groups?"""
+        return not self.shared
 
     def start(self) -> Float[Array, "agents h"]:
         return jnp.zeros((len(self.groups), self.nets.width))

@@ -1,5 +1,6 @@
 """Layers. They act on the last axis, whatever leads it."""
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Literal
 
@@ -7,7 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from ..ops import named
 
@@ -19,21 +20,27 @@ GAINS = {"relu": 2**0.5, "tanh": 5 / 3}  # that keep the size of what passes thr
 class Linear(eqx.Module):
     """y = x W + b. Weights and biases begin as U(+-bound): 1/sqrt(i) by default, as in PyTorch.
 
-    With a `gain` weights begin orthogonal times it (Saxe et al., 2014), biases at zero.
+    With a `gain` weights begin orthogonal times it (Saxe et al., 2014), biases at zero; `xavier`: as
+    U(+-sqrt(6 / (i + o))) (Glorot and Bengio, 2010), biases at zero.
     """
 
     weight: Float[Array, "i o"]
     bias: Float[Array, " o"]
 
     def __init__(
-        self, i: int, o: int, *, bound: float | None = None, gain: float | None = None, key: PRNGKeyArray
-    ):
+        self, i: int, o: int, *, bound: float | None = None, gain: float | None = None, xavier: bool = False,
+        key: PRNGKeyArray,
+    ):  # fmt: skip
         if gain is not None:
             self.weight = jax.nn.initializers.orthogonal(gain)(named(key, "weight"), (i, o))
             self.bias = jnp.zeros(o)
             return
         edge = max(i, 1) ** -0.5 if bound is None else bound
         uniform = lambda name, shape: jr.uniform(named(key, name), shape, minval=-edge, maxval=edge)
+        if xavier:
+            edge = (6 / (i + o)) ** 0.5
+            self.weight, self.bias = uniform("weight", (i, o)), jnp.zeros(o)
+            return
         self.weight, self.bias = uniform("weight", (i, o)), uniform("bias", (o,))
 
     def __call__(self, x: Float[Array, "*b i"]) -> Float[Array, "*b o"]:
@@ -66,13 +73,14 @@ class MLP(eqx.Module):
 
     def __init__(
         self, *sizes: int, activation: Activation = "relu", norm: bool = False, gain: float | None = None,
-        activated: bool = False, key: PRNGKeyArray,
+        xavier: bool = False, activated: bool = False, key: PRNGKeyArray,
     ):  # fmt: skip
         self.activation, self.norm, self.activated = activation, norm, activated
         pairs = list(pairwise(sizes))
         gains = [None if gain is None else GAINS[activation]] * len(pairs)
         gains = gains if activated else [*gains[1:], gain]
-        self.layers = tuple(Linear(i, o, gain=gains[n], key=named(key, n)) for n, (i, o) in enumerate(pairs))
+        make = lambda n, i, o: Linear(i, o, gain=gains[n], xavier=xavier, key=named(key, n))
+        self.layers = tuple(make(n, i, o) for n, (i, o) in enumerate(pairs))
 
     def __call__(self, x: Float[Array, "*b i"]) -> Float[Array, "*b o"]:
         norm = layer_norm if self.norm else lambda x: x
@@ -107,7 +115,66 @@ class GRU(eqx.Module):
     def __call__(
         self, h: Float[Array, "*b h"], gates: tuple[Float[Array, "*b h"], ...]
     ) -> Float[Array, "*b h"]:
-        reset, update, new = (layer(h) for layer in self.hidden)
-        r, z = jax.nn.sigmoid(gates[0] + reset), jax.nn.sigmoid(gates[1] + update)
-        n = jnp.tanh(gates[2] + r * new)
-        return n + z * (h - n)
+        return gated(h, gates, recalled(self.hidden, h))
+
+    def unroll(
+        self, h: Float[Array, "*b h"], gates: tuple[Float[Array, "T *b h"], ...], first: Bool[Array, " T"]
+    ) -> Float[Array, "T *b h"]:
+        """What it remembers after each step; wiped before a step that is an episode's `first`."""
+        return unrolled(self.hidden, h, gates, first)
+
+
+def recalled(hidden: tuple[Callable, ...], h: Float[Array, "*b h"]) -> tuple[Float[Array, "*b h"], ...]:
+    """What the gates read from memory."""
+    return tuple(layer(h) for layer in hidden)
+
+
+def gated(
+    h: Float[Array, "*b h"], gates: tuple[Float[Array, "*b h"], ...], past: tuple[Float[Array, "*b h"], ...]
+) -> Float[Array, "*b h"]:
+    r, z = jax.nn.sigmoid(gates[0] + past[0]), jax.nn.sigmoid(gates[1] + past[1])
+    n = jnp.tanh(gates[2] + r * past[2])
+    return n + z * (h - n)
+
+
+def scanned(hidden, h, gates, first):
+    """Memory before each step, and after it."""
+
+    def tick(h, x):
+        gates, first = x
+        h = jnp.where(first, 0.0, h)
+        after = gated(h, gates, recalled(hidden, h))
+        return after, (h, after)
+
+    return jax.lax.scan(tick, h, (gates, first))[1]
+
+
+@jax.custom_vjp
+def unrolled(hidden, h, gates, first):
+    """`GRU.unroll`. Only memory has to be followed back step by step: what the weights' gradients are
+    can be told of all steps at once, and a scan by itself would add it up, matrix by matrix."""
+    return scanned(hidden, h, gates, first)[1]
+
+
+def forth(hidden, h, gates, first):
+    before, after = scanned(hidden, h, gates, first)
+    return after, (hidden, before, gates, first)
+
+
+def back(kept, given):
+    hidden, before, gates, first = kept
+    past = recalled(hidden, before)
+
+    def tick(later, x):
+        given, h, gates, past, first = x
+        through, gates, past = jax.vjp(gated, h, gates, past)[1](given + later)
+        through += jax.vjp(lambda h: recalled(hidden, h), h)[1](past)[0]
+        return jnp.where(first, 0.0, through), (gates, past)
+
+    start, steps = jnp.zeros_like(given[0]), (given, before, gates, past, first)
+    h, (gates, past) = jax.lax.scan(tick, start, steps, reverse=True)
+    weights = jax.vjp(lambda hidden: recalled(hidden, before), hidden)[1](past)[0]
+    return weights, h, gates, None
+
+
+unrolled.defvjp(forth, back)

@@ -5,14 +5,34 @@ is `k`. Write your own as an `AbstractMixer` and train with `mixer=mine.py:Mixer
 """
 
 import abc
+from typing import Literal
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from ..core import Observation, Spec
 from ..ops import named
 from .layers import MLP, Linear
+
+MixerInput = Literal["state", "observations"]  # the world's state, or the team's observations
+
+
+def world_width(by: MixerInput, team: Spec) -> int:
+    """Of what a mixer reads."""
+    return team.world if by == "state" else team.agents * team.features
+
+
+def world_of(
+    by: MixerInput, obs: Observation, members: tuple[int, ...] | None = None
+) -> Float[Array, "*t world"]:
+    """What the mixer of these agents reads, by default of all that the learner controls."""
+    if by == "state":
+        return obs.world
+    own = obs.agents if members is None else obs.agents[..., np.array(members), :]
+    return own.reshape(*own.shape[:-2], -1)
 
 
 class AbstractMixer(eqx.Module):

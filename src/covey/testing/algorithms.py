@@ -42,7 +42,7 @@ def check_algorithm(
     if algorithm.experience.updates:
         rest = tuple(i for i in everybody if i not in side.members)
         sides = (side, Side("others", Random(), rest)) if rest else (side,)
-        length = algorithm.experience.length(world)
+        length = algorithm.experience.length(world, copies)
         check_learns(Trainer(env, sides, copies, length), iterations)
 
 

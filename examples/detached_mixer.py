@@ -1,0 +1,30 @@
+"""A mixer with a defect that no error and no curve would give away; docs/effect.md tells its story.
+
+    covey train qmix spread mixer=examples/detached_mixer.py:Gated
+
+    Q_tot = n sum_i w_i(s) Q_i + V(s),      w(s) = softmax(W s + b)
+
+as in my_mixer.py, but whoever wrote it did not want gradients to flow from the weights into the state, and
+detached the weights. The state takes no gradient anyway; what is cut off is W and b.
+"""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from covey.networks.layers import MLP, Linear
+from covey.networks.mixers import AbstractMixer
+from covey.ops import named
+
+
+class Gated(AbstractMixer):
+    gate: Linear
+    value: MLP
+
+    def __init__(self, agents: int, world: int, *, hidden: int = 32, key: PRNGKeyArray):
+        self.gate = Linear(world, agents, key=named(key, "gate"))
+        self.value = MLP(world, hidden, 1, key=named(key, "value"))
+
+    def __call__(self, q: Float[Array, "*b agents"], world: Float[Array, "*b world"]) -> Float[Array, "*b k"]:
+        weight = jax.lax.stop_gradient(q.shape[-1] * jax.nn.softmax(self.gate(world)))
+        return jnp.sum(weight * q, axis=-1, keepdims=True) + self.value(world)

@@ -1,0 +1,89 @@
+"""What differs between two runs before anything was trained: settings, files, versions, machines, tensors."""
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .. import checkpoint, settings
+from ..config import IDLE, Config, option
+from ..engine import Engine
+
+ABSENT = "—"  # how a setting is shown that only the other run has
+
+
+class Difference(NamedTuple):
+    """A setting by the name it is typed by. `used`: whether anybody reads it, where the audit knows."""
+
+    setting: str
+    a: Any
+    b: Any
+    used: bool | None = None
+
+
+def every_setting(config: Config) -> dict[str, Any]:
+    """Settings by the names they are typed by, and the content of the user's files, wherever these lie."""
+    own = config.moved(lambda path: Path(path.name))
+    apart = ("algorithm", "environment", "sides", "env", "notes")
+    told = {"environment": own.environment}
+    learning = [side for side, tree in own.sides.items() if tree["name"] != IDLE] or list(own.sides)
+    for side, tree in own.sides.items():
+        for path, value in settings.flatten({side: typed(tree)}).items():
+            name = path.partition(".")[2] or "algorithm"
+            told[name if [side] == learning else f"{side}.{name}"] = value
+    env = settings.flatten({f"env.{name}": value for name, value in own.env.items()})
+    run = {option(f.name): getattr(own, f.name) for f in fields(own) if f.name not in apart}
+    files = {f"content of {path.name}": "" for path in config.files}
+    for path in config.files:
+        files[f"content of {path.name}"] += f"{zlib.crc32(path.read_bytes()):08x}"
+    return told | env | run | files
+
+
+def typed(tree: Any) -> Any:
+    """A constant where a schedule could stand is typed as a plain number."""
+    if not isinstance(tree, dict):
+        return tree
+    constant = tree.keys() == {"name", "value"} and tree["name"] == "constant"
+    return tree["value"] if constant else {name: typed(value) for name, value in tree.items()}
+
+
+def differing(
+    a: Mapping[str, Any], b: Mapping[str, Any], unread: frozenset[str] = frozenset()
+) -> list[Difference]:
+    """In the order in which a run is described. `unread` are settings that nobody uses."""
+    names = dict.fromkeys([*a, *b])
+    apart = [n for n in names if a.get(n, ABSENT) != b.get(n, ABSENT)]
+    return [Difference(n, a.get(n, ABSENT), b.get(n, ABSENT), False if n in unread else None) for n in apart]
+
+
+def unread(*summaries: Mapping[str, Any]) -> frozenset[str]:
+    """The settings of which every run's audit says that they are idle: that nobody reads them there."""
+
+    def idle(summary: Mapping[str, Any]) -> frozenset[str]:
+        audit = summary.get("audit") or {}
+        return frozenset((audit.get("settings") or {}).get("idle") or ())
+
+    return frozenset.intersection(*map(idle, summaries))
+
+
+def circumstances(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Difference]:
+    """Versions, machines and commits, as run.json holds them: bits depend on these as well."""
+
+    def told(run):
+        machine, git = run.get("machine") or {}, run.get("git") or {}
+        facts = dict(run.get("versions") or {}) | {"devices": machine.get("devices")}
+        return facts | {"commit": git.get("commit"), "uncommitted changes": git.get("changed")}
+
+    return differing(told(a), told(b))
+
+
+def tensors(engine: Engine) -> dict[str, str]:
+    """Every tensor that the learners hold, by its name in the tree, with its shape."""
+    sides = engine.trainer.sides
+    several = sum(side.algorithm.experience.updates > 0 for side in sides) > 1
+    held = {}
+    for side, learner in zip(sides, engine.shapes.learners, strict=True):
+        for name, leaf in checkpoint.named_leaves(learner):
+            held[f"{side.name}/{name}" if several else name] = f"{leaf.dtype}{list(leaf.shape[1:])}"
+    return held

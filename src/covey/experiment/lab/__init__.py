@@ -1,0 +1,6 @@
+"""The operator lab: what VDN, QMIX and weighted QMIX could make of a table, beside what they find."""
+
+from .operators import OPERATORS, Projection, project
+from .study import Study, lab
+
+__all__ = ["OPERATORS", "Projection", "Study", "lab", "project"]

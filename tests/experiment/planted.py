@@ -1,0 +1,168 @@
+"""A sound little algorithm, and a dozen ways to break it that no error and no curve would give away."""
+
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, PyTree
+
+from covey import ops
+from covey.core import AbstractAlgorithm, AbstractExperience, Traits
+from covey.experience import Replay
+from covey.networks.layers import MLP, Linear
+from covey.parts import AbstractOptimiser, AbstractSchedule, AbstractTarget, Adam, Constant, Hard
+
+
+class Networks(eqx.Module):
+    """The team's value: what agents expect, and what a mixer makes of it and of the state."""
+
+    agents: MLP
+    mixer: Linear
+    extra: Linear
+
+    def __init__(self, spec, *, key):
+        named = lambda name: ops.named(key, name)
+        self.agents = MLP(spec.features, 4, spec.actions, key=named("agents"))
+        self.mixer = Linear(spec.world, 1, key=named("mixer"))
+        self.extra = Linear(spec.world, 1, key=named("extra"))
+
+    def __call__(self, q, world):
+        return jnp.sum(q, axis=-1, keepdims=True) + self.mixer(world) + self.extra(world)
+
+
+class Learner(eqx.Module):
+    online: Networks
+    target: Networks
+    optimiser: PyTree[Array]
+    updates: Array
+
+
+class Sound(AbstractAlgorithm):
+    traits: ClassVar[Traits] = Traits(True, False, True, False, False, True)
+    experience: AbstractExperience = Replay(capacity=256, batch_size=8, window=1, steps=4)
+    gamma: float = 0.9
+    small: float = 0.01  # how much large values cost
+    epsilon: AbstractSchedule = Constant(0.3)
+    target: AbstractTarget = Hard(10)
+    optimiser: AbstractOptimiser = Adam()
+
+    def init(self, spec, key):
+        online = Networks(spec, key=key)
+        return Learner(online, ops.copy(online), self.moments(online), jnp.zeros((), int))
+
+    def moments(self, online):
+        return ops.moments(self.optimiser, online)
+
+    def memory(self, spec, learner):
+        return None
+
+    def act(self, learner, memory, obs, key, step, explore):
+        q = learner.online.agents(obs.agents)
+        return None, ops.epsilon_greedy(q, obs.legal, self.epsilon(step) if explore else 0.0, key), None
+
+    def mixed(self, networks, q, world):
+        return networks(q, world)
+
+    def terms(self, online, target, batch):
+        """Of each transition: the squared error, and the size of the value."""
+
+        def one(t):
+            q = ops.take(online.agents(t.now.agents), t.action)
+            later = jnp.max(ops.masked(target.agents(t.later.agents), t.later.legal), axis=-1)
+            y = t.team_reward + self.gamma * ~t.terminated[:, None] * self.mixed(target, later, t.later.world)
+            joint = self.mixed(online, q, t.now.world)
+            return {"error": (jax.lax.stop_gradient(y) - joint) ** 2, "size": joint**2}
+
+        return jax.vmap(one)(batch)
+
+    def loss(self, online, target, batch):
+        terms = self.terms(online, target, batch)
+        loss = ops.mean(ops.total(terms, error=1.0, size=self.small), batch.valid)
+        return loss, {"loss": loss} | {name: ops.mean(x, batch.valid) for name, x in terms.items()}
+
+    def update(self, learner, batch, key, step):
+        online, optimiser, metrics = ops.descend(
+            self.optimiser, self.loss, learner.online, learner.optimiser, learner.target, batch
+        )
+        updates = learner.updates + 1
+        return Learner(online, self.follow(online, learner.target, updates), optimiser, updates), metrics
+
+    def follow(self, online, target, updates):
+        return self.target(online, target, updates)
+
+
+class NeverCalled(Sound):
+    def mixed(self, networks, q, world):
+        return jnp.sum(q, axis=-1, keepdims=True) + networks.mixer(world)
+
+
+class NotGivenToTheOptimiser(Sound):
+    def moments(self, online):
+        return ops.moments(self.optimiser, online.agents)
+
+    def update(self, learner, batch, key, step):
+        put = lambda agents: eqx.tree_at(lambda online: online.agents, learner.online, agents)
+        loss = lambda agents, *rest: self.loss(put(agents), *rest)
+        agents, optimiser, metrics = ops.descend(
+            self.optimiser, loss, learner.online.agents, learner.optimiser, learner.target, batch
+        )
+        online, updates = put(agents), learner.updates + 1
+        return Learner(online, self.follow(online, learner.target, updates), optimiser, updates), metrics
+
+
+class ReadButUnused(Sound):
+    bonus: float = 0.5
+
+    def loss(self, online, target, batch):
+        loss, metrics = super().loss(online, target, batch)
+        _ = loss + self.bonus * metrics["size"]
+        return loss, metrics | {"bonus": self.bonus * metrics["size"]}
+
+
+class Detached(Sound):
+    def mixed(self, networks, q, world):
+        return super().mixed(networks, jax.lax.stop_gradient(q), world)
+
+
+class TargetNeverUpdated(Sound):
+    def follow(self, online, target, updates):
+        return target
+
+
+class TargetIsOnline(Sound):
+    def follow(self, online, target, updates):
+        return online
+
+
+class MaskOfZeros(Sound):
+    def loss(self, online, target, batch):
+        none = batch.valid & ~batch.valid
+        return super().loss(online, target, eqx.tree_at(lambda t: t.valid, batch, none))
+
+
+class UnreadSetting(Sound):
+    clip_reward: float = 10.0
+
+
+class TruthAsText(Sound):
+    double: Any = True
+
+    def update(self, learner, batch, key, step):
+        return super().update(learner, batch, key, step) if self.double else (learner, {})
+
+
+class TimesZero(Sound):
+    def mixed(self, networks, q, world):
+        return jnp.sum(q, axis=-1, keepdims=True) + networks.mixer(world) + 0.0 * networks.extra(world)
+
+
+class Frozen(Sound):
+    def mixed(self, networks, q, world):
+        return jax.lax.stop_gradient(networks)(q, world)
+
+
+class DetachedTwice(Sound):
+    def terms(self, online, target, batch):
+        found = super().terms(online, target, batch)
+        return found | {"error": jax.lax.stop_gradient(found["error"])}
