@@ -39,7 +39,8 @@ def cost(algorithm: AbstractAlgorithm, spec: Spec) -> Cost:
     memo = jax.eval_shape(act, learner, jr.key(0))[2]
     analysis = jax.jit(act).lower(learner, jr.key(0)).cost_analysis() or {}
     optax = lambda x: type(x).__module__.startswith("optax")
-    floats = [x for x in jax.tree.leaves(learner, is_leaf=optax) if not optax(x) and x.dtype == float]
+    own = [x for x in jax.tree.leaves(learner, is_leaf=optax) if not optax(x)]
+    floats = [x for x in own if jnp.issubdtype(x.dtype, jnp.floating)]
     return Cost(sum(x.size for x in floats), analysis.get("flops", 0.0), bytes_of(memo))
 
 
