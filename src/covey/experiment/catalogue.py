@@ -59,6 +59,9 @@ ENVIRONMENTS = {
     "matrix": Entry(f"{GAMES}:Matrix", "any payoff table, any number of agents and rounds"),
     "matrix/climbing": Entry(f"{GAMES}:Climbing", "the best joint action is next to the worst"),
     "matrix/penalty": Entry(f"{GAMES}:Penalty", "two best joint actions; mixing them up costs env.k"),
+    "predator_prey": Entry(
+        "covey.environments.predator_prey:PredatorPrey", "catch prey by twos on a grid; who tries alone pays"
+    ),
     "probe/recall": Entry(f"{PROBES}:Recall", "is the first observation remembered?"),
     "probe/coordination": Entry(f"{PROBES}:Coordination", "do agents that must agree agree?"),
     "probe/truncation": Entry(f"{PROBES}:Truncation", "do values reach beyond the time limit?"),
