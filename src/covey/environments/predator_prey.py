@@ -1,4 +1,4 @@
-"""Predator and prey on a grid, with a punishment for hunting alone (Böhmer et al., 2020; Rashid et al., 2020)."""
+"""Predators and prey on a grid; hunting alone is punished (Böhmer et al., 2020; Rashid et al., 2020)."""
 
 import equinox as eqx
 import jax
@@ -19,7 +19,7 @@ PLANES = 3  # agents, prey, and one that this game leaves empty
 
 
 class State(eqx.Module):
-    """Cells are numbered row by row, `stride` to a row: wider than the grid, so that no sight wraps around."""
+    """Cells are numbered row by row, `stride` to a row: wider than the grid, so that no look wraps."""
 
     agents: Int[Array, "agents n"]
     prey: Int[Array, "prey n"]

@@ -28,6 +28,7 @@ class Entry(NamedTuple):
 
 
 QMIX = "covey.algorithms.qmix:QMIX"
+WQMIX = "covey.algorithms.wqmix:WQMIX"
 PPO = "covey.algorithms.ppo:PPO"
 GAMES, PROBES = "covey.environments.games", "covey.environments.probes"
 PARTICLES = "covey.environments.particles"
@@ -36,6 +37,12 @@ ALGORITHMS = {
     "iql": Entry(QMIX, "each agent for itself", {"mixer": "independent"}, {"centralised": False}),
     "vdn": Entry(QMIX, "the team's value is the sum of its agents'", {"mixer": "sum"}),
     "qmix": Entry(QMIX, "the team's value grows with each agent's; the state says how"),
+    "wqmix": Entry(WQMIX, "QMIX with errors weighted by a value that need not be monotone"),
+    "cw_qmix": Entry(WQMIX, "likewise: what may be best counts in full", {"weighting": "central"}),
+    "ow_qmix": Entry(WQMIX, "likewise: what is undervalued counts in full", {"weighting": "optimistic"}),
+    "coma": Entry(
+        "covey.algorithms.coma:COMA", "a policy told by a critic what each agent's own action changed"
+    ),
     "ippo": Entry(
         PPO,
         "a policy within a trust region; its critic sees what the agent sees",
