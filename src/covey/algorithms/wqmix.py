@@ -9,8 +9,8 @@ learn from one target, at the actions taken. w, a constant, lets Q_tot be right 
     central (CW):     w = 1 where u = u* or y > Q*^-(tau, u*, s), else alpha
     optimistic (OW):  w = 1 where Q_tot < y, else alpha
 
-alpha = 1 weighs nothing; `central=false` is without Q*: Q_tot's own target network stands for Q*^-. Departures:
-those of QMIX.
+alpha = 1 weighs nothing; `central=false` is without Q*: Q_tot's own target network stands for Q*^-.
+Departures: those of QMIX.
 """
 
 import abc

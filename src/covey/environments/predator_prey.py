@@ -96,7 +96,7 @@ class PredatorPrey(AbstractEnvironment[State]):
     def inside(self, cell: Int[Array, "*b"]) -> Bool[Array, "*b"]:
         return (cell >= 0) & (cell < self.rows * self.stride) & (cell % self.stride < self.columns)
 
-    def near(self, here: Int[Array, "*b"], there: Int[Array, "*b"]) -> Bool[Array, "*b"]:
+    def near(self, here: Int[Array, "..."], there: Int[Array, "..."]) -> Bool[Array, "..."]:
         gap = jnp.abs(here - there)
         return (gap == 1) | (gap == self.stride)
 
