@@ -151,7 +151,8 @@ def test_loss_by_hand(weighting):
         net = Make(Recurrent, hidden=3)
         algorithm = WQMIX(
             agent=net, central_agent=net, mixer=QMIX_2,
-            central_mixer=Make(UnrestrictedMixer, hidden=4, depth=2), gamma=0.9, weighting=weighting, alpha=0.3, **options,
+            central_mixer=Make(UnrestrictedMixer, hidden=4, depth=2), gamma=0.9, weighting=weighting,
+            alpha=0.3, **options,
         )  # fmt: skip
         learner = algorithm.init(SPEC, jr.key(0))
         online, target, e = by_number(learner.online, 0), by_number(learner.target, 6), story(**how)
