@@ -32,7 +32,7 @@ def algorithm(weighting, agent, optimiser, **options):
 @pytest.mark.slow
 @pytest.mark.parametrize("weighting", [None, CW, OW], ids=["qmix", "cw", "ow"])
 def test_the_matrix_game(weighting):
-    # Breaks if weights go to the wrong actions, or are lost on the way: on all nine joint actions alike gradient
+    # Breaks if weights go to the wrong actions, or are lost on the way: on all nine joint actions gradient
     # descent gives the 8 away, and with alpha = .1 it does not, from any of five starts.
     env, updates = Matrix(), 2500
     adam = Adam(lr=Linear(0.02, 0.0005, updates), clip=0.0)
