@@ -26,6 +26,7 @@ from covey.environments.particles.reference import Reference
 from covey.environments.particles.speaker_listener import SpeakerListener
 from covey.environments.particles.spread import Spread
 from covey.environments.particles.tag import Tag
+from covey.environments.predator_prey import PredatorPrey
 from covey.experience import Fresh
 from covey.ops import masked
 from covey.testing import CheckError, check_algorithm, check_environment
@@ -39,6 +40,7 @@ WORLDS = {
     "speaker_listener, continuous": lambda: SpeakerListener(continuous=True),
     "reference": Reference,
     "adversary": Adversary,
+    "predator_prey": lambda: PredatorPrey(3, 2, 4, 4, horizon=20),
     "two_step": games.TwoStep,
     "matrix": games.Matrix,
     "matrix, unequal": lambda: games.Matrix([[1, 2, 3], [4, 5, 6]], rounds=2),

@@ -84,22 +84,23 @@ class Observation(eqx.Module):
     `legal` marks the actions an agent may take (the dimensions it has, where actions are
     continuous); `alive` the agents still taking part; `first` an episode's first moment. `others`
     holds the observations of agents that the learner at hand does not control: it is empty where
-    an environment makes an observation, and filled when a learner looks at one.
+    an environment makes an observation, and filled when a learner looks at one. What an environment
+    makes of noughts and ones may be boolean: so it is kept, and learners see numbers.
     """
 
-    agents: Float[Array, "*b agents features"]
-    state: Float[Array, "*b state"]
+    agents: Float[Array, "*b agents features"] | Bool[Array, "*b agents features"]
+    state: Float[Array, "*b state"] | Bool[Array, "*b state"]
     legal: Bool[Array, "*b agents actions"]
     alive: Bool[Array, "*b agents"]
     first: Bool[Array, "*b"]
-    others: Float[Array, "*b others features"]
+    others: Float[Array, "*b others features"] | Bool[Array, "*b others features"]
 
     def __init__(self, agents, state, legal, alive, first, others=None):
         self.agents, self.state, self.legal, self.alive, self.first = agents, state, legal, alive, first
         self.others = agents[..., :0, :] if others is None else others
 
     @property
-    def world(self) -> Float[Array, "*b world"]:
+    def world(self) -> Float[Array, "*b world"] | Bool[Array, "*b world"]:
         """The global state: the environment's own, or everybody's observations side by side."""
         return self.state if self.state.shape[-1] else self.everybody
 

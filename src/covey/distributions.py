@@ -145,3 +145,12 @@ class Gaussian(AbstractDistribution[Float[Array, "*b dims"]]):
 def log_slope(u: Shaped[Array, "*b"]) -> Float[Array, "*b"]:
     """log(1 - tanh(u)^2), also where tanh is 1 in rounding."""
     return 2.0 * (np.log(2.0) - u - jax.nn.softplus(-2.0 * u))
+
+
+def floored(
+    logits: Float[Array, "*b actions"], legal: Bool[Array, "*b actions"], epsilon: Float[Array, ""]
+) -> Float[Array, "*b actions"]:
+    """Probabilities: `epsilon` of them spread evenly over all actions, none left to what is illegal."""
+    p = (1 - epsilon) * jax.nn.softmax(logits) + epsilon / logits.shape[-1]
+    p = jnp.where(legal, p, 0.0)
+    return p / jnp.maximum(jnp.sum(p, axis=-1, keepdims=True), 1e-10)

@@ -31,13 +31,14 @@ class Side(eqx.Module):
         return jnp.take(x, np.array(rest, int), axis=axis)
 
     def look(self, obs: Observation) -> Observation:
+        """What its agents see, and, apart, what others do; in numbers, however it was kept."""
         return Observation(
-            agents=self.own(obs.agents, -2),
-            state=obs.state,
+            agents=self.own(obs.agents, -2).astype(float),
+            state=obs.state.astype(float),
             legal=self.own(obs.legal, -2),
             alive=self.own(obs.alive, -1),
             first=obs.first,
-            others=self.foreign(obs.agents, -2),
+            others=self.foreign(obs.agents, -2).astype(float),
         )
 
     def view(self, world: Spec, joint: Trajectory) -> Trajectory:

@@ -21,7 +21,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 from .. import ops
 from ..core import AbstractAlgorithm, AbstractExperience, Metrics, Observation, Spec, Traits, Trajectory
 from ..experience import Replay, keep_whole
-from ..networks.agents import AbstractAgent, Crew, Recurrent, Sharing
+from ..networks.agents import AbstractAgent, Crew, Memory, Recurrent, Sharing, begun, remembered
 from ..networks.mixers import AbstractMixer, MixerInput, MonotonicMixer, world_of, world_width
 from ..parts import AbstractOptimiser, AbstractSchedule, AbstractTarget, Hard, Linear, Make, RMSProp
 
@@ -37,11 +37,6 @@ class Learner(eqx.Module):
     optimiser: PyTree[Array]
     updates: Int[Array, ""]
     rewards: Float[Array, "2"]  # running mean and mean square of the reward
-
-
-class Memory(eqx.Module):
-    hidden: Float[Array, "agents h"]
-    action: Int[Array, " agents"]  # the last one, -1 for none
 
 
 class QMIX(AbstractAlgorithm[Learner]):
@@ -65,31 +60,30 @@ class QMIX(AbstractAlgorithm[Learner]):
     optimiser: AbstractOptimiser = RMSProp()
     standardise_rewards: bool = False
 
-    def init(self, spec: Spec, key: PRNGKeyArray) -> Learner:
+    def networks(self, spec: Spec, key: PRNGKeyArray) -> Networks:
         width = spec.features + self.last_action * spec.actions + self.agent_id * spec.agents
         world = world_width(self.mixer_input, spec)
         agents = Crew(self.agent, spec, width, spec.actions, self.sharing, key=ops.named(key, "agent"))
         if agents.nets.width or self.last_action:
             keep_whole(self.experience, "agent=feed_forward last_action=false")
-        online = Networks(agents, self.mixer(spec.agents, world, key=ops.named(key, "mixer")))
+        return Networks(agents, self.mixer(spec.agents, world, key=ops.named(key, "mixer")))
+
+    def init(self, spec: Spec, key: PRNGKeyArray) -> Learner:
+        online = self.networks(spec, key)
         updates, rewards = jnp.zeros((), int), jnp.array([0.0, 1.0])
         return Learner(online, ops.copy(online), ops.moments(self.optimiser, online), updates, rewards)
 
     def memory(self, spec: Spec, learner: Learner) -> Memory:
-        return Memory(learner.online.agents.start(), jnp.full(spec.agents, -1, int))
+        return begun(learner.online.agents)
 
     def inputs(self, obs: Observation, last: Int[Array, "*t agents"]) -> Float[Array, "*t agents i"]:
-        """What an agent's network reads: its observation, what it did, who it is."""
-        parts = [obs.agents]
-        if self.last_action:
-            parts.append(jax.nn.one_hot(last, obs.legal.shape[-1]))
-        if self.agent_id:
-            parts.append(jnp.broadcast_to(jnp.eye(last.shape[-1]), (*last.shape, last.shape[-1])))
-        return jnp.concatenate(parts, axis=-1)
+        return remembered(obs, last, self.last_action, self.agent_id)
 
     def act(self, learner: Learner, memory: Memory, obs: Observation, key, step, explore: bool):
-        hidden, q = learner.online.agents.step(memory.hidden, self.inputs(obs, memory.action))
-        epsilon = self.epsilon(step) if explore else 0.0
+        return self.play(learner.online, memory, obs, key, self.epsilon(step) if explore else 0.0)
+
+    def play(self, networks: Networks, memory: Memory, obs: Observation, key, epsilon):
+        hidden, q = networks.agents.step(memory.hidden, self.inputs(obs, memory.action))
         action = ops.epsilon_greedy(q, obs.legal, epsilon, key)
         return Memory(hidden, action), action, None
 

@@ -28,6 +28,7 @@ class Entry(NamedTuple):
 
 
 QMIX = "covey.algorithms.qmix:QMIX"
+WQMIX = "covey.algorithms.wqmix:WQMIX"
 PPO = "covey.algorithms.ppo:PPO"
 MADDPG, DUAL_Q = "covey.algorithms.maddpg:MADDPG", "covey.algorithms.dual_q:DualQ"
 GAMES, PROBES = "covey.environments.games", "covey.environments.probes"
@@ -37,6 +38,12 @@ ALGORITHMS = {
     "iql": Entry(QMIX, "each agent for itself", {"mixer": "independent"}, {"centralised": False}),
     "vdn": Entry(QMIX, "the team's value is the sum of its agents'", {"mixer": "sum"}),
     "qmix": Entry(QMIX, "the team's value grows with each agent's; the state says how"),
+    "wqmix": Entry(WQMIX, "QMIX with errors weighted by a value that need not be monotone"),
+    "cw_qmix": Entry(WQMIX, "likewise: what may be best counts in full", {"weighting": "central"}),
+    "ow_qmix": Entry(WQMIX, "likewise: what is undervalued counts in full", {"weighting": "optimistic"}),
+    "coma": Entry(
+        "covey.algorithms.coma:COMA", "a policy told by a critic what each agent's own action changed"
+    ),
     "ippo": Entry(
         PPO,
         "a policy within a trust region; its critic sees what the agent sees",
@@ -66,6 +73,9 @@ ENVIRONMENTS = {
     "matrix": Entry(f"{GAMES}:Matrix", "any payoff table, any number of agents and rounds"),
     "matrix/climbing": Entry(f"{GAMES}:Climbing", "the best joint action is next to the worst"),
     "matrix/penalty": Entry(f"{GAMES}:Penalty", "two best joint actions; mixing them up costs env.k"),
+    "predator_prey": Entry(
+        "covey.environments.predator_prey:PredatorPrey", "catch prey by twos on a grid; who tries alone pays"
+    ),
     "probe/recall": Entry(f"{PROBES}:Recall", "is the first observation remembered?"),
     "probe/coordination": Entry(f"{PROBES}:Coordination", "do agents that must agree agree?"),
     "probe/truncation": Entry(f"{PROBES}:Truncation", "do values reach beyond the time limit?"),

@@ -3,9 +3,10 @@
 from typing import Literal
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from ..core import Observation, Spec
 from ..distributions import AbstractDistribution, Categorical, Gaussian
@@ -99,3 +100,16 @@ class Critic(eqx.Module):
 
     def unroll(self, h: Float[Array, "k h"], obs: Observation) -> Float[Array, "T k"]:
         return self.crew.unroll(h, self.shown(obs), obs.first)[1][..., 0]
+
+
+def everything(
+    obs: Observation, action: Int[Array, "T agents"], last: Int[Array, "T agents"]
+) -> Float[Array, "T agents i"]:
+    """What a critic of actions reads: state, last actions, own observation, others' actions, who it is."""
+    (t, n), count = action.shape, obs.legal.shape[-1]
+    did, before = jax.nn.one_hot(action, count), jax.nn.one_hot(last, count)
+    others = jnp.where(jnp.eye(n, dtype=bool)[:, :, None], 0.0, did[:, None])
+    public = jnp.concatenate([obs.world, before.reshape(t, -1)], axis=-1)
+    public = jnp.broadcast_to(public[:, None], (t, n, public.shape[-1]))
+    own = jnp.broadcast_to(jnp.eye(n), (t, n, n))
+    return jnp.concatenate([public, obs.agents, others.reshape(t, n, -1), own], axis=-1)

@@ -7,9 +7,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from ..core import Spec
+from ..core import Observation, Spec
 from ..ops import named
 from ..parts import Make
 from .layers import GRU, MLP, Activation
@@ -155,3 +155,26 @@ class Crew(eqx.Module):
             return self.nets.unroll(h, xs, first)
         one = lambda net, h, x: net.unroll(h, x, first)
         return jax.vmap(one, (0, 0, 1), (0, 1))(self.each(), h, xs)
+
+
+class Memory(eqx.Module):
+    """What agents carry through an episode."""
+
+    hidden: Float[Array, "*b agents h"]
+    action: Int[Array, "*b agents"]  # the last one, -1 for none
+
+
+def begun(crew: Crew) -> Memory:
+    return Memory(crew.start(), jnp.full(len(crew.groups), -1, int))
+
+
+def remembered(
+    obs: Observation, last: Int[Array, "*t agents"], last_action: bool, agent_id: bool
+) -> Float[Array, "*t agents i"]:
+    """What an agent's network reads: its observation, what it did, who it is."""
+    parts = [obs.agents]
+    if last_action:
+        parts.append(jax.nn.one_hot(last, obs.legal.shape[-1]))
+    if agent_id:
+        parts.append(jnp.broadcast_to(jnp.eye(last.shape[-1]), (*last.shape, last.shape[-1])))
+    return jnp.concatenate(parts, axis=-1)

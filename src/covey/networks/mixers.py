@@ -88,3 +88,21 @@ class IndependentMixer(AbstractMixer):
 
     def __call__(self, q, world):
         return q
+
+
+class UnrestrictedMixer(AbstractMixer):
+    """A plain network of the state and the values, free to fall where one of them grows: the central
+    mixer of weighted QMIX (Rashid et al., 2020). Agents cannot act by it alone.
+
+        Q = f(s, q) + V(s)
+    """
+
+    f: MLP
+    v: MLP
+
+    def __init__(self, agents: int, world: int, *, hidden: int = 256, depth: int = 3, key: PRNGKeyArray):
+        self.f = MLP(world + agents, *[hidden] * depth, 1, key=named(key, "f"))
+        self.v = MLP(world, hidden, 1, key=named(key, "v"))
+
+    def __call__(self, q, world):
+        return self.f(jnp.concatenate([world, q], axis=-1)) + self.v(world)

@@ -14,6 +14,7 @@ from ..core import AbstractEnvironment, Observation, Spec, Step
 from ..ops import named
 from .proof import finite, fits, heedful, nowhere, repeatable, require, same, steady, telling
 
+SIGHT = (jnp.floating, jnp.bool_)
 MANY = 64  # draws: that all of them agree by chance will not happen
 
 
@@ -65,12 +66,12 @@ def check_shapes(env: AbstractEnvironment, n: int) -> None:
     steady(state, after, "state", "env.step")
     for seen, of in ((obs, "env.reset"), (step.obs, "env.step")):
         expected = {
-            "agents": ((n, spec.agents, spec.features), jnp.floating),
-            "state": ((n, spec.state), jnp.floating),
+            "agents": ((n, spec.agents, spec.features), SIGHT),
+            "state": ((n, spec.state), SIGHT),
             "legal": ((n, spec.agents, spec.actions), jnp.bool_),
             "alive": ((n, spec.agents), jnp.bool_),
             "first": ((n,), jnp.bool_),
-            "others": ((n, 0, spec.features), jnp.floating),
+            "others": ((n, 0, spec.features), SIGHT),
         }
         for name, (shape, kind) in expected.items():
             fits(

@@ -71,8 +71,11 @@ def heedful(f: Callable[[PRNGKeyArray], PyTree], what: str) -> tuple[PyTree, boo
 
 def fits(x: Any, shape: tuple[int, ...], kind: Any, what: str, why: str) -> None:
     require(x.shape == shape, f"{what} has shape {x.shape}, and {why} asks for {shape}.")
-    name = {jnp.floating: "floating", jnp.integer: "integer"}.get(kind, "boolean")
-    require(jnp.issubdtype(x.dtype, kind), f"{what} is of type {x.dtype}: it must be {name}.")
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    names = {jnp.floating: "floating", jnp.integer: "integer", jnp.bool_: "boolean"}
+    name = " or ".join(names[kind] for kind in kinds)
+    right = any(jnp.issubdtype(x.dtype, kind) for kind in kinds)
+    require(right, f"{what} is of type {x.dtype}: it must be {name}.")
 
 
 def steady(before: PyTree, after: PyTree, what: str, where: str) -> None:
