@@ -205,7 +205,7 @@ SMALL = {
 def test_no_false_alarm_while_training(algorithm, world, settings):
     # Would break: an alarm for what learns, in one-step games, with dead agents, in continuous worlds.
     options = OPTIONS | {"steps": 4000, "report_every": 2000}
-    told = audited(Config.parse(algorithm, world, settings, options), chunks=2)
+    told = audited(Config.parse(algorithm, world, settings, options), chunks=3)
     assert told["judged"] and told["notes"] == []
     assert all(facts["moved"] == 1 for facts in told["modules"].values()), told["modules"]
 

@@ -63,7 +63,7 @@ class Audit:
         if self.judged and half and not self.late:
             self.late = True
             for i, arrays in self.arrays(states).items():
-                self.watches[i].middle = arrays
+                self.watches[i].middle, self.watches[i].halfway = arrays, self.watches[i].updates
 
     def terms(self, watch: Watch) -> list[str]:
         pairs = [term.rpartition(".") for term in self.told.terms]

@@ -39,7 +39,8 @@ class Watch:
     exempt: set[str]  # modules that stay as they are by choice
     still: bool  # a learning rate is 0 by choice
     first: Arrays = field(default_factory=list)
-    middle: Arrays = field(default_factory=list)  # from the second half on
+    middle: Arrays = field(default_factory=list)  # where the second half begins
+    halfway: int = 0  # updates by then
     updates: int = 0
     moved: dict[str, Bool[np.ndarray, " seeds"]] = field(default_factory=dict)
     gradient: dict[str, bool | None] = field(default_factory=dict)  # None: no optimiser holds it
@@ -120,7 +121,8 @@ class Watch:
             odd = [str(k) for k, moved in enumerate(self.moved[module.name]) if not moved]
             found.append(f"{module.name} has not moved in seed {', '.join(odd)}")
         found += health.weights(self.modules, self.first, now)
-        found += health.units(self.anatomy, self.middle, now) if self.middle else []
+        if self.middle and self.updates >= self.halfway + WINDOW:
+            found += health.units(self.anatomy, self.middle, now)
         found += health.reports(self.told)
         schedule, epsilon = getattr(self.algorithm, "epsilon", None), self.told.get("epsilon", [])
         if isinstance(schedule, Linear) and health.stuck(schedule, epsilon):
