@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
-from test_value_losses import ILLEGAL, SPEC, affine, by_number, story
+from test_value_losses import SPEC, affine, by_number, story
 
 from covey.algorithms.coma import COMA
 from covey.core import Observation
@@ -84,9 +84,12 @@ def by_hand(e, actor, critic, target):
     return np.mean(critic_terms), np.mean(actor_terms)
 
 
-@pytest.mark.parametrize(
-    "how", [{}, {"terminated": True}, {"legal": ILLEGAL}], ids=["cut", "ended", "illegal"]
-)
+FORBIDDEN = np.ones((3, 2, 3), bool)  # some of what was not done
+FORBIDDEN[0, 0, 0] = FORBIDDEN[1, 1, 2] = FORBIDDEN[2, 1, 1] = False
+HOW = {"cut": {}, "ended": {"terminated": True}, "illegal": {"legal": FORBIDDEN}}
+
+
+@pytest.mark.parametrize("how", HOW.values(), ids=HOW.keys())
 def test_losses_by_hand(how):
     # Breaks if the critic sees its agent's own action, the baseline sums over other actions than the agent's,
     # targets bootstrap through an end or not through a cut, or the floor is left out of the loss.

@@ -186,10 +186,10 @@ def test_ten_updates():
     learner, metrics = run(jr.key(0))
     found = [*metrics["loss"][jnp.array([0, 4, 9])], *metrics["central_loss"][jnp.array([0, 4, 9])]]
     sizes = [np.sum(flat(x) ** 2) for x in (learner.online.plain, learner.online.central, learner.target)]
-    np.testing.assert_allclose(found, GOLDEN_LOSSES, rtol=1e-4)
-    np.testing.assert_allclose(sizes, GOLDEN_SIZES, rtol=1e-4)
+    np.testing.assert_allclose(found, GOLDEN_LOSSES, rtol=1e-3)
+    np.testing.assert_allclose(sizes, GOLDEN_SIZES, rtol=1e-3)
     assert int(learner.updates) == 10
 
 
-GOLDEN_LOSSES = [0.0] * 6
-GOLDEN_SIZES = [0.0] * 3
+GOLDEN_LOSSES = [1.520627, 0.841119, 0.603010, 1.371580, 0.812426, 0.814390]
+GOLDEN_SIZES = [26.30656, 25.29478, 25.17273]
