@@ -84,7 +84,7 @@ def bits(told: dict[str, Any]) -> list[str]:
         said.append(f"  what is told of the same weights differs: {names}")
     for letter, names in (("A", lone["a"]), ("B", lone["b"])):
         if names:
-            said.append(f"  only {letter} has {listed(names)}")
+            said.append(f"  only {letter} has {listed(names, 2)}")
     for name, (a, b) in list(lone["shapes"].items())[:6]:
         said.append(f"  {name} is {a} in A, {b} in B")
     return [*said, *map("  {}".format, parting(told["parting"]))]

@@ -8,6 +8,7 @@ from .modules import Anatomy, Module, moves
 
 Arrays = list[Shaped[np.ndarray, "seeds ..."]]
 LEAST = 8  # units of a layer of which a share is worth telling
+DEAD = 0.9  # the share that tells: in a game of one state every second ReLU never opens, by chance
 VALUES = ("q_tot", "value_scale", "td_error", "value", "q")
 
 
@@ -32,7 +33,7 @@ def weights(modules: list[Module], first: Arrays, now: Arrays) -> list[str]:
 
 
 def units(anatomy: Anatomy, before: Arrays, now: Arrays) -> list[str]:
-    """Layers of which most units no longer learn."""
+    """Layers of which hardly a unit learns any more."""
     found = []
     for module in anatomy.modules:
         for i in module.leaves:
@@ -40,8 +41,10 @@ def units(anatomy: Anatomy, before: Arrays, now: Arrays) -> list[str]:
             if layer != module.path or "weight" not in last or now[i].ndim < 3 or now[i].shape[-1] < LEAST:
                 continue
             change = np.abs(now[i] - before[i]).max(axis=-2)
-            dead = change <= 1e-6 * change.max(axis=-1, keepdims=True)
-            if dead.mean() > 0.5:
+            most = change.max(axis=-1, keepdims=True)
+            judged = most > 0  # a layer that stands still as a whole has converged, or is told of as a module
+            dead = (change <= 1e-6 * most)[judged[..., 0]]
+            if dead.size and dead.mean() > DEAD:
                 share = f"{dead.mean():.0%}".replace("%", " %")
                 found.append(
                     f"{module.name}: {share} of its {change.shape[-1]} units no longer learn (dead units)"
