@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import jax
 from jax.extend.core import ClosedJaxpr, Jaxpr
+from jax.interpreters.partial_eval import dce_jaxpr
 
 from covey.experiment.config import Config
 from covey.experiment.engine import Engine
@@ -74,7 +75,9 @@ class Trained:
         """The matrix products of collecting and of learning, an environment step."""
         trainer = self.engine.trainer
         state = jax.eval_shape(trainer.init, jax.random.key(0))
-        return matmul_flops(jax.make_jaxpr(trainer.iteration)(state, 0)) / self.engine.iteration_steps
+        program = jax.make_jaxpr(trainer.iteration)(state, 0).jaxpr
+        needed, _ = dce_jaxpr(program, [True] * len(program.outvars))  # what nobody uses is compiled away
+        return matmul_flops(needed) / self.engine.iteration_steps
 
 
 def matmul_flops(program: Jaxpr | ClosedJaxpr) -> float:

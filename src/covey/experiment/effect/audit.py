@@ -1,5 +1,6 @@
 """The effect audit of a run: before it, while it goes on, and the table at its end."""
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -71,21 +72,25 @@ class Audit:
 
     def exploration(self, states: list[TrainState]) -> dict[str, float]:
         """The share of actions that exploring makes differ from the greedy ones, at what is seen now."""
-        state = jax.tree.map(lambda x: x[0], states[0])
         found = {}
         for i, watch in self.watches.items():
             side = self.engine.trainer.sides[i]
 
-            def acts(learner, memory, obs, keys, explore, side=side):
-                one = lambda m, o, k: side.algorithm.act(learner, m, side.look(o), k, state.steps, explore)[1]
-                return jax.vmap(lambda key: jax.vmap(one)(memory, obs, jr.split(key, obs.first.shape[0])))(
-                    keys
+            def differ(learner, memory, obs, steps, side=side):
+                learner, memory, obs, steps = jax.tree.map(lambda x: x[0], (learner, memory, obs, steps))
+                one = lambda m, o, k, explore: side.algorithm.act(
+                    learner, m, side.look(o), k, steps, explore
+                )[1]
+                all_copies = lambda key, explore: jax.vmap(partial(one, explore=explore))(
+                    memory, obs, jr.split(key, obs.first.shape[0])
                 )
+                act = lambda key: all_copies(key, True) != all_copies(key, False)
+                return jnp.mean(jax.vmap(act)(jr.split(named(jr.key(0), "audit"), DRAWS)))
 
-            keys = jr.split(named(jr.key(0), "audit"), DRAWS)
-            act = jax.jit(lambda *x, acts=acts: acts(*x, True) != acts(*x, False))
-            differ = act(state.learners[i], state.actors.memory[i], state.actors.obs, keys)
-            found[watch.prefix] = float(jnp.mean(differ))
+            first = states[0]
+            found[watch.prefix] = float(
+                jax.jit(differ)(first.learners[i], first.actors.memory[i], first.actors.obs, first.steps)
+            )
         return found
 
     def finish(self, states: list[TrainState]) -> dict[str, Any]:
