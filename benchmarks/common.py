@@ -3,6 +3,7 @@
 import argparse
 import json
 import platform
+import shlex
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -70,7 +71,7 @@ def keep(path: Path | None, results: Any) -> None:
         return
     module = sys.modules["__main__"].__spec__
     command = ["python", "-m", module.name if module else "benchmarks", *sys.argv[1:]]
-    made = {"command": " ".join(command), "date": time.strftime("%Y-%m-%d"), "machine": machine()}
+    made = {"command": shlex.join(command), "date": time.strftime("%Y-%m-%d"), "machine": machine()}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(made | {"results": results}, indent=1) + "\n")
 
