@@ -3,17 +3,19 @@
 from functools import cached_property
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Key, PyTree
 
+from ..algorithms.frozen import Frozen, Learner
 from ..devices import Layout
 from ..host import AbstractHostEnvironment, Host, StandIn, in_turn
 from ..ops import named
 from ..training import Trainer, TrainState
-from . import memory
+from . import checkpoint, earlier, memory
 from .config import Config
 
 States = list[TrainState]  # one a lane; leaves lead with the lane's seeds
@@ -84,7 +86,15 @@ class Engine:
         return memory.check(needed + working, replay, self.config.seeds, memory.free())
 
     def start(self) -> States:
-        return [self.begin(self.keys(lane)) for lane in self.layout.lanes]
+        """Everything new, but for players from earlier runs."""
+        states = [self.begin(self.keys(lane)) for lane in self.layout.lanes]
+        for i, side in enumerate(self.trainer.sides):
+            if isinstance(side.algorithm, Frozen):
+                found = frozen_weights(side.algorithm, self.everybody(self.shapes.learners[i]))
+                place = lambda state, i=i: state.learners[i]
+                pairs = zip(states, self.lanes(found), strict=True)
+                states = [eqx.tree_at(place, state, learner) for state, learner in pairs]
+        return states
 
     def advance(self, states: States, clock: int) -> tuple[States, dict[str, Any], tuple[Any, ...]]:
         """A chunk of every lane: states, metrics `[seeds, iterations, ...]`, fingerprints by side."""
@@ -124,3 +134,15 @@ class Engine:
         """What lanes gave, as NumPy arrays that lead with all seeds."""
         gathered = lambda *xs: np.concatenate([np.asarray(x) for x in xs])
         return jax.tree.map(gathered, *self.layout.own(lanes))
+
+
+def frozen_weights(frozen: Frozen, like: Learner) -> Learner:
+    """What a player learned in its run, for as many seeds as `like` leads with."""
+    folder, seeds = earlier.folder(frozen.run), len(like.step)
+    place = [side.name for side in Config.from_yaml(folder.config).build()[1]].index(frozen.side)
+    wide = lambda x: jax.ShapeDtypeStruct((frozen.seeds, *x.shape[1:]), x.dtype)
+    stored = {"learners": (None,) * place + (like.player,), "steps": like.step}
+    found, _ = checkpoint.load(folder.last, jax.tree.map(wide, stored), partial=True)
+    rows = np.arange(seeds) % frozen.seeds if frozen.seed is None else np.full(seeds, frozen.seed)
+    player, step = jax.tree.map(lambda x: x[rows], (found["learners"][place], found["steps"]))
+    return Learner(player, step, like.places)

@@ -10,18 +10,11 @@ from ..core import Spec
 from ..errors import UserError
 from . import checkpoint
 from .config import Config
+from .earlier import unlike
 from .engine import Engine
 from .folder import RunFolder
 from .run import learning_team
 from .summary import evaluation
-
-SHAPE = {
-    "agents": "{} agents",
-    "features": "{} observation features",
-    "actions": "{} actions",
-    "world": "{} numbers of global state",
-    "bounds": "action bounds {}",
-}
 
 
 def evaluate(
@@ -53,10 +46,8 @@ def fellows(environment: str, trained: Spec) -> dict[str, Any]:
 
 
 def check_shape(trained: Spec, other: Spec, name: str) -> None:
-    for what, words in SHAPE.items():
-        here, there = getattr(trained, what), getattr(other, what)
-        if here != there:
-            raise UserError(
-                f"--env {name} has {words.format(there)}, and the run's own world {words.format(here)}: "
-                "choose a world of the same shape (its settings can follow as env.key=value)"
-            )
+    if apart := unlike(trained, other):
+        raise UserError(
+            f"--env {name} has {apart[1]}, and the run's own world {apart[0]}: "
+            "choose a world of the same shape (its settings can follow as env.key=value)"
+        )

@@ -87,7 +87,10 @@ class Training:
         """From nothing, or from another run's weights, all of them or of a part."""
         self.states = self.engine.start()
         if self.config.source:
-            found = borrowed(self.config.source, self.engine.everybody(self.engine.shapes).learners)
+            like = self.engine.everybody(self.engine.shapes).learners
+            sides = zip(self.engine.trainer.sides, like, strict=True)
+            like = tuple(x if side.algorithm.experience.updates else None for side, x in sides)
+            found = borrowed(self.config.source, like)
             pairs = zip(self.states, self.engine.lanes(found), strict=True)
             whole = [(state.learners, eqx.combine(old, state.learners)) for state, old in pairs]
             begun = [checkpoint.weights(*pair) for pair in whole]
