@@ -44,6 +44,10 @@ class Frozen(AbstractAlgorithm[Learner]):
         if self.seed is not None and not 0 <= self.seed < self.seeds:
             raise ValueError(f"seed {self.seed} is not in {self.run}: it trained seeds 0 to {self.seeds - 1}")
 
+    def plays(self, seed: int) -> int:
+        """Which of the earlier run's seeds plays against one of this run's."""
+        return seed % self.seeds if self.seed is None else self.seed
+
     def init(self, spec: Spec, key) -> Learner:
         places = tuple(map(self.world.names.index, spec.names))
         return Learner(self.player.init(self.world, key), jnp.zeros((), int), places)

@@ -90,7 +90,10 @@ class Engine:
         states = [self.begin(self.keys(lane)) for lane in self.layout.lanes]
         for i, side in enumerate(self.trainer.sides):
             if isinstance(side.algorithm, Frozen):
-                found = frozen_weights(side.algorithm, self.everybody(self.shapes.learners[i]))
+                player = side.algorithm
+                rows = [player.plays(seed) for seed in range(self.config.seeds)]
+                found = frozen_weights(player, self.shapes.learners[i])
+                found = jax.tree.map(lambda x, rows=rows: x[np.array(rows)], found)
                 place = lambda state, i=i: state.learners[i]
                 pairs = zip(states, self.lanes(found), strict=True)
                 states = [eqx.tree_at(place, state, learner) for state, learner in pairs]
@@ -111,6 +114,15 @@ class Engine:
     def evaluate(self, states: States) -> dict[str, Any]:
         """Greedy episodes of every seed: `[seeds, episodes, ...]`. The same beginnings every time."""
         return self.joined([self.judge(state.learners, state.key, state.steps) for state in states])
+
+    def judged(self, learners: PyTree, seeds: list[int]) -> Any:
+        """Greedy episodes of given learners, which lead with as many seeds as the layout has; each begins
+        and draws as its number in `seeds` says."""
+        results = []
+        for lane, weights in zip(self.layout.lanes, self.lanes(learners), strict=True):
+            steps = self.layout.put(jnp.zeros(len(lane), self.shapes.steps.dtype))
+            results.append(self.judge(weights, self.keys([seeds[i] for i in lane]), steps))
+        return self.joined(results)
 
     def updates(self, clock: int) -> int:
         """How often each learner was updated in so many iterations, all of them together."""
@@ -137,12 +149,12 @@ class Engine:
 
 
 def frozen_weights(frozen: Frozen, like: Learner) -> Learner:
-    """What a player learned in its run, for as many seeds as `like` leads with."""
-    folder, seeds = earlier.folder(frozen.run), len(like.step)
+    """What a player learned in its run: all of that run's seeds, otherwise in the shapes of `like`."""
+    folder = earlier.folder(frozen.run)
     place = [side.name for side in Config.from_yaml(folder.config).build()[1]].index(frozen.side)
     wide = lambda x: jax.ShapeDtypeStruct((frozen.seeds, *x.shape[1:]), x.dtype)
     stored = {"learners": (None,) * place + (like.player,), "steps": like.step}
     found, _ = checkpoint.load(folder.last, jax.tree.map(wide, stored), partial=True)
-    rows = np.arange(seeds) % frozen.seeds if frozen.seed is None else np.full(seeds, frozen.seed)
-    player, step = jax.tree.map(lambda x: x[rows], (found["learners"][place], found["steps"]))
-    return Learner(player, step, like.places)
+    return jax.tree.unflatten(
+        jax.tree.structure(like), jax.tree.leaves((found["learners"][place], found["steps"]))
+    )

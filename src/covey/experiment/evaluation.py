@@ -4,8 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import jax.numpy as jnp
-
 from ..core import Spec
 from ..errors import UserError
 from . import checkpoint
@@ -32,11 +30,8 @@ def evaluate(
     engine = Engine(config)
     check_shape(trained, engine.trainer.spec, config.environment)
     found = checkpoint.load_learners(folder.last, engine.everybody(engine.shapes).learners)
-    results = []
-    for lane, weights in zip(engine.layout.lanes, engine.lanes(found), strict=True):
-        steps = engine.layout.put(jnp.zeros(len(lane), engine.shapes.steps.dtype))
-        results.append(engine.judge(weights, engine.keys(lane), steps))
-    told = evaluation(engine.trainer.spec, engine.joined(results), learning_team(engine))
+    results = engine.judged(found, list(range(config.seeds)))
+    told = evaluation(engine.trainer.spec, results, learning_team(engine))
     return {"run": str(folder.path), "environment": config.environment, "seeds": config.seeds} | told
 
 
