@@ -107,15 +107,15 @@ def followed(trainer: Trainer, told: Told, name: str | None, always: bool) -> Fo
         return None
     if name is not None and name not in spec.names:
         raise UserError(
-            f"--follow: there is no agent '{name}'{nearest(name, spec.names)}: there are {', '.join(spec.names)}"
+            f"--follow: there is no agent '{name}'{nearest(name, spec.names)}; "
+            f"there are {', '.join(spec.names)}"
         )
     learning = [side for side in trainer.sides if side.algorithm.experience.updates] or trainer.sides
     agent = learning[0].members[0] if name is None else spec.names.index(name)
     i, side = next((i, side) for i, side in enumerate(trainer.sides) if agent in side.members)
     own, many = side.members.index(agent), len(side.members)
-    ours = lambda name: (
-        isinstance(side.algorithm, Insightful) and name == trainer.label(i, name.split("/")[-1])
-    )
+    thinks = isinstance(side.algorithm, Insightful)
+    ours = lambda name: thinks and name == trainer.label(i, name.rpartition("/")[2])
     return Followed(agent, {n: own for n, x in told.items() if ours(n) and x.shape[-1] == many})
 
 
