@@ -11,13 +11,24 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 __all__ = [
-    "Policy", "Run", "UserError", "ablate", "compare", "evaluate", "lab", "load", "project", "resume",
-    "train", "watch",
+    "Policy", "Run", "UserError", "ablate", "compare", "crossplay", "evaluate", "lab", "load", "project",
+    "resume", "train", "versus", "watch",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
     from .errors import UserError
-    from .experiment.api import Run, ablate, compare, evaluate, load, resume, train, watch
+    from .experiment.api import (
+        Run,
+        ablate,
+        compare,
+        crossplay,
+        evaluate,
+        load,
+        resume,
+        train,
+        versus,
+        watch,
+    )
     from .experiment.lab import lab, project
     from .experiment.policy import Policy
 

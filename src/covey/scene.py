@@ -4,7 +4,7 @@ Everything here is optional. A world with `scene` can be filmed as it looks, one
 drawn as payoffs; of an algorithm with `insight` a film shows what it thinks of what is done.
 """
 
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -27,6 +27,7 @@ class Scene(eqx.Module):
     agents: Float[Array, "agents 2 n"]
     things: Float[Array, "things 2 n"]
     touching: Bool[Array, "agents n"]  # flashes
+    caught: Bool[Array, "agents n"]  # lights up, and fades
     lit: Bool[Array, "things n"]  # the goals among the things
     said: Int[Array, "agents n"]  # 0 is "A"; -1 says nothing
     links: Float[Array, "links 2 2 n"]  # dotted lines, from and to
@@ -49,10 +50,12 @@ class Scene(eqx.Module):
         colours: tuple[Colour, ...] | None = None,
         looks: tuple[Look, ...] | None = None,
         view: float = 1.1,
+        caught: Bool[Array, "agents n"] | None = None,
     ):
         (count, _, n), many = agents.shape, len(thing_radii)
         self.agents, self.things, self.radii, self.thing_radii = agents, things, radii, thing_radii
         self.touching = jnp.zeros((count, n), bool) if touching is None else touching
+        self.caught = jnp.zeros((count, n), bool) if caught is None else caught
         self.lit = jnp.zeros((many, n), bool) if lit is None else lit
         self.said = jnp.full((count, n), -1) if said is None else said
         self.links = jnp.zeros((0, 2, 2, n), agents.dtype) if links is None else links
@@ -81,6 +84,13 @@ class Tabular(Protocol):
     """A game small enough to be drawn whole."""
 
     def tables(self) -> tuple[Table, ...]: ...
+
+
+@runtime_checkable
+class Storied(Protocol):
+    """An algorithm with metrics whose course through training a film shows: schedules it lives by."""
+
+    course: ClassVar[tuple[str, ...]]
 
 
 @runtime_checkable

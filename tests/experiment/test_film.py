@@ -36,6 +36,7 @@ def scene(**changes) -> Scene:
         "agents": agents,
         "things": things,
         "touching": np.zeros((MOMENTS, 3), bool),
+        "caught": np.zeros((MOMENTS, 3), bool),
         "lit": np.zeros((MOMENTS, 2), bool),
         "said": np.full((MOMENTS, 3), -1),
         "links": np.zeros((MOMENTS, 0, 2, 2)),
@@ -214,7 +215,9 @@ def test_a_reel_goes_from_the_first_moment_to_the_last(shots):
     assert sum(shot.moment for shot in shots) == 2 * MOMENTS
     assert [shot.caption for shot in shots if shot.moment][-1] == "episode 2, step 3 of 3 steps"
     assert shots[0].milliseconds == reel.BEGIN and shots[-1].milliseconds == reel.END
-    assert all(shot.milliseconds % reel.TICK == 0 and shot.picture.shape == reel.SIZE[::-1] for shot in shots)
+    assert all(
+        shot.milliseconds % reel.TICK == 0 and shot.picture.shape == reel.size(REPLAY)[::-1] for shot in shots
+    )
 
 
 def test_a_gif_holds_every_picture_for_its_time(shots):
@@ -249,7 +252,7 @@ def test_an_mp4_is_as_long_as_the_reel(shots, tmp_path):
     path.write_bytes(writers.mp4(REPLAY))
     raw = [ffmpeg, "-v", "error", "-i", path, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
     frames = np.frombuffer(subprocess.run(raw, capture_output=True, check=True).stdout, np.uint8)
-    frames = frames.reshape(-1, *reel.SIZE[::-1], 3)
+    frames = frames.reshape(-1, *reel.size(REPLAY)[::-1], 3)
     assert len(frames) == sum(shot.milliseconds for shot in shots) // reel.TICK
     assert np.abs(frames[-1].astype(int) - rgb(shots[-1].picture)).mean() < 3
     assert np.abs(frames[-1].astype(int) - rgb(shots[-1].picture)[..., ::-1]).mean() > 3

@@ -49,6 +49,7 @@ class DualQ(AbstractAlgorithm[Learner]):
     """MADDPG and QMIX's local values, blended; `covey describe dual_q` lists every field."""
 
     traits: ClassVar[Traits] = MADDPG.traits
+    course: ClassVar[tuple[str, ...]] = ("alpha",)  # what films show of its training
     alpha: AbstractSchedule = Phases()
     local_critic: Make[FeedForward] = Make(FeedForward, hidden=64, depth=2, norm=True)
     mixer: Make[AbstractMixer] = Make(MonotonicMixer, embed=32, hyper=64)

@@ -13,6 +13,8 @@ USAGE = """covey trains teams of agents.
   covey train ALGO ENV [key=value …]   train; `covey train qmix spread --seeds 8`
   covey resume RUN [--steps N]         go on where a run stopped
   covey eval RUN [--env ENV] [--json]  greedy returns, in its own world or another
+  covey eval RUN --versus RUN2         a side of RUN against the others of RUN2
+  covey crossplay RUN RUN …            every run's side against every run's others: table, heat map
   covey watch RUN [--out FILE]         a film of one seed's greedy episodes: .gif, .mp4, .html, .png
   covey compare RUN RUN                where two runs part, and which is better
   covey ablate ALGO ENV key=v1,v2 …    every combination of values, in one table
@@ -29,6 +31,7 @@ COMMANDS = {
     "train": training.train,
     "resume": training.resume,
     "eval": reading.evaluate,
+    "crossplay": reading.crossplay,
     "watch": reading.watch,
     "compare": reading.compare,
     "ablate": training.ablate,

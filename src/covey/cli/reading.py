@@ -2,6 +2,7 @@
 
 import json
 import sys
+from argparse import Namespace
 from collections.abc import Callable, Sequence
 from math import inf
 from time import monotonic
@@ -16,6 +17,9 @@ def evaluate(arguments: Sequence[str]) -> None:
     parser.add_argument("words", nargs="+", metavar="RUN env.key=value")
     parser.add_argument("--episodes", type=whole, help="of each seed (as in training)")
     parser.add_argument("--env", help="another world of the same shape, such as pz:mpe2.simple_spread_v3")
+    parser.add_argument("--versus", metavar="RUN2", help="another run, whose others play against RUN's side")
+    parser.add_argument("--side", metavar="TEAM", help="with --versus: what RUN plays (the first team)")
+    parser.add_argument("--pairs", action="store_true", help="with --versus: each seed against each")
     parser.add_argument("--json", action="store_true", help="print everything, as JSON")
     given = parser.parse_intermixed_args(arguments)
     path, *pairs = given.words
@@ -23,6 +27,11 @@ def evaluate(arguments: Sequence[str]) -> None:
 
     RunFolder.existing(path)
     env = of_env(pairs, "RUN")
+    if given.versus:
+        against(path, given, env)
+        return
+    if given.side or given.pairs:
+        raise UserError("--side and --pairs say who plays against whom: name the other run with --versus")
     from ..experiment import api
 
     told = api.evaluate(path, given.episodes, given.env, env)
@@ -32,6 +41,46 @@ def evaluate(arguments: Sequence[str]) -> None:
     from ..experiment.summary import lines
 
     print(f"{told['run']} in {told['environment']}\n{lines(told, told['seeds'])}")
+
+
+def against(path: str, given: Namespace, env: dict[str, Any]) -> None:
+    """`covey eval RUN --versus RUN2`."""
+    if env or given.env:
+        raise UserError("--versus plays in RUN's own world: leave out --env and env.key=value")
+    from ..experiment import api
+
+    told = api.versus(path, given.versus, given.side, given.episodes, given.pairs)
+    if given.json:
+        print(json.dumps(told, indent=1))
+        return
+    from ..experiment.versus import lines
+
+    print(lines(told))
+
+
+def crossplay(arguments: Sequence[str]) -> None:
+    parser = Parser(
+        "covey crossplay", description="Every run's side against every run's others: a table and a heat map."
+    )
+    parser.add_argument("runs", nargs="+", metavar="RUN")
+    parser.add_argument("--side", metavar="TEAM", help="what the rows play (the first team)")
+    parser.add_argument("--episodes", type=whole, help="of each pair of seeds (as the first run evaluates)")
+    parser.add_argument("--out", metavar="DIR", default="crossplay", help="where the files go (crossplay)")
+    parser.add_argument("--json", action="store_true", help="print everything, as JSON")
+    given = parser.parse_args(arguments)
+    from ..experiment.folder import RunFolder
+
+    for path in given.runs:
+        RunFolder.existing(path)
+    from ..experiment import api
+
+    told = api.crossplay(given.runs, given.side, given.episodes, given.out)
+    if given.json:
+        print(json.dumps(told, indent=1))
+        return
+    from ..experiment.versus import text
+
+    print(f"{text(told)}\nfiles: {given.out}/crossplay.json, {given.out}/crossplay.png")
 
 
 def of_env(pairs: Sequence[str], after: str) -> dict[str, Any]:
@@ -53,6 +102,7 @@ def watch(arguments: Sequence[str]) -> None:
     parser.add_argument("--episodes", type=whole, default=2, metavar="N", help="how many (2)")
     parser.add_argument("--seed", type=from_zero, metavar="K", help="which of the run's seeds (the best)")
     parser.add_argument("--begin", type=from_zero, default=0, metavar="B", help="other beginnings (0)")
+    parser.add_argument("--follow", metavar="AGENT", help="whose values to draw below (dual_q: the first)")
     parser.add_argument("--log", action="store_true", help="print what was paid at each step")
     given = parser.parse_args(arguments)
     from ..experiment.folder import RunFolder
@@ -63,7 +113,7 @@ def watch(arguments: Sequence[str]) -> None:
     launch.prepare()
     from ..experiment import watching
 
-    replay, path = watching.watch(given.run, given.out, given.episodes, given.seed, given.begin)
+    replay, path = watching.watch(given.run, given.out, given.episodes, given.seed, given.begin, given.follow)
     if given.log:
         print("\n\n".join(watching.log(replay)) + "\n")
     print(f"{watching.line(replay)}\n{'picture' if path.suffix == '.png' else 'film'}: {path}")

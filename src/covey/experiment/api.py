@@ -80,18 +80,50 @@ def evaluate(
     return evaluation.evaluate(path, episodes, environment, env or {})
 
 
+def versus(
+    path: str | Path,
+    other: str | Path,
+    side: str | None = None,
+    episodes: int | None = None,
+    every: bool = False,
+) -> dict[str, Any]:
+    """Greedy episodes of one run's side (its first team) against another run's others.
+
+    Seed plays against seed; with `every`, each against each.
+    """
+    launch.prepare()
+    from . import versus
+
+    return versus.versus(path, other, side, episodes, every)
+
+
+def crossplay(
+    paths: Sequence[str | Path],
+    side: str | None = None,
+    episodes: int | None = None,
+    out: str | Path = "crossplay",
+) -> dict[str, Any]:
+    """Every run's side against every run's others, as crossplay.json holds it; written to `out`."""
+    launch.prepare()
+    from . import versus
+
+    return versus.crossplay(paths, side, episodes, out)
+
+
 def watch(
     path: str | Path,
     out: str | Path | None = None,
     episodes: int = 2,
     seed: int | None = None,
     begin: int = 0,
+    follow: str | None = None,
 ) -> Path:
-    """Films greedy episodes of one seed, by default the best; returns where the film lies."""
+    """Films greedy episodes of one seed, by default the best, and what it thinks of an agent it may follow;
+    returns where the film lies."""
     launch.prepare()
     from . import watching
 
-    return watching.watch(path, out, episodes, seed, begin)[1]
+    return watching.watch(path, out, episodes, seed, begin, follow)[1]
 
 
 def compare(

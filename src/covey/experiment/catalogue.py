@@ -88,9 +88,11 @@ FILE = "covey_file_"  # what the names of modules made from a user's files begin
 
 
 def find(kind: Kind, name: str) -> Entry:
-    """The entry of a catalogue name, of `file.py:Name`, `package.module:Name`, or `pz:module`."""
+    """The entry of a catalogue name, of `file.py:Name`, `package.module:Name`, `pz:module`, `run:DIR`."""
     if name in KNOWN[kind]:
         return KNOWN[kind][name]
+    if kind == "algorithm" and name.startswith("run:"):
+        return Entry("covey.algorithms.frozen:Frozen", fixed={"run": name[4:]})
     if kind == "environment" and name.startswith("pz:"):
         return Entry("covey.environments.adapters.pettingzoo:PettingZoo", fixed={"module": name[3:]})
     if ":" in name:

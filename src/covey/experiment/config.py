@@ -1,22 +1,31 @@
 """Everything a run is: what learns, where, with which settings, for how long."""
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
-from ..core import AbstractAlgorithm, AbstractEnvironment, Spec
+from ..core import Spec
 from ..errors import UserError
-from ..host import AbstractHostEnvironment
 from ..training import Side
-from . import catalogue, settings, text
+from . import catalogue, earlier, settings, text
 from .folder import atomic
+from .naming import (
+    EVERYBODY,
+    IDLE,
+    World,
+    algorithm_class,
+    assign,
+    check_teams,
+    joined,
+    learner,
+    learns,
+    unnamed,
+    world,
+)
 from .settings import Place, Tree
 
-World = AbstractEnvironment | AbstractHostEnvironment
-EVERYBODY = "all"  # the side of a learner that controls several teams
-IDLE = "random"  # who plays for a team that nobody learns for
 PRESETS = Path(__file__).parents[1] / "presets"
 USER_FILE = re.compile(r"[^=+]+\.py(?=:\w)")
 NAMING = ("algorithm", "environment", "sides", "env")  # the fields that may name a user's files
@@ -81,6 +90,9 @@ class Config:
 
         of_env = {key[4:]: typed.pop(key) for key in list(typed) if key.startswith("env.")}
         env, tree = world(run["environment"], run.get("env", {}), of_env)
+        run["algorithm"] = joined(
+            run["algorithm"], {t: typed.pop(t) for t in env.spec.teams if t in typed}, env.spec
+        )
         names, notes = assign(run["algorithm"], run["environment"], env.spec)
         kept, own = run.get("sides", {}), route(typed, names)
         check_teams(kept, names, run["environment"])
@@ -88,7 +100,13 @@ class Config:
         if run.get("preset") != "original":
             tuned, preset = presets(names.values(), run["environment"], must="preset" in given)
         sides = {
-            side: learner(name, tuned.get(name, {}), unnamed(kept.get(side, {})), own[side])[1]
+            side: learner(
+                name,
+                tuned.get(name, {}),
+                unnamed(kept.get(side, {})),
+                opponent(side, name, env.spec),
+                own[side],
+            )[1]
             for side, name in names.items()
         }
         run = preset | run
@@ -207,57 +225,22 @@ def moved(tree: Any, where: Callable[[Path], Path]) -> Any:
     return USER_FILE.sub(lambda m: str(where(Path(m[0]))), tree) if isinstance(tree, str) else tree
 
 
-def unnamed(tree: Tree) -> Tree:
-    return {key: value for key, value in tree.items() if key != "name"}
-
-
-def world(name: str, *layers: Mapping[str, Any]) -> tuple[World, Tree]:
-    """An environment by its name, and all of its options."""
-    entry = catalogue.find("environment", name)
-    make = catalogue.load(entry)
-    tree = settings.layer(settings.defaults(make), entry.fixed, *layers)
-    env, tree = settings.construct(make, tree, Place(name, "env"))
-    if not isinstance(getattr(env, "spec", None), Spec):
-        raise UserError(f"{name} makes no environment: derive it from covey.core:AbstractEnvironment")
-    return env, tree
-
-
-def algorithm_class(name: str) -> type[AbstractAlgorithm]:
-    cls = catalogue.load(catalogue.find("algorithm", name))
-    return settings.fitting(cls, AbstractAlgorithm, name)
-
-
-def learner(name: str, *layers: Mapping[str, Any]) -> tuple[AbstractAlgorithm, Tree]:
-    """An algorithm by its name, and all of its settings."""
-    cls, fixed = algorithm_class(name), catalogue.find("algorithm", name).fixed
-    tree = settings.layer(settings.defaults(cls), fixed, *layers)
-    algorithm, tree = settings.construct(cls, tree, Place(name))
-    return algorithm, {"name": name} | tree
-
-
-def assign(typed: str, environment: str, spec: Spec) -> tuple[dict[str, str], list[str]]:
-    """Who learns for which team: `qmix`, or `adversary=qmix+agent=iql`; and what to say about it."""
-    names = catalogue.learners(typed)
-    if "" in names and len(spec.teams) > 1 and not algorithm_class(typed).traits.cooperative:
-        return {EVERYBODY: typed}, []
-    names = {next(iter(spec.teams)): typed} if "" in names else names
-    check_teams(names, spec.teams, environment)
-    idle = [team for team in spec.teams if team not in names]
-    example = "+".join([f"{team}={name}" for team, name in names.items()] + [f"{team}=..." for team in idle])
-    note = f"nobody learns for {' and '.join(idle)}, who act at random; to change that, train {example}"
-    return {team: names.get(team, IDLE) for team in spec.teams}, [note] if idle else []
-
-
-def check_teams(names: Iterable[str], teams: Collection[str], environment: str) -> None:
-    for name in names:
-        if name not in teams:
-            raise UserError(f"{environment} has no team '{name}': its teams are {', '.join(teams)}")
+def opponent(team: str, name: str, spec: Spec) -> Tree:
+    """What there is to know of a side that an earlier run plays; nothing of others."""
+    if not name.startswith(earlier.RUN):
+        return {}
+    there = Config.from_yaml(earlier.folder(name).config)
+    env, sides = there.build()
+    found = earlier.player(name, env.spec, sides, team, spec)
+    if there.sides[found["side"]]["name"] == IDLE:
+        raise UserError(f"{team}={name}: nobody learned for {team} in that run; write {team}={IDLE}")
+    return found | {"seeds": there.seeds}
 
 
 def route(typed: Tree, names: Mapping[str, str]) -> dict[str, Tree]:
     """Which side each setting is for: `team.gamma` for that team's learner, `gamma` for all that learn."""
     own: dict[str, Tree] = {side: {} for side in names}
-    learning = [side for side, name in names.items() if name != IDLE] or list(names)
+    learning = [side for side, name in names.items() if learns(name)] or list(names)
     options = {side: settings.signature_of(algorithm_class(name)) for side, name in names.items()}
     for path, value in typed.items():
         head, _, rest = path.partition(".")

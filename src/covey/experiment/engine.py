@@ -3,17 +3,19 @@
 from functools import cached_property
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Key, PyTree
 
+from ..algorithms.frozen import Frozen, Learner
 from ..devices import Layout
 from ..host import AbstractHostEnvironment, Host, StandIn, in_turn
 from ..ops import named
 from ..training import Trainer, TrainState
-from . import memory
+from . import checkpoint, earlier, memory
 from .config import Config
 
 States = list[TrainState]  # one a lane; leaves lead with the lane's seeds
@@ -84,7 +86,18 @@ class Engine:
         return memory.check(needed + working, replay, self.config.seeds, memory.free())
 
     def start(self) -> States:
-        return [self.begin(self.keys(lane)) for lane in self.layout.lanes]
+        """Everything new, but for players from earlier runs."""
+        states = [self.begin(self.keys(lane)) for lane in self.layout.lanes]
+        for i, side in enumerate(self.trainer.sides):
+            if isinstance(side.algorithm, Frozen):
+                player = side.algorithm
+                rows = [player.plays(seed) for seed in range(self.config.seeds)]
+                found = frozen_weights(player, self.shapes.learners[i])
+                found = jax.tree.map(lambda x, rows=rows: x[np.array(rows)], found)
+                place = lambda state, i=i: state.learners[i]
+                pairs = zip(states, self.lanes(found), strict=True)
+                states = [eqx.tree_at(place, state, learner) for state, learner in pairs]
+        return states
 
     def advance(self, states: States, clock: int) -> tuple[States, dict[str, Any], tuple[Any, ...]]:
         """A chunk of every lane: states, metrics `[seeds, iterations, ...]`, fingerprints by side."""
@@ -101,6 +114,15 @@ class Engine:
     def evaluate(self, states: States) -> dict[str, Any]:
         """Greedy episodes of every seed: `[seeds, episodes, ...]`. The same beginnings every time."""
         return self.joined([self.judge(state.learners, state.key, state.steps) for state in states])
+
+    def judged(self, learners: PyTree, seeds: list[int]) -> Any:
+        """Greedy episodes of given learners, which lead with as many seeds as the layout has; each begins
+        and draws as its number in `seeds` says."""
+        results = []
+        for lane, weights in zip(self.layout.lanes, self.lanes(learners), strict=True):
+            steps = self.layout.put(jnp.zeros(len(lane), self.shapes.steps.dtype))
+            results.append(self.judge(weights, self.keys([seeds[i] for i in lane]), steps))
+        return self.joined(results)
 
     def updates(self, clock: int) -> int:
         """How often each learner was updated in so many iterations, all of them together."""
@@ -124,3 +146,15 @@ class Engine:
         """What lanes gave, as NumPy arrays that lead with all seeds."""
         gathered = lambda *xs: np.concatenate([np.asarray(x) for x in xs])
         return jax.tree.map(gathered, *self.layout.own(lanes))
+
+
+def frozen_weights(frozen: Frozen, like: Learner) -> Learner:
+    """What a player learned in its run: all of that run's seeds, otherwise in the shapes of `like`."""
+    folder = earlier.folder(frozen.run)
+    place = [side.name for side in Config.from_yaml(folder.config).build()[1]].index(frozen.side)
+    wide = lambda x: jax.ShapeDtypeStruct((frozen.seeds, *x.shape[1:]), x.dtype)
+    stored = {"learners": (None,) * place + (like.player,), "steps": like.step}
+    found, _ = checkpoint.load(folder.last, jax.tree.map(wide, stored), partial=True)
+    return jax.tree.unflatten(
+        jax.tree.structure(like), jax.tree.leaves((found["learners"][place], found["steps"]))
+    )

@@ -4,24 +4,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import jax.numpy as jnp
-
 from ..core import Spec
 from ..errors import UserError
 from . import checkpoint
 from .config import Config
+from .earlier import unlike
 from .engine import Engine
 from .folder import RunFolder
 from .run import learning_team
 from .summary import evaluation
-
-SHAPE = {
-    "agents": "{} agents",
-    "features": "{} observation features",
-    "actions": "{} actions",
-    "world": "{} numbers of global state",
-    "bounds": "action bounds {}",
-}
 
 
 def evaluate(
@@ -39,11 +30,8 @@ def evaluate(
     engine = Engine(config)
     check_shape(trained, engine.trainer.spec, config.environment)
     found = checkpoint.load_learners(folder.last, engine.everybody(engine.shapes).learners)
-    results = []
-    for lane, weights in zip(engine.layout.lanes, engine.lanes(found), strict=True):
-        steps = engine.layout.put(jnp.zeros(len(lane), engine.shapes.steps.dtype))
-        results.append(engine.judge(weights, engine.keys(lane), steps))
-    told = evaluation(engine.trainer.spec, engine.joined(results), learning_team(engine))
+    results = engine.judged(found, list(range(config.seeds)))
+    told = evaluation(engine.trainer.spec, results, learning_team(engine))
     return {"run": str(folder.path), "environment": config.environment, "seeds": config.seeds} | told
 
 
@@ -53,10 +41,8 @@ def fellows(environment: str, trained: Spec) -> dict[str, Any]:
 
 
 def check_shape(trained: Spec, other: Spec, name: str) -> None:
-    for what, words in SHAPE.items():
-        here, there = getattr(trained, what), getattr(other, what)
-        if here != there:
-            raise UserError(
-                f"--env {name} has {words.format(there)}, and the run's own world {words.format(here)}: "
-                "choose a world of the same shape (its settings can follow as env.key=value)"
-            )
+    if apart := unlike(trained, other):
+        raise UserError(
+            f"--env {name} has {apart[1]}, and the run's own world {apart[0]}: "
+            "choose a world of the same shape (its settings can follow as env.key=value)"
+        )

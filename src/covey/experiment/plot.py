@@ -74,6 +74,42 @@ def overlay(path: Path, runs: Mapping[str, Curve], title: str, label: str) -> bo
     return True
 
 
+def heat(
+    path: Path, tables: Mapping[str, list[list[float]]], names: list[str], rows: str, columns: str
+) -> None:
+    """Tables of numbers side by side, brighter where they are greater: who plays `rows` against whom."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    n = len(names)
+    side = 1.6 + 0.95 * n
+    figure, places = plt.subplots(
+        1, len(tables), figsize=(side * len(tables) + 0.8, side), dpi=160, squeeze=False
+    )
+    for axes, (title, table) in zip(places[0], tables.items(), strict=True):
+        x = np.array(table)
+        low, high = x.min(), max(x.max(), x.min() + 1e-9)
+        axes.imshow(x, cmap="Blues", vmin=low - 0.1 * (high - low), vmax=high)
+        for (i, j), number in np.ndenumerate(x):
+            ink = "white" if number > low + 0.6 * (high - low) else INK
+            axes.text(
+                j, i, f"{number:.2f}".replace("-", "−"), ha="center", va="center", color=ink, fontsize=9
+            )
+        axes.set_xticks(range(n), names, rotation=30, ha="right")
+        axes.set_yticks(range(n), names)
+        axes.set_xlabel(f"plays {columns}", color=INK)
+        axes.set_ylabel(f"plays {rows}", color=INK)
+        axes.set_title(title, loc="left", color=INK, fontsize=11, fontweight="bold")
+        axes.spines[:].set_visible(False)
+        axes.tick_params(colors=TICKS, labelsize=9, length=0)
+    figure.tight_layout()
+    with atomic(path, path.name) as file:
+        figure.savefig(file, format="png")
+    plt.close(figure)
+
+
 @contextmanager
 def drawn(path: Path, title: str, label: str, wide: float = 0.0) -> Iterator[Any]:
     """Axes to draw over steps in, and the picture put away; `wide` inches are left free at the right."""

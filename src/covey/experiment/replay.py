@@ -1,6 +1,6 @@
 """Greedy episodes of one trained seed, step by step: what films and logs are made of."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import jax
@@ -12,8 +12,9 @@ from ..core import Spec, Trajectory
 from ..errors import UserError
 from ..host import Host
 from ..ops import named
-from ..scene import Insightful, Scene, Scenic
+from ..scene import Insightful, Scene, Scenic, Storied
 from ..training import Trainer
+from .catalogue import nearest
 from .engine import Engine
 from .folder import RunFolder
 from .policy import trained
@@ -41,15 +42,24 @@ class Episode(NamedTuple):
         return self.team_reward.sum(axis=0, dtype=np.float64)
 
 
+class Followed(NamedTuple):
+    """An agent, by its place in the world, and its columns among gauges."""
+
+    agent: int
+    columns: dict[str, int]
+
+
 @dataclass(frozen=True)
 class Replay:
-    """Episodes, and whose they are."""
+    """Episodes, and whose they are. `course` holds metrics of the seed's training, report by report."""
 
     spec: Spec
     world: str
     algorithm: str
     seed: int
     episodes: tuple[Episode, ...]
+    follow: Followed | None = None
+    course: dict[str, Float[np.ndarray, " reports"]] = field(default_factory=dict)
 
 
 def best_seed(folder: RunFolder) -> int:
@@ -58,7 +68,9 @@ def best_seed(folder: RunFolder) -> int:
     return int(np.argmax(told["team_return"]["per_seed"])) if "team_return" in told else 0
 
 
-def play(folder: RunFolder, seed: int | None = None, episodes: int = 2, begin: int = 0) -> Replay:
+def play(
+    folder: RunFolder, seed: int | None = None, episodes: int = 2, begin: int = 0, follow: str | None = None
+) -> Replay:
     """The same episodes whenever the same is asked for; another `begin`, other ones."""
     if episodes < 1:
         raise UserError(f"--episodes must be at least 1, not {episodes}")
@@ -71,7 +83,40 @@ def play(folder: RunFolder, seed: int | None = None, episodes: int = 2, begin: i
     rollouts, scenes, told = jax.tree.map(np.asarray, (rollouts, scenes, told))
     cut = tuple(episode(rollouts, scenes, told, i) for i in range(episodes))
     name = config.environment.rpartition(":")[2]
-    return Replay(trainer.spec, name, config.algorithm, seed, cut)
+    course = story(folder, trainer, seed)
+    whom = followed(trainer, told, follow, bool(course))
+    return Replay(trainer.spec, name, config.algorithm, seed, cut, whom, course)
+
+
+def story(folder: RunFolder, trainer: Trainer, seed: int) -> dict[str, Float[np.ndarray, " reports"]]:
+    """The metrics that a learner wants shown, as training went."""
+    found = {}
+    for i, side in enumerate(trainer.sides):
+        for name in side.algorithm.course if isinstance(side.algorithm, Storied) else ():
+            label = trainer.label(i, name)
+            rows = [row[label] for row in folder.rows() if row["seed"] == seed and row.get(label) is not None]
+            found |= {label: np.array(rows, float)} if rows else {}
+    return found
+
+
+def followed(trainer: Trainer, told: Told, name: str | None, always: bool) -> Followed | None:
+    """Who is followed, by default (where it is `always` somebody) the first agent that learns; and the gauges
+    that hold a value for each agent of its side."""
+    spec = trainer.spec
+    if name is None and not always:
+        return None
+    if name is not None and name not in spec.names:
+        raise UserError(
+            f"--follow: there is no agent '{name}'{nearest(name, spec.names)}; "
+            f"there are {', '.join(spec.names)}"
+        )
+    learning = [side for side in trainer.sides if side.algorithm.experience.updates] or trainer.sides
+    agent = learning[0].members[0] if name is None else spec.names.index(name)
+    i, side = next((i, side) for i, side in enumerate(trainer.sides) if agent in side.members)
+    own, many = side.members.index(agent), len(side.members)
+    thinks = isinstance(side.algorithm, Insightful)
+    ours = lambda name: thinks and name == trainer.label(i, name.rpartition("/")[2])
+    return Followed(agent, {n: own for n, x in told.items() if ours(n) and x.shape[-1] == many})
 
 
 def compiled(engine: Engine, learners: tuple, key: PRNGKeyArray, n: int) -> tuple[Trajectory, Scene | None]:

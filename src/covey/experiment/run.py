@@ -9,12 +9,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import equinox as eqx
 import numpy as np
 
 from ..costs import Noted
 from ..errors import UserError
-from . import checkpoint, origin
+from . import borrowing, checkpoint, origin
 from .config import Config
 from .effect.audit import Audit
 from .engine import Engine, States
@@ -84,15 +83,10 @@ class Training:
         return list(dict.fromkeys(told))
 
     def start(self) -> None:
-        """From nothing, or from another run's weights, all of them or of a part."""
+        """From nothing, or from another run's weights."""
         self.states = self.engine.start()
         if self.config.source:
-            found = borrowed(self.config.source, self.engine.everybody(self.engine.shapes).learners)
-            pairs = zip(self.states, self.engine.lanes(found), strict=True)
-            whole = [(state.learners, eqx.combine(old, state.learners)) for state, old in pairs]
-            begun = [checkpoint.weights(*pair) for pair in whole]
-            swap = lambda state, new: eqx.tree_at(lambda s: s.learners, state, new)
-            self.states = list(map(swap, self.states, begun))
+            self.states = borrowing.begun(self.config.source, self.engine, self.states)
 
     def restore(self) -> None:
         """From the last checkpoint; from nothing where there is none yet."""
@@ -195,15 +189,6 @@ class Training:
         checkpoint.save(self.folder.last, self.engine.layout.own(self.states), {"mark": asdict(mark)})
         self.saved = time.perf_counter()
         self.save_seconds = self.saved - began
-
-
-def borrowed(source: str, like: Any) -> Any:
-    """The learners of `RUN`; or of `RUN:actor+critic` these parts, and None for the rest."""
-    if Path(source).is_dir() or ":" not in source:
-        return checkpoint.load_learners(RunFolder.existing(source).last, like)
-    run, _, parts = source.rpartition(":")
-    path = RunFolder.existing(run).last
-    return eqx.combine(*(checkpoint.load_part(path, like, part) for part in parts.split("+")))
 
 
 def learning_team(engine: Engine) -> str:

@@ -41,13 +41,14 @@ def evaluation(spec: Spec, results: Numbers, team: str) -> dict[str, Any]:
 
 def lines(told: dict[str, Any], seeds: int) -> str:
     """One return in words, with its convention."""
-    r = told["team_return"]
-    low, high = r["ci95"]
     over = f"over {count(seeds, 'seed')} × {count(told['episodes'], 'greedy episode')}"
-    return (
-        f"{told['team']} return: IQM {signed(r['iqm'])}, 95 % interval [{signed(low)}, {signed(high)}], "
-        f"mean {signed(r['mean'])}, {over} ({told['convention']})"
-    )
+    return f"{told['team']} return: {statistic(told['team_return'])}, {over} ({told['convention']})"
+
+
+def statistic(r: dict[str, Any]) -> str:
+    """What `statistics.describe` gave, in words."""
+    low, high = r["ci95"]
+    return f"IQM {signed(r['iqm'])}, 95 % interval [{signed(low)}, {signed(high)}], mean {signed(r['mean'])}"
 
 
 def finish(training: "Training", status: str) -> None:

@@ -21,13 +21,14 @@ def watch(
     episodes: int = 2,
     seed: int | None = None,
     begin: int = 0,
+    follow: str | None = None,
 ) -> tuple[Replay, Path]:
     """Plays, and draws: a film, or of a small game its whole table. Returns what was played and the file."""
     folder = RunFolder.existing(path)
     game = isinstance(Config.from_yaml(folder.config).build()[0], Tabular)
     place = Path(out) if out is not None else folder.game if game else folder.film
     film.writer(place)
-    replay = play(folder, seed, episodes, begin)
+    replay = play(folder, seed, episodes, begin, follow)
     if game and place.suffix == ".png":
         from . import tables
 

@@ -80,11 +80,13 @@ class Chase(eqx.Module):
 
     def scene(self, state: State) -> Scene:
         close = self.near(sight.between(state.pos, state.pos)) < TOUCH**2
+        hunters, prey = jnp.any(close, axis=1), jnp.any(close, axis=0)
         return Scene(
             agents=state.pos,
             things=state.obstacles,
             radii=self.each(ADVERSARY, PREY),
             thing_radii=(OBSTACLE,) * self.obstacles,
-            touching=jnp.concatenate([jnp.any(close, axis=1), jnp.any(close, axis=0)]),
+            touching=jnp.concatenate([hunters, prey]),
+            caught=jnp.concatenate([jnp.zeros_like(hunters), prey]),
             looks=("obstacle",) * self.obstacles,
         )

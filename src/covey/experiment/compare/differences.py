@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .. import checkpoint, settings
-from ..config import IDLE, Config, option
+from ..config import Config, learns, option
 from ..engine import Engine
 
 ABSENT = "—"  # how a setting is shown that only the other run has
@@ -27,7 +27,7 @@ def every_setting(config: Config) -> dict[str, Any]:
     own = config.moved(lambda path: Path(path.name))
     apart = ("algorithm", "environment", "sides", "env", "notes")
     told = {"environment": own.environment}
-    learning = [side for side, tree in own.sides.items() if tree["name"] != IDLE] or list(own.sides)
+    learning = [side for side, tree in own.sides.items() if learns(tree["name"])] or list(own.sides)
     for side, tree in own.sides.items():
         for path, value in settings.flatten({side: typed(tree)}).items():
             name = path.partition(".")[2] or "algorithm"

@@ -16,6 +16,7 @@ CORNER = 20
 WIDEST = 2.2  # to each side of the origin; who goes further is pointed at
 TRAIL, DOTS = 6, 8  # a trail's steps, and dots a step
 REACH = 30  # of a flash
+FADE, SPREAD = 2.0, 2.5  # a capture's light: the steps it lasts, and how far it grows, in radii
 SPEECH = 46.0  # a bubble's side
 
 
@@ -68,13 +69,19 @@ class Arena:
 
     smooth = True  # whether there is anything to see between two moments
 
-    def __init__(self, spec: Spec, scene: Scene, alive: Bool[np.ndarray, "moments agents"]):
-        self.scene, self.alive, self.half = scene, alive, camera(scene)
+    def __init__(
+        self,
+        spec: Spec,
+        scene: Scene,
+        alive: Bool[np.ndarray, "moments agents"],
+        followed: int | None = None,
+    ):
+        self.scene, self.alive, self.half, self.followed = scene, alive, camera(scene), followed
         self.colours, self.labels = colours(spec), labels(spec)
         self.scale = SIDE / 2 / self.half
         places = (scene.agents, scene.things, scene.links)
         self.agents, self.things, self.links = (self.pixels(np.asarray(x, float)) for x in places)
-        self.touching = np.asarray(scene.touching, float)
+        self.touching, self.caught = np.asarray(scene.touching, float), np.asarray(scene.caught)
         speed = np.hypot(*np.moveaxis(np.diff(self.agents, axis=0), -1, 0))
         self.speed = speed / max(speed.max(initial=0.0), 1e-9)
         self.field = ground(self.half)
@@ -102,7 +109,10 @@ class Arena:
         for start, end in self.at(self.links, time):
             dotted(picture, start, end)
         for i, place in enumerate(agents):
+            self.draw_capture(picture, i, place, time, moment)
             self.draw_flash(picture, i, place, time, moment)
+            if i == self.followed:
+                stamp(picture, marks.ring(self.radius(self.scene.radii[i]) + 9, 4, TEXT, ARENA, 0.7), *place)
         for i, place in enumerate(agents):
             self.draw_agent(picture, i, place, bool(self.alive[moment, i]))
         self.draw_frames(picture, time)
@@ -153,6 +163,16 @@ class Arena:
         if strength and self.inside(place):
             radius = self.radius(self.scene.radii[i])
             brush(picture, marks.flash(radius, REACH, strength, TEXT, ARENA), *place)
+
+    def draw_capture(
+        self, picture: Picture, i: int, place: Float[np.ndarray, "2"], time: Number, moment: int
+    ) -> None:
+        """A disc that lights up when it is caught, grows and fades."""
+        ages = time - np.flatnonzero(self.caught[: moment + 1, i])
+        age = ages.min(initial=FADE) / FADE
+        if age < 1 and self.inside(place):
+            size = round(self.radius(self.scene.radii[i]) * (1.4 + (SPREAD - 1.4) * age))
+            brush(picture, marks.disc(size, theme.GOAL, ARENA, round(6 * (1 - age)) / 6), *place)
 
     def inside(self, place: Float[np.ndarray, "2"]) -> bool:
         return bool((np.abs(place - SIDE / 2) < SIDE / 2).all())

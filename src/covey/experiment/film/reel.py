@@ -7,13 +7,14 @@ import numpy as np
 
 from ..progress import count
 from ..replay import Episode, Replay
+from . import footer
 from .arena import SIDE, Arena
 from .panel import HEIGHT, WIDTH, Heading, Panel
 from .table import Table
 from .theme import PAGE, PLACES, Picture
 
 MARGIN = 40
-SIZE = (SIDE + WIDTH + 3 * MARGIN, HEIGHT + 2 * MARGIN)  # width and height, at twice the size it is meant for
+BREADTH = SIDE + WIDTH + 3 * MARGIN  # at twice the size it is meant for
 TICK = 60  # milliseconds; all times are multiples of it
 BEGIN, END = 6 * TICK, 17 * TICK  # how long first and last moments are seen
 MOST = 240  # pictures of an episode, before there are fewer than three a step
@@ -27,10 +28,16 @@ class Shot(NamedTuple):
     caption: str
 
 
+def size(replay: Replay) -> tuple[int, int]:
+    """Width and height in pixels, twice those it is meant for."""
+    return BREADTH, HEIGHT + 2 * MARGIN + (footer.HEIGHT + MARGIN) * footer.has_any(replay)
+
+
 def stage(replay: Replay, episode: Episode) -> Arena | Table:
     if episode.scene is None:
         return Table(replay.spec, episode.action, episode.reward)
-    return Arena(replay.spec, episode.scene, episode.alive)
+    followed = replay.follow.agent if replay.follow else None
+    return Arena(replay.spec, episode.scene, episode.alive, followed)
 
 
 def heading(replay: Replay, number: int) -> Heading:
@@ -48,15 +55,19 @@ def played(replay: Replay, number: int, episode: Episode) -> Iterator[Shot]:
     scenery, panel = stage(replay, episode), Panel(replay.spec, episode, heading(replay, number))
     between = max(1, min(3, MOST // episode.length)) if scenery.smooth else 1
     pace = TICK if scenery.smooth else PAUSE
-    page = np.full(SIZE[::-1], PLACES[PAGE], np.uint8)
+    page = np.full(size(replay)[::-1], PLACES[PAGE], np.uint8)
     field = page[MARGIN : MARGIN + SIDE, MARGIN : MARGIN + SIDE]
     beside = page[MARGIN : MARGIN + HEIGHT, SIDE + 2 * MARGIN : SIDE + 2 * MARGIN + WIDTH]
+    below = page[HEIGHT + 2 * MARGIN : HEIGHT + 2 * MARGIN + footer.HEIGHT, MARGIN:-MARGIN]
+    foot = footer.Footer(replay, episode, below.shape[1]) if footer.has_any(replay) else None
     last = episode.length * between
     for tick in range(last + 1):
         moment, part = divmod(tick, between)
         scenery.draw(field, tick / between)
         if not part:
             panel.draw(beside, moment)
+            if foot:
+                foot.draw(below, moment)
         time = {0: BEGIN, last: END}.get(tick, pace)
         caption = f"episode {number + 1}, step {moment} of {count(episode.length, 'step')}"
         yield Shot(page.copy(), time, not part, caption)

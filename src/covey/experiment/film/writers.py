@@ -18,7 +18,7 @@ from PIL import GifImagePlugin, Image
 from ...errors import UserError
 from ..folder import atomic
 from ..replay import Replay
-from .reel import SIZE, TICK, shots
+from .reel import TICK, shots, size
 from .strip import strip
 from .theme import PALETTE, TRANSPARENT, Picture
 
@@ -69,7 +69,8 @@ def mp4(replay: Replay) -> bytes:
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "film.mp4"
-        taken = f"-f rawvideo -pix_fmt pal8 -s {SIZE[0]}x{SIZE[1]} -r 1000/{TICK} -i -"
+        width, height = size(replay)
+        taken = f"-f rawvideo -pix_fmt pal8 -s {width}x{height} -r 1000/{TICK} -i -"
         made = "-c:v libx264 -pix_fmt yuv420p -preset superfast -tune animation -crf 20 -bitexact"
         command = [get_ffmpeg_exe(), "-v", "error", *taken.split(), *made.split(), str(path)]
         with subprocess.Popen(command, stdin=subprocess.PIPE) as ffmpeg:
@@ -88,11 +89,12 @@ def page(replay: Replay) -> bytes:
         (b64encode(png(picture)).decode(), milliseconds, int(moment), caption)
         for picture, milliseconds, moment, caption in shots(replay)
     ]
+    width, height = size(replay)
     text = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8")).substitute(
         title=html.escape(f"{replay.world} · {replay.algorithm} · seed {replay.seed}"),
-        width=SIZE[0] // 2,
-        pixels=SIZE[0],
-        lines=SIZE[1],
+        width=width // 2,
+        pixels=width,
+        lines=height,
         shots=json.dumps(told, separators=(",", ":")),
     )
     return text.encode()

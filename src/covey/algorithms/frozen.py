@@ -1,0 +1,76 @@
+"""A player from an earlier run: it acts as it learned to there, and learns nothing more."""
+
+from dataclasses import replace
+from typing import ClassVar
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Int, PyTree
+
+from ..core import AbstractAlgorithm, AbstractExperience, Observation, Spec, Traits
+from ..experience import Fresh
+from . import coma, dual_q, hyper_mappo, maddpg, ppo, qmix, random, wqmix  # noqa: F401  whoever may play
+
+
+class Learner(eqx.Module):
+    player: PyTree[Array]
+    step: Int[Array, ""]  # how far it was trained: its schedules stand still there
+    places: tuple[int, ...] = eqx.field(
+        static=True
+    )  # of the agents it plays here, among those it learned for
+
+
+class Frozen(AbstractAlgorithm[Learner]):
+    """What a side of the run at `run` learned; written `TEAM=run:DIR`.
+
+    It plays in evaluations as in training: greedily, or as it explored where `greedy` is false. By
+    default an on-policy player draws from its policy, an off-policy one is greedy. Seed k plays
+    against the earlier run's seed k, from the first again where there are fewer; with `seed` all
+    play against that one.
+    """
+
+    traits: ClassVar[Traits] = random.Random.traits
+    run: str
+    side: str  # whose it was there
+    player: AbstractAlgorithm
+    world: Spec  # as that side saw it
+    seeds: int  # that the run trained
+    greedy: bool | None = None
+    seed: int | None = None
+    experience: AbstractExperience = Fresh(updates=0)
+
+    def __check_init__(self):
+        if self.seed is not None and not 0 <= self.seed < self.seeds:
+            raise ValueError(f"seed {self.seed} is not in {self.run}: it trained seeds 0 to {self.seeds - 1}")
+
+    def plays(self, seed: int) -> int:
+        """Which of the earlier run's seeds plays against one of this run's."""
+        return seed % self.seeds if self.seed is None else self.seed
+
+    def init(self, spec: Spec, key) -> Learner:
+        places = tuple(map(self.world.names.index, spec.names))
+        return Learner(self.player.init(self.world, key), jnp.zeros((), int), places)
+
+    def memory(self, spec: Spec, learner: Learner):
+        return self.player.memory(self.world, learner.player)
+
+    def act(self, learner: Learner, memory, obs: Observation, key, step, explore: bool):
+        explore = self.player.traits.on_policy if self.greedy is None else not self.greedy
+        seen = self.whole(obs, learner.places)
+        memory, action, _ = self.player.act(learner.player, memory, seen, key, learner.step, explore)
+        return memory, action[np.array(learner.places)], None
+
+    def whole(self, obs: Observation, places: tuple[int, ...]) -> Observation:
+        """Where it learned for everybody and plays for some, the others are put back among its agents."""
+        if len(places) == self.world.agents:
+            return obs
+        mine, rest = np.array(places), np.setdiff1d(np.arange(self.world.agents), places)
+        agents = jnp.zeros((self.world.agents, self.world.features)).at[mine].set(obs.agents)
+        legal = jnp.ones((self.world.agents, self.world.actions), bool).at[mine].set(obs.legal)
+        alive = jnp.ones(self.world.agents, bool).at[mine].set(obs.alive)
+        agents = agents.at[rest].set(obs.others)
+        return replace(obs, agents=agents, legal=legal, alive=alive, others=obs.others[:0])
+
+    def update(self, learner: Learner, batch, key, step):
+        return learner, {}
