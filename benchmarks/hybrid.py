@@ -20,10 +20,11 @@ from .common import keep, table
 from .hyper import better
 from .learning import trained
 
+RING = {"experience.capacity": 300_000}  # the whole run: the same as a million, in less memory
 HUNTERS: dict[str, tuple[str, int, dict[str, Any]]] = {
-    "dual_q, phases": ("dual_q", 6, {}),
-    "dual_q, α = .7": ("dual_q", 4, {"alpha": 0.7}),
-    "maddpg": ("maddpg", 6, {}),
+    "dual_q, phases": ("dual_q", 6, RING),
+    "dual_q, α = .7": ("dual_q", 4, RING | {"alpha": 0.7}),
+    "maddpg": ("maddpg", 6, RING),
     "mappo": ("mappo", 4, {}),
     "qmix": ("qmix", 4, {}),
     "vdn": ("vdn", 4, {}),
