@@ -13,10 +13,10 @@ from PIL import Image
 
 from covey.core import Spec
 from covey.errors import UserError
-from covey.experiment.film import arena, reel, theme, writers
+from covey.experiment.film import arena, footer, reel, theme, writers
 from covey.experiment.film.panel import HEIGHT, Heading, Panel
 from covey.experiment.film.table import Table
-from covey.experiment.replay import Episode, Replay
+from covey.experiment.replay import Episode, Followed, Replay
 from covey.scene import Scene
 
 MOMENTS = 4
@@ -118,6 +118,41 @@ def test_contact_flashes_and_fades():
         np.isin(drawn(time, touching=touching), theme.RAMPS[theme.TEXT, theme.ARENA][9:]).sum()
     )
     assert strength(1) > strength(1.5) == strength(2)
+
+
+def test_a_capture_lights_up_and_fades():
+    # Would break: no light, one that stays, one before the capture or at another agent's.
+    caught = np.zeros((MOMENTS, 3), bool)
+    caught[1, 2] = True
+    gold = list(theme.RAMPS[theme.GOAL, theme.ARENA][1:])
+    light = lambda time, place: gold.index(x) if (x := at(drawn(time, caught=caught), *place)) in gold else -1
+    beside = (0.15, -0.8)  # of prey of radius .1
+    strengths = [light(time, beside) for time in (0.9, 1, 2, 3)]
+    assert strengths[0] == strengths[3] == -1 and strengths[1] > strengths[2] > 0
+    assert light(1, (0.35, 0.5)) == light(1, (-0.65, 0.5)) == -1
+
+
+def test_below_the_arena_stand_the_followed_and_the_course_of_training():
+    # Would break: another agent's column, a curve that runs ahead, a page without room for it.
+    told = episode(gauges={"Q": np.arange(9.0).reshape(3, 3), "Q_tot": np.ones((3, 1))})
+    alpha = np.array([0.0, 0.3, 0.7])
+    plain = Replay(SPEC, "pursuit", "dual_q", 0, (told,))
+    followed = replace(plain, follow=Followed(1, {"Q": 1}), course={"alpha": alpha})
+    assert reel.size(followed)[1] > reel.size(plain)[1]
+    foot = footer.Footer(followed, told, 1440)
+    assert [box.name for box in foot.boxes] == ["alpha in training", "Q of hunter_1"]
+    np.testing.assert_array_equal(foot.boxes[1].values, [1, 4, 7])
+    first, last = (np.zeros((footer.HEIGHT, 1440), np.uint8) for _ in range(2))
+    foot.draw(first, 0)
+    foot.draw(last, 2)
+    assert (first[:, : foot.room - 40] == last[:, : foot.room - 40]).all() and (first != last).any()
+    shot = next(iter(reel.shots(followed)))
+    assert shot.picture.shape == reel.size(followed)[::-1]
+    lone = arena.Arena(SPEC, scene(), np.ones((MOMENTS, 3), bool), 1)
+    picture = np.zeros((arena.SIDE, arena.SIDE), np.uint8)
+    lone.draw(picture, 0)
+    columns = np.nonzero(picture != drawn())[1]
+    assert abs(columns.mean() - arena.SIDE / 2 * (1 - 0.8 / 1.1)) < 2
 
 
 def test_who_speaks_gets_a_bubble_and_who_is_gone_a_ring():

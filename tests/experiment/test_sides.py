@@ -16,13 +16,15 @@ import covey
 from covey.algorithms.frozen import Frozen
 from covey.algorithms.maddpg import MADDPG
 from covey.algorithms.qmix import QMIX
-from covey.core import Observation, Spec
+from covey.core import AbstractEnvironment, Observation, Spec
 from covey.errors import UserError
 from covey.experiment import run
 from covey.experiment.config import Config
+from covey.experiment.policy import Agent
 from covey.networks.agents import FeedForward
 from covey.parts import Make
 from covey.sides import Side
+from covey.training import Trainer
 
 FACTIONS = f"{Path(__file__).parents[1]}/toys/worlds.py:Factions"
 SMALL = [
@@ -192,3 +194,59 @@ def test_settings_are_for_who_learns(runs):
     blue = parsed.build()[1][1].algorithm
     assert isinstance(blue, Frozen) and blue.side == "blue" and blue.greedy is False
     assert blue.world.names == ("b0",) and blue.player.gamma == QMIX.gamma
+
+
+# Would break: an agent by itself that acts on another's row, forgets within an episode, or remembers across.
+def test_an_agent_by_itself(runs):
+    policy = covey.load(runs["one"], 1)
+    alone = {name: policy.agent(name) for name in policy.spec.names}
+    for seed in range(4):
+        seen = np.random.default_rng(seed).normal(size=(3, 1)).astype(np.float32)
+        together = policy.act(seen)
+        apart = [int(agent.act(row)) for agent, row in zip(alone.values(), seen, strict=True)]
+        assert apart == together.tolist()
+    assert int(alone["b0"].act(seen[1], legal=np.array([False, True]))) == 1
+    alone["b0"].reset()
+    assert "there is no agent 'b1' (did you mean b0?)" in said(policy.agent, "b1")
+
+
+class Gossip(QMIX):
+    """Everybody acts on what the first agent sees."""
+
+    def inputs(self, obs, last):
+        return super().inputs(replace(obs, agents=obs.agents.at[...].set(obs.agents[..., :1, :])), last)
+
+
+# Would break: an agent given away by itself that needs what its teammates see.
+def test_an_agent_that_cannot_be_alone():
+    env = Shouting()
+    side = Side("team", Gossip(agent=Make(FeedForward, hidden=16)), (0, 1))
+    learner = side.algorithm.init(env.spec, jr.key(0))
+    trainer = Trainer(env, (side,), 1, 1)
+    assert "also acts on what its teammates see" in said(Agent, trainer, (learner,), "b")
+    Agent(trainer, (learner,), "a")
+
+
+class Shouting(AbstractEnvironment):
+    @property
+    def spec(self):
+        return Spec(("a", "b"), features=3, actions=4, horizon=5)
+
+    def reset(self, key, n): ...
+    def step(self, state, action, key): ...
+
+
+# Would break: another agent's, side's or seed's weights; agents of another team, or optimisers, taught too.
+def test_weights_from_one_agent(runs, tmp_path):
+    options = {"seeds": 3, "steps": 20, "report_every": 20, "source": f"{runs['one']}:r1"}
+    path = trained(tmp_path / "new", "red=iql+blue=iql", "experience.start=40", **options)
+    before, after = arrays(runs["one"]), arrays(path)
+    name = "learners.0.online.agents.nets.layers.layers.1.weight"
+    for row in (0, 1):
+        np.testing.assert_array_equal(after[name][:, row], before[name][[0, 1, 0], 1])
+    own = "learners.1.online.agents.nets.layers.layers.1.weight"
+    assert not (after[own] == before[own][[0, 1, 0]]).all()
+    wide = Config.parse(
+        "iql", FACTIONS, [*SMALL, "agent.hidden=5"], OPTIONS | {"source": f"{runs['one']}:r1"}
+    )
+    assert "no network here has the shape of r1's" in said(run.train, wide, tmp_path / "wide", True)

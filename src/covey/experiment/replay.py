@@ -101,7 +101,7 @@ def story(folder: RunFolder, trainer: Trainer, seed: int) -> dict[str, Float[np.
 
 def followed(trainer: Trainer, told: Told, name: str | None, always: bool) -> Followed | None:
     """Who is followed, by default (where it is `always` somebody) the first agent that learns; and the gauges
-    that hold a value for each agent of its side."""
+    that hold a value for each agent of its side, or of the side's first team."""
     spec = trainer.spec
     if name is None and not always:
         return None
@@ -113,10 +113,12 @@ def followed(trainer: Trainer, told: Told, name: str | None, always: bool) -> Fo
     learning = [side for side in trainer.sides if side.algorithm.experience.updates] or trainer.sides
     agent = learning[0].members[0] if name is None else spec.names.index(name)
     i, side = next((i, side) for i, side in enumerate(trainer.sides) if agent in side.members)
-    own, many = side.members.index(agent), len(side.members)
+    first = tuple(m for m in side.members if m in spec.members(side.spec(spec).teams[0]))
+    places = {len(who): who.index(agent) for who in (first, side.members) if agent in who}
     thinks = isinstance(side.algorithm, Insightful)
     ours = lambda name: thinks and name == trainer.label(i, name.rpartition("/")[2])
-    return Followed(agent, {n: own for n, x in told.items() if ours(n) and x.shape[-1] == many})
+    held = {n: x.shape[-1] for n, x in told.items() if ours(n)}
+    return Followed(agent, {n: places[k] for n, k in held.items() if k in places})
 
 
 def compiled(engine: Engine, learners: tuple, key: PRNGKeyArray, n: int) -> tuple[Trajectory, Scene | None]:

@@ -16,7 +16,7 @@ CORNER = 20
 WIDEST = 2.2  # to each side of the origin; who goes further is pointed at
 TRAIL, DOTS = 6, 8  # a trail's steps, and dots a step
 REACH = 30  # of a flash
-FADE, SPREAD = 2.0, 2.5  # a capture's light: the steps it lasts, and how far it grows, in radii
+FADE, SPREAD = 2.0, (2.2, 4.5)  # a capture's light: the steps it lasts; its first and last size, in radii
 SPEECH = 46.0  # a bubble's side
 
 
@@ -171,7 +171,7 @@ class Arena:
         ages = time - np.flatnonzero(self.caught[: moment + 1, i])
         age = ages.min(initial=FADE) / FADE
         if age < 1 and self.inside(place):
-            size = round(self.radius(self.scene.radii[i]) * (1.4 + (SPREAD - 1.4) * age))
+            size = round(self.radius(self.scene.radii[i]) * (SPREAD[0] + (SPREAD[1] - SPREAD[0]) * age))
             brush(picture, marks.disc(size, theme.GOAL, ARENA, round(6 * (1 - age)) / 6), *place)
 
     def inside(self, place: Float[np.ndarray, "2"]) -> bool:
