@@ -50,7 +50,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "accumulated": {"compose": "accumulate"},
     "weights": {"output": "weights"},
 }
-STAGES = 6
+STAGES = 3
 SIDES = {"pursuit": ("adversary", "agent")}  # worlds where both sides learn
 
 

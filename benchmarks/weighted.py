@@ -19,7 +19,7 @@ from covey.experiment.tables import tables_of
 from .common import keep, table
 from .learning import picture, rows, trained
 
-FALLING = {"name": "linear", "start": 2e-3, "end": 0.0, "steps": 10_000}  # an update every 8 steps
+FALLING = {"name": "linear", "start": 2e-3, "end": 0.0, "steps": 5_000}  # an update every 8 steps
 UNIFORM: dict[str, Any] = {"epsilon": 1.0, "optimiser": "adam", "optimiser.lr": FALLING, "target.period": 50}
 GAME = ("qmix", "cw_qmix", "ow_qmix")
 FINDERS = ("iql", "vdn", "qmix", "cw_qmix", "ow_qmix", "coma", "ippo", "mappo")
@@ -39,7 +39,7 @@ def games(options: argparse.Namespace) -> dict[str, Any]:
     found = {}
     for name in GAME:
         folder = options.out / f"{name}-matrix"
-        tried = {"seeds": options.seeds or 20, "steps": options.steps or 80_000, "settings": UNIFORM}
+        tried = {"seeds": options.seeds or 20, "steps": options.steps or 40_000, "settings": UNIFORM}
         run = trained(name, "matrix", folder, **tried)
         got = run.summary["eval"]["team_return"]["per_seed"]
         entries = [entry(run, seed) for seed in range(len(got))]
@@ -94,7 +94,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("part", choices=parts)
     parser.add_argument("--seeds", type=int, help="20; of hunt 3")
-    parser.add_argument("--steps", type=int, help="of each seed: 80,000; of tables 20,000, of hunt 2,000,000")
+    parser.add_argument("--steps", type=int, help="of each seed: 40,000; of tables 20,000, of hunt 2,000,000")
     parser.add_argument("--out", type=Path, default=Path("runs/weighted"), help="where runs are kept")
     parser.add_argument("--picture", type=Path, help="draw hunt's curves here")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the results")
