@@ -218,7 +218,7 @@ def test_an_agent_by_itself(runs):
         assert apart == together.tolist()
     assert int(alone["b0"].act(seen[1], legal=np.array([False, True]))) == 1
     alone["b0"].reset()
-    assert "there is no agent 'b1' (did you mean b0?)" in said(policy.agent, "b1")
+    assert "there is no agent 'b1': there are r0, b0, r1" in said(policy.agent, "b1")
 
 
 class Gossip(QMIX):
