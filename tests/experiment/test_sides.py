@@ -16,7 +16,8 @@ import covey
 from covey.algorithms.frozen import Frozen
 from covey.algorithms.maddpg import MADDPG
 from covey.algorithms.qmix import QMIX
-from covey.core import AbstractEnvironment, Observation, Spec
+from covey.core import Observation, Spec
+from covey.environments.games import TwoStep
 from covey.errors import UserError
 from covey.experiment import run
 from covey.experiment.config import Config
@@ -78,6 +79,7 @@ def hunt(runs, tmp_path_factory) -> Path:
 
 
 # Would break: a frozen side that is updated, or takes another seed's or side's weights, or keeps experience.
+@pytest.mark.slow
 def test_a_frozen_side_stays_as_it_was(runs, hunt):
     before, after = arrays(runs["one"]), arrays(hunt)
     own = {name: x for name, x in after.items() if name.startswith("learners.1.player.")}
@@ -90,6 +92,7 @@ def test_a_frozen_side_stays_as_it_was(runs, hunt):
 
 
 # Would break: a frozen side that only the earlier run holds, or that begins anew when the run goes on.
+@pytest.mark.slow
 def test_resumed_without_the_earlier_run(runs, hunt, tmp_path):
     whole = trained(tmp_path / "whole", f"red=iql+blue=run:{runs['one']}", seeds=3, steps=600)
     shutil.copytree(hunt, tmp_path / "hunt")
@@ -101,6 +104,7 @@ def test_resumed_without_the_earlier_run(runs, hunt, tmp_path):
 
 
 # Would break: other weights, beginnings or seeds than the run's own evaluation has.
+@pytest.mark.slow
 def test_against_itself_a_run_evaluates(runs, hunt):
     for path in (runs["one"], hunt):
         told, own = covey.versus(path, path), covey.evaluate(path)
@@ -111,6 +115,7 @@ def test_against_itself_a_run_evaluates(runs, hunt):
 
 
 # Would break: sides that change places, seeds paired in another order, one program for two kinds.
+@pytest.mark.slow
 def test_crossplay_is_every_pair_of_runs(runs, hunt, tmp_path):
     names = [runs["one"], runs["two"], hunt]
     table = covey.crossplay(names, side="blue", out=tmp_path / "table")
@@ -194,6 +199,12 @@ def test_settings_are_for_who_learns(runs):
     blue = parsed.build()[1][1].algorithm
     assert isinstance(blue, Frozen) and blue.side == "blue" and blue.greedy is False
     assert blue.world.names == ("b0",) and blue.player.gamma == QMIX.gamma
+    both = Config.parse("red=iql+blue=vdn", FACTIONS, [f"blue=run:{runs['one']}"])
+    assert both.algorithm == parsed.algorithm
+    # a setting may be called as a team is
+    prey = Config.parse("qmix", "pursuit", ["agent=feed_forward"])
+    assert prey.sides["adversary"]["agent"]["name"] == "feed_forward"
+    assert prey.sides["agent"]["name"] == "random"
 
 
 # Would break: an agent by itself that acts on another's row, forgets within an episode, or remembers across.
@@ -207,7 +218,7 @@ def test_an_agent_by_itself(runs):
         assert apart == together.tolist()
     assert int(alone["b0"].act(seen[1], legal=np.array([False, True]))) == 1
     alone["b0"].reset()
-    assert "there is no agent 'b1' (did you mean b0?)" in said(policy.agent, "b1")
+    assert "there is no agent 'b1': there are r0, b0, r1" in said(policy.agent, "b1")
 
 
 class Gossip(QMIX):
@@ -219,24 +230,16 @@ class Gossip(QMIX):
 
 # Would break: an agent given away by itself that needs what its teammates see.
 def test_an_agent_that_cannot_be_alone():
-    env = Shouting()
+    env = TwoStep()
     side = Side("team", Gossip(agent=Make(FeedForward, hidden=16)), (0, 1))
     learner = side.algorithm.init(env.spec, jr.key(0))
     trainer = Trainer(env, (side,), 1, 1)
-    assert "also acts on what its teammates see" in said(Agent, trainer, (learner,), "b")
-    Agent(trainer, (learner,), "a")
-
-
-class Shouting(AbstractEnvironment):
-    @property
-    def spec(self):
-        return Spec(("a", "b"), features=3, actions=4, horizon=5)
-
-    def reset(self, key, n): ...
-    def step(self, state, action, key): ...
+    assert "also acts on what its teammates see" in said(Agent, trainer, (learner,), "agent_1")
+    Agent(trainer, (learner,), "agent_0")
 
 
 # Would break: another agent's, side's or seed's weights; agents of another team, or optimisers, taught too.
+@pytest.mark.slow
 def test_weights_from_one_agent(runs, tmp_path):
     options = {"seeds": 3, "steps": 20, "report_every": 20, "source": f"{runs['one']}:r1"}
     path = trained(tmp_path / "new", "red=iql+blue=iql", "experience.start=40", **options)

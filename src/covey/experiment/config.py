@@ -90,25 +90,17 @@ class Config:
 
         of_env = {key[4:]: typed.pop(key) for key in list(typed) if key.startswith("env.")}
         env, tree = world(run["environment"], run.get("env", {}), of_env)
-        run["algorithm"] = joined(
-            run["algorithm"], {t: typed.pop(t) for t in env.spec.teams if t in typed}, env.spec
-        )
+        run["algorithm"], typed = joined(run["algorithm"], typed, env.spec)
         names, notes = assign(run["algorithm"], run["environment"], env.spec)
         kept, own = run.get("sides", {}), route(typed, names)
         check_teams(kept, names, run["environment"])
         tuned, preset = {}, {}
         if run.get("preset") != "original":
             tuned, preset = presets(names.values(), run["environment"], must="preset" in given)
-        sides = {
-            side: learner(
-                name,
-                tuned.get(name, {}),
-                unnamed(kept.get(side, {})),
-                opponent(side, name, env.spec),
-                own[side],
-            )[1]
-            for side, name in names.items()
-        }
+        sides = {}
+        for side, name in names.items():
+            before = tuned.get(name, {}), unnamed(kept.get(side, {})), opponent(side, name, env.spec)
+            sides[side] = learner(name, *before, own[side])[1]
         run = preset | run
         steps, seeds = run.get("steps", cls.steps), run.get("seeds", cls.seeds)
         run.setdefault("eval_every", max(1, steps // 20))

@@ -55,15 +55,17 @@ def assign(typed: str, environment: str, spec: Spec) -> tuple[dict[str, str], li
     return {team: names.get(team, IDLE) for team in spec.teams}, [note] if idle else []
 
 
-def joined(typed: str, others: Mapping[str, Any], spec: Spec) -> str:
-    """`adversary=qmix+agent=run:DIR`, also where `agent=run:DIR` stood among the settings."""
-    if not others:
-        return typed
-    teams = [team for team in spec.teams if team not in others]
+def joined(typed: str, given: Tree, spec: Spec) -> tuple[str, Tree]:
+    """`adversary=qmix+agent=run:DIR`, also where `agent=run:DIR` stood among the settings; and the others."""
+    seated = {t: given[t] for t in spec.teams if str(given.get(t)).startswith(earlier.RUN)}
+    if not seated:
+        return typed, given
+    teams = [team for team in spec.teams if team not in seated]
     if "=" not in typed and not teams:
-        raise UserError(f"nobody is left for {typed} to learn for: {', '.join(others)} are taken")
-    first = typed if "=" in typed else f"{teams[0]}={typed}"
-    return "+".join([first, *(f"{team}={name}" for team, name in others.items())])
+        raise UserError(f"nobody is left for {typed} to learn for: {', '.join(seated)} are taken")
+    names = catalogue.learners(typed if "=" in typed else f"{teams[0]}={typed}") | seated
+    left = {path: value for path, value in given.items() if path not in seated}
+    return "+".join(f"{team}={name}" for team, name in names.items()), left
 
 
 def learns(name: str) -> bool:
