@@ -14,7 +14,7 @@ from covey.cli import main
 from covey.experiment import checkpoint, run
 from covey.experiment.compare import words
 from covey.experiment.compare.bits import placed, same
-from covey.experiment.compare.differences import differing, every_setting, tensors, unread
+from covey.experiment.compare.differences import differing, every_setting, nested, tensors, unread
 from covey.experiment.config import Config
 from covey.experiment.engine import Engine
 
@@ -239,6 +239,18 @@ def test_settings_are_named_as_they_are_typed(tmp_path):
         "from covey.networks.mixers import SumMixer\nclass M(SumMixer): x = 1\n"
     )
     assert [d.setting for d in differing(one, every_setting(parse("two")))] == ["content of mine.py"]
+
+
+def test_an_algorithm_that_holds_another():
+    # Would break: fifty rows that say nothing; a value that differs, or a few alike by chance, left unsaid.
+    plain = {"algorithm": "mappo", "alone": 1} | {f"x{i}": i for i in range(6)}
+    below = {"algorithm": "hyper_mappo", "ppo.alone": 2} | {f"ppo.x{i}": i for i in range(6)}
+    names = {f"x{i}": f"ppo.x{i}" for i in range(6)}
+    assert nested(plain, below) == ("b", "ppo", names)
+    found = nested(below, plain)
+    assert found == ("a", "ppo", names) and "ppo.x0" in found and "x0" in found
+    assert "alone" not in found and "ppo.alone" not in found
+    assert nested({"a": 1}, {"b.a": 1}).names == {}
 
 
 def test_what_the_audit_says_of_settings():

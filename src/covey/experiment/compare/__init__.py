@@ -14,7 +14,7 @@ from ..folder import RunFolder
 from ..log import convention
 from ..run import Training, learning_team
 from .bits import Row, Sameness, placed, same
-from .differences import circumstances, differing, every_setting, tensors, unread
+from .differences import circumstances, differing, every_setting, nested, tensors, unread
 from .parting import Rerun, first_parting
 from .words import judgement
 
@@ -80,6 +80,7 @@ def compare(
     """
     first, second = Side(a), Side(b)
     team = shared_team(first, second)
+    inside = nested(first.settings, second.settings)
     apart = differing(first.settings, second.settings, unread(first.summary, second.summary))
     aligned = first.engine.iterations == second.engine.iterations
     bits = same(first.placed, second.placed, aligned)
@@ -88,7 +89,8 @@ def compare(
         "b": described(second),
         "team": team,
         "convention": convention(first.spec),
-        "settings": [d._asdict() for d in apart],
+        "settings": [d._asdict() for d in apart if d.setting not in inside],
+        "nested": inside._asdict(),
         "circumstances": [d._asdict() for d in circumstances(first.origin, second.origin)],
         "tensors": only_in_one(tensors(first.engine), tensors(second.engine)),
     }
@@ -115,7 +117,8 @@ def described(side: Side) -> dict[str, Any]:
 def only_in_one(a: dict[str, str], b: dict[str, str]) -> dict[str, Any]:
     """Tensors that only one run has, and those whose shape or type differs."""
     shapes = {name: [a[name], b[name]] for name in a if name in b and a[name] != b[name]}
-    return {"a": [n for n in a if n not in b], "b": [n for n in b if n not in a], "shapes": shapes}
+    lone = {"a": [n for n in a if n not in b], "b": [n for n in b if n not in a]}
+    return lone | {"shapes": shapes, "nested": nested(a, b).names}
 
 
 def of_bits(bits: Sameness, names: dict[str, str]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from ..config import Config, learns, option
 from ..engine import Engine
 
 ABSENT = "—"  # how a setting is shown that only the other run has
+NESTED = 5  # settings that one run has below another's name: as many are no coincidence
 
 
 class Difference(NamedTuple):
@@ -55,6 +56,30 @@ def differing(
     names = dict.fromkeys([*a, *b])
     apart = [n for n in names if a.get(n, ABSENT) != b.get(n, ABSENT)]
     return [Difference(n, a.get(n, ABSENT), b.get(n, ABSENT), False if n in unread else None) for n in apart]
+
+
+class Nested(NamedTuple):
+    """What one run has below a part's name and the other has outright: one algorithm that holds another."""
+
+    run: str  # "a" or "b": who has it below `part`; "" where nobody has
+    part: str
+    names: dict[str, str]  # by the outright name, the name below the part
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names or name in self.names.values()
+
+
+def nested(a: Mapping[str, Any], b: Mapping[str, Any]) -> Nested:
+    """What only one of them has, and the other has alike below one part; nothing where it is hardly any."""
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for run, (plain, below) in {"b": (a, b), "a": (b, a)}.items():
+        for name in below.keys() - plain.keys():
+            part, _, rest = name.partition(".")
+            if rest in plain.keys() - below.keys() and plain[rest] == below[name]:
+                found.setdefault((run, part), {})[rest] = name
+    where = max(sorted(found), key=lambda where: len(found[where]), default=("", ""))
+    names = found.get(where, {})
+    return Nested(*where, names) if len(names) >= NESTED else Nested("", "", {})
 
 
 def unread(*summaries: Mapping[str, Any]) -> frozenset[str]:

@@ -34,13 +34,19 @@ def head(letter: str, side: dict[str, Any]) -> str:
 
 
 def settings(told: dict[str, Any]) -> list[str]:
+    inside = told["nested"]
+    alike = f"{len(inside['names'])} settings of the other, all the same, below {inside['part']}"
     if not told["settings"]:
         return ["settings: all the same"]
     idle = lambda d: "did nothing" if harmless(told) and d["setting"] not in evaluating(told) else ""
     note = lambda d: "nobody reads it" if d["used"] is False else idle(d)
     rows = [["setting", "A", "B", ""]]
     rows += [[d["setting"], shown(d["a"]), shown(d["b"]), note(d)] for d in told["settings"]]
-    return ["settings that differ", table(rows)]
+    return [
+        "settings that differ",
+        table(rows),
+        *[f"  {inside['run'].upper()} has {alike}"] * bool(inside["names"]),
+    ]
 
 
 def harmless(told: dict[str, Any]) -> bool:
@@ -82,8 +88,9 @@ def bits(told: dict[str, Any]) -> list[str]:
     if found["values"]:
         names = ", ".join(found["values"][:6]) + ", …" * (len(found["values"]) > 6)
         said.append(f"  what is told of the same weights differs: {names}")
-    for letter, names in (("A", lone["a"]), ("B", lone["b"])):
-        if names:
+    known = {*lone["nested"], *lone["nested"].values()}  # the same in both, below a part's name in one
+    for letter in "AB":
+        if names := [name for name in lone[letter.lower()] if name not in known]:
             said.append(f"  only {letter} has {listed(names, 2)}")
     for name, (a, b) in list(lone["shapes"].items())[:6]:
         said.append(f"  {name} is {a} in A, {b} in B")
