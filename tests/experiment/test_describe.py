@@ -23,11 +23,13 @@ def test_an_algorithm():
     found = rows(page)
     assert "Rashid" in page
     assert found["gamma"] == ["0.99", "a", "number"]
-    assert found["mixer"] == ["sum", *["monotonic", "or", "sum", "or", "independent", "or", "file.py:Name"]]
+    assert found["mixer"][0] == "sum"  # others may be known, where more algorithms have been loaded
+    assert {"monotonic", "sum", "independent", "file.py:Name"} <= set(found["mixer"][1:])
     assert found["optimiser.lr.value"][0] == "0.0005"
     assert "mixer.embed" not in found
     assert "mixer.embed" in rows(describe("qmix"))
-    assert found["Tuned"] == ["for:", "pursuit,", "reference,", "speaker_listener,", "spread,", "tag"]
+    worlds = "predator_prey, pursuit, reference, speaker_listener, spread, tag"
+    assert found["Tuned"] == ["for:", *worlds.split()]
 
 
 # A name that cannot be described.

@@ -10,7 +10,7 @@ from jaxtyping import Array, Int, PyTree
 
 from ..core import AbstractAlgorithm, AbstractExperience, Observation, Spec, Traits
 from ..experience import Fresh
-from . import coma, dual_q, hyper_mappo, maddpg, ppo, qmix, random, wqmix  # noqa: F401  whoever may play
+from .random import Random
 
 
 class Learner(eqx.Module):
@@ -30,7 +30,7 @@ class Frozen(AbstractAlgorithm[Learner]):
     play against that one.
     """
 
-    traits: ClassVar[Traits] = random.Random.traits
+    traits: ClassVar[Traits] = Random.traits
     run: str
     side: str  # whose it was there
     player: AbstractAlgorithm

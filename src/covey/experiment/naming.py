@@ -30,6 +30,9 @@ def world(name: str, *layers: Mapping[str, Any]) -> tuple[World, Tree]:
 
 
 def algorithm_class(name: str) -> type[AbstractAlgorithm]:
+    if name.startswith(earlier.RUN):  # its settings name an algorithm, and only what is loaded has a name
+        for entry in catalogue.ALGORITHMS.values():
+            catalogue.load(entry)
     cls = catalogue.load(catalogue.find("algorithm", name))
     return settings.fitting(cls, AbstractAlgorithm, name)
 

@@ -84,7 +84,7 @@ def play(
     cut = tuple(episode(rollouts, scenes, told, i) for i in range(episodes))
     name = config.environment.rpartition(":")[2]
     course = story(folder, trainer, seed)
-    whom = followed(trainer, told, follow, bool(course))
+    whom = followed(trainer, {n: x.shape[-1] for n, x in told.items()}, follow, bool(course))
     return Replay(trainer.spec, name, config.algorithm, seed, cut, whom, course)
 
 
@@ -99,9 +99,11 @@ def story(folder: RunFolder, trainer: Trainer, seed: int) -> dict[str, Float[np.
     return found
 
 
-def followed(trainer: Trainer, told: Told, name: str | None, always: bool) -> Followed | None:
-    """Who is followed, by default (where it is `always` somebody) the first agent that learns; and the gauges
-    that hold a value for each agent of its side, or of the side's first team."""
+def followed(trainer: Trainer, told: dict[str, int], name: str | None, always: bool) -> Followed | None:
+    """Who is followed, by default (where it is `always` somebody) the first agent that learns.
+
+    `told` counts gauges' columns; taken are those with one for each agent of its side or its first team.
+    """
     spec = trainer.spec
     if name is None and not always:
         return None
@@ -117,8 +119,7 @@ def followed(trainer: Trainer, told: Told, name: str | None, always: bool) -> Fo
     places = {len(who): who.index(agent) for who in (first, side.members) if agent in who}
     thinks = isinstance(side.algorithm, Insightful)
     ours = lambda name: thinks and name == trainer.label(i, name.rpartition("/")[2])
-    held = {n: x.shape[-1] for n, x in told.items() if ours(n)}
-    return Followed(agent, {n: places[k] for n, k in held.items() if k in places})
+    return Followed(agent, {n: places[k] for n, k in told.items() if ours(n) and k in places})
 
 
 def compiled(engine: Engine, learners: tuple, key: PRNGKeyArray, n: int) -> tuple[Trajectory, Scene | None]:
