@@ -16,7 +16,13 @@ from covey.experience import Fresh, Replay
 from covey.experiment import settings, text
 from covey.experiment.settings import Place, apply, choices, coerce, construct, dump, restore
 from covey.networks.agents import AbstractAgent, FeedForward, Recurrent
-from covey.networks.mixers import AbstractMixer, IndependentMixer, MonotonicMixer, SumMixer
+from covey.networks.mixers import (
+    AbstractMixer,
+    IndependentMixer,
+    MonotonicMixer,
+    SumMixer,
+    UnrestrictedMixer,
+)
 from covey.parts import (
     AbstractOptimiser,
     AbstractSchedule,
@@ -94,8 +100,9 @@ def test_the_part_is_chosen_first_and_begins_anew():
 
 # A name under which a part can no longer be chosen.
 def test_choices_are_named_after_their_classes():
-    named = {"monotonic": MonotonicMixer, "sum": SumMixer, "independent": IndependentMixer}
-    assert choices(AbstractMixer) == named
+    classes = MonotonicMixer, SumMixer, IndependentMixer, UnrestrictedMixer
+    names = "monotonic", "sum", "independent", "unrestricted"
+    assert choices(AbstractMixer) == dict(zip(names, classes, strict=True))
     assert choices(AbstractAgent) == {"feed_forward": FeedForward, "recurrent": Recurrent}
     schedules = {"constant": Constant, "linear": Linear, "phases": Phases, "ramp": Ramp}
     assert choices(AbstractSchedule) == schedules
@@ -125,9 +132,9 @@ def test_choices_are_named_after_their_classes():
         ("sharing=some", 'sharing takes team or all or none, not "some"'),
         (
             "mixer=mono",
-            "mixer is one of monotonic, sum, independent, or file.py:Name, not 'mono' (did you mean mono",
+            "mixer is one of monotonic, sum, independent, unrestricted, or file.py:Name, not 'mono' (did you",
         ),
-        ("mixer=3", "mixer takes monotonic or sum or independent or file.py:Name, not 3"),
+        ("mixer=3", "mixer takes monotonic or sum or independent or unrestricted or file.py:Name, not 3"),
         ("epsilon=constant", "epsilon also needs epsilon.value"),
         (
             "optimiser=covey.parts:Hard",

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 from jax.tree_util import keystr, tree_leaves_with_path
-from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree
+from jaxtyping import Array, Bool, PRNGKeyArray, PyTree, Shaped
 
 
 class CheckError(AssertionError):
@@ -105,7 +105,7 @@ def nowhere(
 
 
 def finite(
-    x: Float[Array | np.ndarray, "moments copies *rest"],
+    x: Shaped[Array | np.ndarray, "moments copies *rest"],  # numbers, or yes and no
     real: Bool[Array | np.ndarray, "moments copies"],
     what: str,
     names: tuple[str, ...] = (),
