@@ -264,7 +264,6 @@ KEEPERS = {
         Death(),
         None,
     ),
-    "dual_q": (dual(), SMALL, None),
     "dual_q against others": (dual(mixer_input="observations"), SMALL, "adversary"),
     "dual_q, continuous": (dual(), Meeting(2), None),
 }

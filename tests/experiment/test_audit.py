@@ -140,29 +140,28 @@ def test_the_run(tmp_path, capsys):
     assert bits["with"] == bits["without"] and len(bits["with"]) > 1
 
 
-def shipped(*presets: str) -> list[tuple[str, str, str]]:
-    """Every algorithm, world and preset that go together."""
+def shipped(algorithm: str, *presets: str) -> list[tuple[str, str]]:
+    """Every world and preset that go together with an algorithm."""
     found = []
-    for algorithm in ALGORITHMS:
-        for world in ENVIRONMENTS:
-            for preset in presets:
-                exists = preset == "original" or (PRESETS / algorithm / f"{world}.yaml").exists()
-                try:
-                    Config.parse(algorithm, world, {}, {"preset": preset} if exists else {"preset": "none"})
-                except UserError:
-                    continue
-                found.append((algorithm, world, preset))
+    for world in ENVIRONMENTS:
+        for preset in presets:
+            exists = preset == "original" or (PRESETS / algorithm / f"{world}.yaml").exists()
+            try:
+                Config.parse(algorithm, world, {}, {"preset": preset} if exists else {"preset": "none"})
+            except UserError:
+                continue
+            found.append((world, preset))
     return found
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", sorted(ALGORITHMS.keys() - {"wqmix"}))  # it is cw_qmix
 def test_no_false_alarm_before_training(algorithm):
     # Would break: an alarm in anything that covey ships.
-    cases = [case for case in shipped("original", "tuned") if case[0] == algorithm]
+    cases = shipped(algorithm, "original", "tuned")
     assert len(cases) >= 14
-    for name, world, preset in cases:
-        config = Config.parse(name, world, {}, {"preset": preset})
+    for world, preset in cases:
+        config = Config.parse(algorithm, world, {}, {"preset": preset})
         told = examine(config, Engine(config).trainer)
         assert all(v.read for v in told.settings)
 
