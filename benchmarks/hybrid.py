@@ -100,6 +100,8 @@ def picture(path: Path, found: dict[str, dict[str, Any]]) -> None:
             axes.barh(place, high - low, left=low, height=0.5, color=tint, alpha=0.3)
             axes.plot(one["returns"], [place] * len(one["returns"]), "o", color=tint, markersize=3, alpha=0.6)
             axes.plot([iqm(returns)] * 2, [place - 0.25, place + 0.25], color=tint, linewidth=2.5)
+        axes.use_sticky_edges = False
+        axes.margins(x=0.05)
         axes.set_yticks(range(len(them), 0, -1), list(them))
         axes.set_title(f"against {prey} prey", loc="left", fontsize=11, fontweight="bold", color="#22303c")
         axes.set_xlabel("the hunters' team return, sum over 25 steps")
