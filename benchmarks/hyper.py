@@ -8,6 +8,7 @@ was broken off is resumed. Between stages, one agent of today plays among yester
 import argparse
 import itertools
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from covey.experiment import checkpoint, launch
 from covey.experiment.config import Config
 from covey.experiment.engine import Engine
 from covey.experiment.plot import curves
-from covey.experiment.statistics import interval, iqm
+from covey.experiment.statistics import improvement, interval, iqm
 from covey.ops import named
 
 from .common import keep, table
@@ -140,10 +141,10 @@ def yesterday(run: covey.Run, episodes: int = 64) -> dict[str, float]:
     return {name: float(np.mean(values)) for name, values in told.items()}
 
 
-def better(mine: list[float], theirs: list[float]) -> float:
-    """The probability that a seed of mine beats one of theirs; a tie counts half."""
-    pairs = [(a > b) + 0.5 * (a == b) for a in mine for b in theirs]
-    return float(np.mean(pairs))
+def better(mine: Sequence[float], theirs: Sequence[float]) -> float:
+    """The probability that a seed of mine beats one of theirs."""
+    x, y = np.array(mine), np.array(theirs)
+    return float(improvement(x[:, None], y[:, None]))
 
 
 def at_seconds(run: covey.Run, key: str, seconds: float) -> np.ndarray:

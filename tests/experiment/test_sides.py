@@ -22,6 +22,7 @@ from covey.errors import UserError
 from covey.experiment import run
 from covey.experiment.config import Config
 from covey.experiment.policy import Agent
+from covey.experiment.versus import staying
 from covey.networks.agents import FeedForward
 from covey.parts import Make
 from covey.sides import Side
@@ -189,6 +190,7 @@ def test_what_cannot_be_played(runs, tmp_path):
     assert "has no checkpoint yet" in refused("iql", FACTIONS, f"blue=run:{tmp_path}/new")
     assert "there is no such team; the teams are red, blue" in said(covey.versus, one, one, side="green")
     assert "leaves nobody" in said(covey.versus, one, one, side="red+blue")
+    assert "have one team" in said(staying, Spec(("a", "b"), features=1, actions=2, horizon=1), None)
 
 
 # Would break: settings of all learners that reach a side which learns nothing.

@@ -101,6 +101,10 @@ def by_seed(x: Shaped[np.ndarray, "pairs episodes"], whose: Sequence[int]) -> di
 
 def staying(spec: Spec, side: str | None) -> tuple[str, ...]:
     """The teams that the first run plays."""
+    if len(spec.teams) == 1:
+        raise UserError(
+            "these runs have one team, so nobody plays against it: name runs in a world of several"
+        )
     teams = tuple(side.split("+")) if side else spec.teams[:1]
     for team in teams:
         if team not in spec.teams:
