@@ -103,7 +103,7 @@ def staying(spec: Spec, side: str | None) -> tuple[str, ...]:
     """The teams that the first run plays."""
     if len(spec.teams) == 1:
         raise UserError(
-            "these runs have one team, so nobody plays against it: name runs in a world of several"
+            "these runs have one team: name runs in a world of several, to have an opponent"
         )
     teams = tuple(side.split("+")) if side else spec.teams[:1]
     for team in teams:
