@@ -102,9 +102,7 @@ def by_seed(x: Shaped[np.ndarray, "pairs episodes"], whose: Sequence[int]) -> di
 def staying(spec: Spec, side: str | None) -> tuple[str, ...]:
     """The teams that the first run plays."""
     if len(spec.teams) == 1:
-        raise UserError(
-            "these runs have one team: name runs in a world of several, to have an opponent"
-        )
+        raise UserError("these runs have one team: name runs in a world of several, to have an opponent")
     teams = tuple(side.split("+")) if side else spec.teams[:1]
     for team in teams:
         if team not in spec.teams:
