@@ -147,10 +147,16 @@ def better(mine: Sequence[float], theirs: Sequence[float]) -> float:
     return float(improvement(x[:, None], y[:, None]))
 
 
+def training(run: covey.Run, steps: float) -> float:
+    """The seconds of so many steps of each seed once compiled: a stage compiles anew, a run does not."""
+    return steps * run.summary["seeds"] / run.summary["train"]["env_steps_per_second"]
+
+
 def at_seconds(run: covey.Run, key: str, seconds: float) -> np.ndarray:
     """Each seed's last evaluation before so many seconds; NaN where there was none."""
-    at, values = curves(run.metrics, key, "seconds")
-    return values[at <= seconds][-1] if (at <= seconds).any() else np.full(values.shape[1], np.nan)
+    at, values = curves(run.metrics, key, "step")
+    soon = np.array([training(run, step) <= seconds for step in at])
+    return values[soon][-1] if soon.any() else np.full(values.shape[1], np.nan)
 
 
 def last_mean(run: covey.Run, name: str) -> float:
@@ -181,7 +187,7 @@ def told(run: covey.Run, base: covey.Run, seconds: float) -> dict[str, Any]:
         },
         "kl": last_mean(run, "kl"), "increment_norm": last_mean(run, "increment_norm"),
         "steps/s": run.summary["train"]["env_steps_per_second"],
-        "seconds": run.summary["train"]["wall_seconds"],
+        "seconds": training(run, run.summary["steps"]),
         "partners": yesterday(run),
     } | weighed(run)  # fmt: skip
 
@@ -227,7 +233,7 @@ def main() -> None:
             v: trained(v, world, folder(v), options.steps, seeds=seeds, eval_episodes=options.eval_episodes)
             for v in variants
         }
-        seconds = min(run.summary["train"]["wall_seconds"] for run in runs.values())
+        seconds = min(training(run, run.summary["steps"]) for run in runs.values())
         found[world] = {v: told(run, runs["mappo"], seconds) for v, run in runs.items()}
     table([row(world, name, x) for world, told in found.items() for name, x in told.items()])
     keep(options.json, found)

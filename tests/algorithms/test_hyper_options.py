@@ -107,6 +107,7 @@ WRONG = {
     "hyper.increments=agent": {"ppo": {"sharing": "none"}},
     "output=increment": {"output": "weights", "compose": "accumulate"},
     "hyper.rank=0": {"output": "weights", "hyper": {"rank": 2}},
+    "leaves as they began: set output=increment": {"output": "weights", "hyper": {"history": "kl_weighted"}},
     "divisor of it": {"hyper": {"heads": 3}},
     "hyper.k must be at least 1": {"hyper": {"history": "last_k", "k": 0}},
 }

@@ -1,6 +1,6 @@
 """A sound little algorithm, and a dozen ways to break it that no error and no curve would give away."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import equinox as eqx
 import jax
@@ -95,6 +95,23 @@ class Sound(AbstractAlgorithm):
 class NeverCalled(Sound):
     def mixed(self, networks, q, world):
         return jnp.sum(q, axis=-1, keepdims=True) + networks.mixer(world)
+
+
+class Modes(Sound):
+    """No defect: its default calls everything, and whoever chose the other mode knows that it does not."""
+
+    mode: Literal["full", "lean"] = "full"
+
+    def mixed(self, networks, q, world):
+        extra = networks.extra(world) if self.mode == "full" else 0.0
+        return jnp.sum(q, axis=-1, keepdims=True) + networks.mixer(world) + extra
+
+
+class NoExcuse(NeverCalled):
+    mode: Literal["sum", "half"] = "sum"
+
+    def mixed(self, networks, q, world):
+        return super().mixed(networks, q, world) * (1.0 if self.mode == "sum" else 0.5)
 
 
 class NotGivenToTheOptimiser(Sound):

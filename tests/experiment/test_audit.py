@@ -103,6 +103,21 @@ def test_off_by_choice():
     assert not any(facts["moved"] for facts in told["modules"].values())
 
 
+@pytest.mark.slow
+def test_a_mode_that_somebody_chose():
+    # Would break: a run stopped for a module that the chosen mode has no use for; one that nothing puts to
+    # work let through because some mode was chosen.
+    told = audited(planted("Modes", "mode=lean"), chunks=1)
+    assert told["judged"] and told["off"] == ["online.extra (mode=lean)", "target.extra (mode=lean)"]
+    for settings, off in (
+        ([], "ppo.actor.crew.nets.layers.layers.2 (output=weights)"),
+        (["layers=all"], "ppo.actor (layers=all)"),
+    ):
+        config = Config.parse("hyper_mappo", "spread", ["output=weights", *settings], OPTIONS)
+        assert examine(config, Engine(config).trainer).off == [off]
+    assert re.search(SENTENCES["NeverCalled"], caught(planted("NoExcuse", "mode=half")))
+
+
 def test_idle_settings():
     """What another setting turns off is no defect; choosing a value for it is."""
     # Would break: an idle default that stops a run, or a chosen one that does not.

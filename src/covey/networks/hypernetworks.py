@@ -124,6 +124,11 @@ class Hypernetwork(eqx.Module):
             raise UserError(
                 "increments need agents that share one network or none: set ppo.sharing=all or none"
             )
+        if self.history == "kl_weighted" and self.output == "weights":
+            raise UserError(
+                "hyper.history=kl_weighted compares with a policy of the actor's own weights, which "
+                "output=weights leaves as they began: set output=increment"
+            )
         if rank and self.output == "weights":
             raise UserError("hyper.rank is for increments, not whole weights: set hyper.rank=0")
         if self.windowed and self.k < 1:

@@ -71,7 +71,7 @@ def check_init(algorithm: AbstractAlgorithm, spec: Spec) -> PyTree[Array]:
     init = lambda key: algorithm.init(spec, key)
     with telling("init"):
         check_arrays(eqx.filter_eval_shape(init, jr.key(0)), "learner")
-    repeatable(init, "init")
+    repeatable(init, "init", jr.key(0))
     return heedful(init, "init")[0]
 
 
@@ -120,29 +120,30 @@ def check_allowed(
 
 
 def check_learns(trainer: Trainer, iterations: int) -> None:
-    """The training loop, up to the first update and `iterations` further; and one update by itself."""
-    side, world, key = trainer.sides[0], trainer.spec, jr.key(0)
+    """An update by itself; and the training loop, up to the first of them and `iterations` further."""
+    side, world = trainer.sides[0], trainer.spec
     algorithm = side.algorithm
 
-    def iterate(state, clock):
+    def given(key):
+        """What the first update gets."""
+        state, clock = trainer.init(key), jnp.array(0)
         state, rollouts, _ = trainer.collect(state, clock)
         state, kept = trainer.remember(state, rollouts, clock), trainer.kept(0, rollouts)
         batch = algorithm.experience.batch(world, state.stores[0], kept, clock, named(key, "batch"))
-        batch = side.view(world, batch)
-        with telling("update"):
-            learner, _ = algorithm.update(state.learners[0], batch, key, state.steps)
-        now, then = jax.eval_shape(lambda: (state.learners[0], learner))
-        steady(now, then, "learner", "update")
-        return trainer.learn(state, rollouts, clock)[0], batch
+        return state.learners[0], side.view(world, batch), key, state.steps
 
-    warmup = algorithm.experience.warmup(world, trainer.copies, trainer.length)
+    def loop(key):
+        state = trainer.init(key)
+        after, (metrics, _) = jax.lax.scan(trainer.iteration, state, clocks)
+        return state.learners[0], after.learners[0], jax.tree.map(lambda x: x[-1], metrics)
+
     with telling("the training loop"):
-        run = lambda key: jax.lax.scan(iterate, trainer.init(key), jnp.arange(warmup + iterations))
-        state, batches = jax.jit(run)(key)
-    before, batch = state.learners[0], jax.tree.map(lambda x: x[-1], batches)
-    update = lambda key: algorithm.update(before, batch, key, state.steps)
-    repeatable(update, "update")
-    after, metrics = jax.jit(update)(key)
+        learner, *rest = jax.eval_shape(given, jr.key(0))
+        with telling("update"):
+            steady(learner, jax.eval_shape(algorithm.update, learner, *rest)[0], "learner", "update")
+        repeatable(algorithm.update, "update", learner, *rest)
+        clocks = jnp.arange(trainer.warmup(0) + iterations)
+        before, after, metrics = jax.jit(loop)(jr.key(0))
     check_finite(after, "learner")
     check_finite(metrics, "metrics")
     require(

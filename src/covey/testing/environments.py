@@ -97,13 +97,13 @@ def check_shapes(env: AbstractEnvironment, n: int) -> None:
 
 def check_draws(env: AbstractEnvironment) -> None:
     spec, reset = env.spec, lambda key: env.reset(key, MANY)
-    repeatable(reset, "env.reset")
+    repeatable(reset, "env.reset", jr.key(0))
     (state, _), random = heedful(reset, "env.reset")
     if random:
         alike = all(jnp.all(x == x[..., :1]) for x in jax.tree.leaves(state))
         require(not alike, "env.reset draws, but begins every copy alike: draw for each of the n copies.")
     action = jnp.zeros((MANY, *spec.action_shape), spec.action_type)
-    repeatable(lambda key: env.step(state, action, key), "env.step")
+    repeatable(lambda key: env.step(state, action, key), "env.step", jr.key(0))
 
 
 def play(spec: Spec, obs: Observation, keys: Key[Array, " n"]) -> Shaped[Array, "n agents ..."]:

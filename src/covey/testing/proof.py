@@ -49,9 +49,10 @@ def same(a: PyTree, b: PyTree) -> bool:
     return all(map(equal, jax.tree.leaves(a), jax.tree.leaves(b)))
 
 
-def repeatable(f: Callable[[PRNGKeyArray], PyTree], what: str) -> None:
-    """f follows nothing but its key: read twice it is the same program, so nothing is drawn in Python."""
-    programs = {jax.jit(lambda key: f(key)).lower(jr.key(0)).as_text() for _ in range(2)}
+def repeatable(f: Callable[..., PyTree], what: str, *given: Any) -> None:
+    """f follows nothing but what it is given: read twice it is the same program, so nothing is drawn in
+    Python. Shapes will do."""
+    programs = {jax.jit(lambda *given: f(*given)).lower(*given).as_text() for _ in range(2)}
     require(
         len(programs) == 1,
         f"{what} gives two results for one key: draw by jax.random only, from the key that it gets.",

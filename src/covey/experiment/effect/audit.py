@@ -30,7 +30,8 @@ class Audit:
         self.watches: dict[int, Watch] = {}
         for i, side in enumerate(engine.trainer.sides):
             if (structure := self.told.structures.get(side.name)) is not None:
-                exempt = {m.name for m in structure.anatomy.modules if structure.returned(m)}
+                idle = lambda m, s=structure: s.returned(m) or not s.called(m)
+                exempt = {m.name for m in structure.anatomy.modules if idle(m)}
                 still = any(name.endswith((".lr", ".lr.value")) for name in self.told.off)
                 prefix = f"{side.name}/" if many else ""
                 self.watches[i] = Watch(prefix, side.algorithm, structure.anatomy, exempt, still)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal, get_origin
 
 from ...core import Spec
 from ...errors import UserError
@@ -150,8 +150,11 @@ def check_terms(structure: Structure) -> set[str]:
 def check_modules(structure: Structure, question: Question) -> list[str]:
     """Refuses modules that cannot learn or follow; names those that stay as they are by choice."""
     anatomy = structure.anatomy
+    by_choice: dict[str, str] = {}
     for module in anatomy.largest({m.name: not structure.called(m) for m in anatomy.modules}):
-        raise UserError(f"{module.name} {not_called(module)} {OFF}")
+        if (switch := switched(module, question, Structure.called)) is None:
+            raise UserError(f"{module.name} {not_called(module)} {OFF}")
+        by_choice[module.name] = switch
     for module in anatomy.modules:
         if module.says(FOLLOWS) and (twin := structure.twin(module)):
             raise UserError(
@@ -160,12 +163,12 @@ def check_modules(structure: Structure, question: Question) -> list[str]:
             )
     stays = anatomy.largest({m.name: structure.returned(m) for m in anatomy.modules})
     meant = [m for m in stays if m.says(*STAYS)]
-    by_choice = {m.name: switch for m in stays if m not in meant and (switch := switched(m, question))}
-    for module in stays:
-        if module not in meant and module.name not in by_choice:
-            raise UserError(
-                f"{module.name} {unmoved(module, bool(module.leaves[0] in anatomy.remembered))} {OFF}"
-            )
+    moves = lambda structure, module: not structure.returned(module)
+    for module in [m for m in stays if m not in meant]:
+        if (switch := switched(module, question, moves)) is None:
+            remembered = bool(module.leaves[0] in anatomy.remembered)
+            raise UserError(f"{module.name} {unmoved(module, remembered)} {OFF}")
+        by_choice[module.name] = switch
     return [m.name for m in meant] + [f"{name} ({switch})" for name, switch in by_choice.items()]
 
 
@@ -189,8 +192,8 @@ def unmoved(module: Module, remembered: bool) -> str:
     )
 
 
-def switched(module: Module, question: Question) -> str | None:
-    """The setting that lets it stay as it is."""
+def switched(module: Module, question: Question, alive: Callable[[Structure, Module], bool]) -> str | None:
+    """The setting that puts it out of work: with another value it is alive."""
     for f, make in switches(question):
         other = attempt(lambda make=make: Structure(make()))
         same = (
@@ -198,15 +201,16 @@ def switched(module: Module, question: Question) -> str | None:
             if isinstance(other, Structure)
             else []
         )
-        if same and not other.returned(same[0]):
+        if same and alive(other, same[0]):
             return f"{f.path}={text.inline(f.value)}"
     return None
 
 
 def switches(question: Question) -> Iterator[tuple[Field, Callable[[], Subject]]]:
-    """Settings that are off, and the learner with each of them on."""
+    """Settings that are off, and modes that somebody chose; the learner with each of them otherwise."""
     for f in question.fields:
-        if f.value is False or f.value is None or f.value == 0:
+        mode = get_origin(f.kind) is Literal and question.chosen(f)
+        if mode or f.value is False or f.value is None or f.value == 0:
             for other in others(f.kind, f.value):
                 tree = settings.layer(question.tree, {f.path: other})
                 yield f, lambda tree=tree: question.make(tree, False)
