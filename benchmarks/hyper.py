@@ -159,12 +159,12 @@ def at_seconds(run: covey.Run, key: str, seconds: float) -> np.ndarray:
     return values[soon][-1] if soon.any() else np.full(values.shape[1], np.nan)
 
 
-def last_mean(run: covey.Run, name: str) -> float:
+def whole_mean(run: covey.Run, name: str) -> float | None:
     """Of a metric over the whole run; of the first side that reports it."""
     rows = run.metrics
     key = next((k for k in rows[0] if k.rpartition("/")[2] == name), None)
     values = [row[key] for row in rows if key and row.get(key) is not None]
-    return float(np.mean(values)) if values else float("nan")
+    return float(np.mean(values)) if values else None
 
 
 def weighed(run: covey.Run) -> dict[str, float]:
@@ -185,7 +185,7 @@ def told(run: covey.Run, base: covey.Run, seconds: float) -> dict[str, Any]:
             "iqm": float(iqm(early)), "ci95": [float(x) for x in interval(early)],
             "better than mappo": better(list(early), list(at_seconds(base, key, seconds))),
         },
-        "kl": last_mean(run, "kl"), "increment_norm": last_mean(run, "increment_norm"),
+        "kl": whole_mean(run, "kl"), "increment_norm": whole_mean(run, "increment_norm"),
         "steps/s": run.summary["train"]["env_steps_per_second"],
         "seconds": training(run, run.summary["steps"]),
         "partners": yesterday(run),
@@ -203,7 +203,7 @@ def row(world: str, name: str, x: dict[str, Any]) -> dict[str, str]:
         "equal seconds": span(same),
         "P(better), s": f"{same['better than mappo']:.2f}",
         "KL an update": f"{x['kl']:.4f}",
-        "‖Δθ‖": f"{x['increment_norm']:.3f}",
+        "‖Δθ‖": "" if x["increment_norm"] is None else f"{x['increment_norm']:.2f}",
         "parameters": f"{x['parameters']:,}",
         "steps/s": f"{x['steps/s']:,}",
         "one of today among yesterday's": f"{partners['one of today'] - partners['yesterday']:+.2f}",

@@ -152,6 +152,12 @@ def checkpoint_of(path: Path) -> dict[str, np.ndarray]:
     return {leaf: value for leaf, value in whole.items() if leaf.startswith("learners")}
 
 
+@pytest.mark.parametrize(("asked", "took", "waits"), [(60, 0.1, 60), (60, 24.0, 456), (0, 24.0, 0)])
+def test_large_checkpoints_are_written_less_often(asked, took, waits):
+    # Would break: a replay of gigabytes, written every minute, that takes a third of the training's time.
+    assert run.patience(asked, took) == waits
+
+
 @pytest.mark.slow
 def test_killed_five_times(whole, tmp_path):
     """kill -9 at random moments, then resume: the end is that of the unbroken run, to the bit.

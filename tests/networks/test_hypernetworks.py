@@ -34,12 +34,15 @@ def test_attention_is_what_it_says():
 
 
 def test_a_block_reads_only_the_mask():
-    # Would break: moments of another episode read by attention over moments.
+    # Would break: moments of another episode read by attention over moments; an outcome that grows as its
+    # weights do.
     block = Block(4, 2, key=jr.key(0))
     x, mask = jr.normal(jr.key(1), (3, 4)), jnp.array([False, True, True])
-    one, two = block(x, mask), block(x.at[0].add(1.0), mask)
+    one, two = block(x, mask), block(x.at[0].set(jr.normal(jr.key(2), (4,))), mask)
     np.testing.assert_allclose(one[1:], two[1:], atol=1e-6)
     assert not np.allclose(one[0], two[0], atol=1e-2)
+    large = jax.tree.map(lambda w: 100 * w, block)
+    np.testing.assert_allclose(jnp.std(large(x, mask), axis=-1), 1.0, atol=1e-3)
 
 
 def test_low_rank_of_full_rank_is_full():

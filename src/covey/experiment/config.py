@@ -48,7 +48,7 @@ class Config:
     eval_every: int = 50_000  # `parse`: a twentieth of the run
     eval_episodes: int = 32
     report_every: int = 10_000  # a chunk: what is compiled as one, whatever the clock says
-    save_every: int = 60  # seconds between checkpoints, which are no part of the result
+    save_every: int = 60  # seconds between checkpoints, more if they are slow to write; no part of the result
     device: Literal["cpu", "gpu"] | None = None
     source: str | None = None  # a run to take the first weights from
     audit: bool = True  # whether what has no effect stops the run

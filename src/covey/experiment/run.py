@@ -124,7 +124,8 @@ class Training:
             rows = self.report(metrics, prints)
             boards.write(rows)
             self.tell(rows, taken / spent)
-            if self.over() or self.stop or now - self.saved >= self.config.save_every:
+            wait = patience(self.config.save_every, self.save_seconds)
+            if self.over() or self.stop or now - self.saved >= wait:
                 self.save()
         boards.close()
 
@@ -189,6 +190,11 @@ class Training:
         checkpoint.save(self.folder.last, self.engine.layout.own(self.states), {"mark": asdict(mark)})
         self.saved = time.perf_counter()
         self.save_seconds = self.saved - began
+
+
+def patience(asked: int, writing: float) -> float:
+    """The seconds between checkpoints: such that writing them takes one in twenty at most."""
+    return max(float(asked), 19 * writing) if asked else 0.0
 
 
 def learning_team(engine: Engine) -> str:

@@ -39,7 +39,8 @@ class Attention(eqx.Module):
 
 
 class Block(eqx.Module):
-    """A Transformer's layer, normalised first: x + attention(x), then x + MLP(x)."""
+    """A Transformer's layer, normalised first: x + attention(x), then x + MLP(x). Its outcome is normalised,
+    too: what adds up without it grows as its weights do."""
 
     attention: Attention
     mlp: MLP
@@ -50,4 +51,4 @@ class Block(eqx.Module):
 
     def __call__(self, x: Float[Array, "*b n d"], mask: Bool[Array, "*b n"]) -> Float[Array, "*b n d"]:
         x = x + self.attention(layer_norm(x), mask)[0]
-        return x + self.mlp(layer_norm(x))
+        return layer_norm(x + self.mlp(layer_norm(x)))
