@@ -147,9 +147,17 @@ def better(mine: Sequence[float], theirs: Sequence[float]) -> float:
     return float(improvement(x[:, None], y[:, None]))
 
 
+def pace(run: covey.Run) -> float:
+    """Steps a second, of all seeds together: the median over reports; no pause counts, nor compiling."""
+    at = {row["step"]: row["seconds"] for row in run.metrics if row["seed"] == 0}
+    pairs = itertools.pairwise(sorted(at.items()))
+    rates = [(step - before) / (now - then) for (before, then), (step, now) in pairs if now > then]
+    return float(np.median(rates)) * run.summary["seeds"]
+
+
 def training(run: covey.Run, steps: float) -> float:
-    """The seconds of so many steps of each seed once compiled: a stage compiles anew, a run does not."""
-    return steps * run.summary["seeds"] / run.summary["train"]["env_steps_per_second"]
+    """The seconds of so many steps of each seed."""
+    return steps * run.summary["seeds"] / pace(run)
 
 
 def at_seconds(run: covey.Run, key: str, seconds: float) -> np.ndarray:
@@ -186,7 +194,7 @@ def told(run: covey.Run, base: covey.Run, seconds: float) -> dict[str, Any]:
             "better than mappo": better(list(early), list(at_seconds(base, key, seconds))),
         },
         "kl": whole_mean(run, "kl"), "increment_norm": whole_mean(run, "increment_norm"),
-        "steps/s": run.summary["train"]["env_steps_per_second"],
+        "steps/s": round(pace(run)),
         "seconds": training(run, run.summary["steps"]),
         "partners": yesterday(run),
     } | weighed(run)  # fmt: skip
