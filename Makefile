@@ -17,10 +17,10 @@ demo: .venv/installed  ## train a team on several seeds, a minute or two; ends w
 	$(BIN)/covey watch $(DEMO_RUN)
 
 test: .venv/installed-test  ## all tests
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal
 
 quick: .venv/installed-test  ## the tests that train nothing for long
-	$(BIN)/pytest -n 2 -m "not slow"
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
 
 lint: .venv/installed-lint  ## style, format, types
 	$(BIN)/ruff check

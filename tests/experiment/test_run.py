@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import covey
+from covey.errors import UserError
 from covey.experiment import checkpoint, run
 from covey.experiment.config import Config
 
@@ -150,6 +151,15 @@ def checkpoint_of(path: Path) -> dict[str, np.ndarray]:
     lanes = sorted({int(name.split("/")[0]) for name in stored})
     whole = {leaf: np.concatenate([stored[f"{i}/{j}.npy"] for i in lanes]) for j, leaf in enumerate(names)}
     return {leaf: value for leaf, value in whole.items() if leaf.startswith("learners")}
+
+
+def test_one_process_at_a_time(whole):
+    # Would break: a run resumed twice, whose two processes write over each other's metrics and checkpoints.
+    before = (whole / "config.yaml").read_text()
+    with run.RunFolder(whole).held(), pytest.raises(UserError, match="another process is training"):
+        run.resume(whole, 5000, quiet=True)
+    assert (whole / "config.yaml").read_text() == before
+    run.resume(whole, quiet=True)
 
 
 @pytest.mark.parametrize(("asked", "took", "waits"), [(60, 0.1, 60), (60, 24.0, 456), (0, 24.0, 0)])

@@ -12,6 +12,11 @@ from typing import Any, BinaryIO
 
 from ..errors import UserError
 
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks
+    fcntl = None
+
 
 @contextmanager
 def spoken(what: str, path: Path) -> Iterator[None]:
@@ -90,6 +95,27 @@ class RunFolder:
         if not folder.config.exists():
             raise UserError(f"{path} is not a run folder: it holds no config.yaml")
         return folder
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """By one process at a time, until it ends in whatever way; where the file system knows locks."""
+        if fcntl is None:
+            yield
+            return
+        place = os.open(self.path, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UserError(
+                    f"another process is training {self.path}: wait for its end, or stop it (Ctrl-C "
+                    "saves what it has) and `covey resume` the run"
+                ) from error
+            except OSError:
+                pass
+            yield
+        finally:
+            os.close(place)
 
     def discard(self) -> None:
         """Takes away the folders of a run that never began; whatever holds a file stays."""

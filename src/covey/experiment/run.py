@@ -228,14 +228,15 @@ def train(config: Config, out: str | Path | None = None, quiet: bool = False) ->
     """A new run; returns its folder."""
     name = f"{config.algorithm}_{config.environment}".replace("/", "-").replace(":", "-")
     folder = RunFolder.fresh(out, name)
-    try:
-        training = Training(config, folder, quiet)
-        training.prepare()
-    except BaseException:
-        folder.discard()
-        raise
-    keep_files(config, folder).to_yaml(folder.config)
-    return complete(training, training.start)
+    with folder.held():
+        try:
+            training = Training(config, folder, quiet)
+            training.prepare()
+        except BaseException:
+            folder.discard()
+            raise
+        keep_files(config, folder).to_yaml(folder.config)
+        return complete(training, training.start)
 
 
 def keep_files(config: Config, folder: RunFolder) -> Config:
@@ -253,13 +254,14 @@ def keep_files(config: Config, folder: RunFolder) -> Config:
 def resume(path: str | Path, steps: int | None = None, quiet: bool = False) -> RunFolder:
     """Goes on from the last checkpoint, as if the run had never stopped; `steps` sets a new end."""
     folder = RunFolder.existing(path)
-    config = Config.from_yaml(folder.config)
-    if steps is not None and steps != config.steps:
-        config = replace(config, steps=steps)
-        config.to_yaml(folder.config)
-    training = Training(config, folder, quiet)
-    training.prepare()
-    return complete(training, training.restore)
+    with folder.held():
+        config = Config.from_yaml(folder.config)
+        if steps is not None and steps != config.steps:
+            config = replace(config, steps=steps)
+            config.to_yaml(folder.config)
+        training = Training(config, folder, quiet)
+        training.prepare()
+        return complete(training, training.restore)
 
 
 def complete(training: Training, begin: Any) -> RunFolder:
