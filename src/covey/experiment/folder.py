@@ -102,7 +102,8 @@ class RunFolder:
         if fcntl is None:
             yield
             return
-        place = os.open(self.path, os.O_RDONLY)
+        with spoken("the run", self.config):
+            place = os.open(self.path, os.O_RDONLY)
         try:
             try:
                 fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)

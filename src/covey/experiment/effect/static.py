@@ -164,7 +164,7 @@ def check_modules(structure: Structure, question: Question) -> list[str]:
     stays = anatomy.largest({m.name: structure.returned(m) for m in anatomy.modules})
     meant = [m for m in stays if m.says(*STAYS)]
     moves = lambda structure, module: not structure.returned(module)
-    for module in [m for m in stays if m not in meant]:
+    for module in [m for m in stays if m not in meant and m.name not in by_choice]:
         if (switch := switched(module, question, moves)) is None:
             remembered = bool(module.leaves[0] in anatomy.remembered)
             raise UserError(f"{module.name} {unmoved(module, remembered)} {OFF}")
