@@ -48,6 +48,8 @@ class Scaled(AbstractMixer):
         return self.scale * q.sum(-1, keepdims=True)
 class Mixer: ...
 class Unfinished(AbstractMixer): ...
+def halved(step):
+    return 0.5 ** step
 """
 
 
@@ -159,6 +161,18 @@ def test_a_users_class(mine):
     )
     assert sentence("mixer=mine.py:Unfinished") == "mixer=mine.py:Unfinished does not define __call__"
     assert sentence("mixer=mine.py:Mixr") == "mine.py:Mixr: mine.py has no 'Mixr' (did you mean Mixer?)"
+
+
+# A function that is not called, not written down as it was typed, or made anew at every look (which would
+# compile everything again); and one that is taken where sizes and keys are needed to make a part.
+def test_a_users_function(mine):
+    changed = typed("epsilon=mine.py:halved")
+    assert changed.epsilon(3) == 0.125
+    assert dump(changed)["epsilon"] == {"name": "mine.py:halved"}
+    assert restore(QMIX, dump(changed)) == changed
+    assert jax.tree.structure(restore(QMIX, dump(changed))) == jax.tree.structure(changed)
+    assert sentence("mixer=mine.py:halved").startswith("mixer=mine.py:halved is no AbstractMixer: derive it")
+    assert sentence("optimiser=mine.py:halved").startswith("optimiser=mine.py:halved is no AbstractOptimiser")
 
 
 # From Python: classes, parts and nested mappings that are not understood as their texts are.

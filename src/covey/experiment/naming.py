@@ -7,6 +7,7 @@ from ..core import AbstractAlgorithm, AbstractEnvironment, Spec
 from ..errors import UserError
 from ..host import AbstractHostEnvironment
 from . import catalogue, earlier, settings
+from .fitting import fitting
 from .settings import Place, Tree
 
 World = AbstractEnvironment | AbstractHostEnvironment
@@ -34,7 +35,7 @@ def algorithm_class(name: str) -> type[AbstractAlgorithm]:
         for entry in catalogue.ALGORITHMS.values():
             catalogue.load(entry)
     cls = catalogue.load(catalogue.find("algorithm", name))
-    return settings.fitting(cls, AbstractAlgorithm, name)
+    return fitting(cls, AbstractAlgorithm, name)
 
 
 def learner(name: str, *layers: Mapping[str, Any]) -> tuple[AbstractAlgorithm, Tree]:

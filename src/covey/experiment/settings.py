@@ -19,6 +19,7 @@ from .. import experience  # noqa: F401  its classes are choices
 from ..errors import UserError
 from ..parts import Constant, Make
 from . import catalogue
+from .fitting import called, fitting
 
 T = TypeVar("T")
 Tree = dict[str, Any]
@@ -123,8 +124,8 @@ def walk(options: dict[str, Option], tree: Tree, place: Place) -> Iterator[tuple
         value, here, base = tree.get(name, option.default), place.at(name), part_of(option.kind)
         yield here.path, value, option.kind
         if base is not None and isinstance(value, dict):
-            cls = choose(base, value["name"], here)
-            yield from walk(signature_of(cls, later=is_made_later(option.kind)), value, here)
+            later = is_made_later(option.kind)
+            yield from walk(signature_of(choose(base, value["name"], here, later), later), value, here)
 
 
 # Overrides
@@ -178,9 +179,10 @@ def build(kind: Any, tree: Any, place: Place) -> Any:
     part = as_part(tree)
     if not isinstance(part, dict) or (is_number(tree) and not issubclass(Constant, base)):
         raise unfit(kind, tree, place)
-    cls = choose(base, part.get("name", label(base)), place)
+    later = is_made_later(kind)
+    cls = choose(base, part.get("name", label(base)), place, later)
     options = {name: value for name, value in part.items() if name != "name"}
-    if is_made_later(kind):
+    if later:
         return Make(cls, **arguments(cls, options, place, later=True))
     return construct(cls, options, place)[0]
 
@@ -197,23 +199,16 @@ def is_made_later(kind: Any) -> bool:
     return get_origin(kind) is Make
 
 
-def choose(base: type, name: Any, place: Place) -> type:
+def choose(base: type, name: Any, place: Place, later: bool = False) -> type:
+    """The class of that name; where one is nothing but called, a user's function will do."""
     known = choices(base)
     if name in known:
         return known[name]
     if ":" not in str(name):
         meant = catalogue.nearest(str(name), known)
         raise UserError(f"{place.path} is one of {', '.join(known)}, or file.py:Name, not '{name}'{meant}")
-    return fitting(catalogue.resolve(name), base, f"{place.path}={name}")
-
-
-def fitting(cls: Any, base: type[T], what: str) -> type[T]:
-    """A user's class, if it can stand where a `base` is expected."""
-    if not isinstance(cls, type) or not issubclass(cls, base):
-        raise UserError(f"{what} is no {base.__name__}: derive it from {base.__module__}.{base.__name__}")
-    if inspect.isabstract(cls):
-        raise UserError(f"{what} does not define {', '.join(sorted(vars(cls)['__abstractmethods__']))}")
-    return cls
+    found = catalogue.resolve(name)
+    return fitting(found if later else called(found, base), base, f"{place.path}={name}")
 
 
 def arguments(target: Callable[..., Any], tree: Mapping[str, Any], place: Place, later: bool = False) -> Tree:
