@@ -1,10 +1,11 @@
-"""Particle worlds alone: covey's, through their public interface, beside jaxmarl's vmapped step.
+"""Worlds alone: covey's, through their public interface, the particle worlds beside jaxmarl's vmapped step.
 
 Both play the same joint actions, drawn before the clock starts, over the same number of copies,
 in one process and in turn; each keeps the newest observations, rewards and ends, so nothing it
 is asked for can be left out. jaxmarl resets as its scripts do, inside `step`. Both are measured
 with all copies on one device, and shared out over all of them; the better counts, for each.
-`pursuit`, which nobody else has, stands beside jaxmarl's tag of five hunters and two prey.
+`pursuit`, which nobody else has, stands beside jaxmarl's tag of five hunters and two prey,
+`predator_prey` by itself.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,7 +26,7 @@ from covey.experiment import catalogue
 
 from .common import arguments, in_turn, keep, ratio, shown, summary, table
 
-COPIES, HORIZON, WORK = (1, 32, 1024, 16384), 25, 1_000_000  # WORK: environment steps a turn, about
+COPIES, WORK = (1, 32, 1024, 16384), 1_000_000  # WORK: environment steps a turn, about
 Run = Callable[[PRNGKeyArray, Int[Array, "T n agents"], int], PyTree[Array]]
 
 
@@ -40,9 +41,10 @@ def covey(
     """Episodes run in lockstep, so a reset is due once in each."""
 
     def episode(last, number):
-        start, _ = env.reset(jr.fold_in(key, number), actions.shape[1])
-        step = lambda carry, action: (env.step(carry[0], action, key), None)
-        return jax.lax.scan(step, (start, last[1]), actions)[0], None
+        own = jr.fold_in(key, number)
+        start, _ = env.reset(own, actions.shape[1])
+        step = lambda carry, x: (env.step(carry[0], x[1], jr.fold_in(own, x[0])), None)
+        return jax.lax.scan(step, (start, last[1]), (jnp.arange(len(actions)), actions))[0], None
 
     start, _ = env.reset(key, actions.shape[1])
     return jax.lax.scan(episode, blank(env.step, start, actions[0], key), jnp.arange(episodes))[0]
@@ -68,10 +70,11 @@ def jaxmarl(env: Any, key: PRNGKeyArray, actions: Int[Array, "T n agents"], epis
 
 
 class Pair(NamedTuple):
-    """A world of ours, and what stands beside it."""
+    """What stands beside a world of ours, and how long an episode is."""
 
-    peer: str
+    peer: str | None
     settings: Mapping[str, int] = MappingProxyType({})  # the peer's, where its default is another world
+    horizon: int = 25
 
 
 PAIRS = {
@@ -81,35 +84,45 @@ PAIRS = {
     "speaker_listener": Pair("MPE_simple_speaker_listener_v4"),
     "reference": Pair("MPE_simple_reference_v3"),
     "adversary": Pair("MPE_simple_adversary_v3"),
+    "predator_prey": Pair(None, horizon=200),
 }
 
 
 def entrants(world: str) -> tuple[dict[str, Run], tuple[int, ...]]:
-    """Both, and how many actions each agent has. jaxmarl computes as it is imported: JAX is set up before."""
-    from jaxmarl import make  # pyright: ignore[reportMissingImports]
-
-    pair = PAIRS[world]
-    env = catalogue.load(catalogue.find("environment", world))(horizon=HORIZON)
-    peer = make(pair.peer, max_steps=HORIZON, **pair.settings)
+    """All there are, and how many actions each agent has."""
+    horizon = PAIRS[world].horizon
+    env = catalogue.load(catalogue.find("environment", world))(horizon=horizon)
+    if PAIRS[world].peer is None:
+        return {"covey": partial(covey, env)}, (env.spec.actions,) * env.spec.agents
+    peer = peers(PAIRS[world])
     choices = env.reset(jr.key(0), 1)[1].legal[0].sum(-1).tolist()
     theirs = [peer.action_space(name).n for name in peer.agents]
     assert choices == theirs, f"{world}: {choices} actions here, {theirs} there"
     return {"covey": partial(covey, env), "jaxmarl": partial(jaxmarl, peer)}, tuple(choices)
 
 
-def episodes(copies: int) -> int:
+def peers(pair: Pair) -> Any:
+    """jaxmarl's world. It computes as it is imported: JAX is set up before."""
+    from jaxmarl import make  # pyright: ignore[reportMissingImports]
+
+    return make(pair.peer, max_steps=pair.horizon, **pair.settings)
+
+
+def episodes(copies: int, horizon: int) -> int:
     """Of each copy, a turn."""
-    return max(1, min(WORK // (HORIZON * copies), 2000))
+    return max(1, min(WORK // (horizon * copies), 2000))
 
 
-def compiled(run: Run, choices: tuple[int, ...], copies: int, devices: int) -> Callable[[], Any]:
+def compiled(
+    run: Run, choices: tuple[int, ...], copies: int, horizon: int, devices: int
+) -> Callable[[], Any]:
     """Compiled and warm: what is left is to run it."""
-    actions = jr.randint(jr.key(1), (HORIZON, copies, len(choices)), 0, jnp.array(choices))
+    actions = jr.randint(jr.key(1), (horizon, copies, len(choices)), 0, jnp.array(choices))
     mesh = Mesh(np.array(jax.devices()[:devices]), ("device",))
 
     def share(key, actions):
         key = jr.fold_in(key, jax.lax.axis_index("device"))
-        return jax.tree.map(lambda x: x[None], run(key, actions, episodes(copies)))
+        return jax.tree.map(lambda x: x[None], run(key, actions, episodes(copies, horizon)))
 
     specs = {"in_specs": (P(), P(None, "device")), "out_specs": P("device")}
     mapped = jax.shard_map(share, mesh=mesh, check_vma=False, **specs)
@@ -122,23 +135,21 @@ def compiled(run: Run, choices: tuple[int, ...], copies: int, devices: int) -> C
 
 def measure(world: str, copies: int, repetitions: int) -> dict[str, Any]:
     every, (runs, choices) = len(jax.devices()), entrants(world)
-    shares = sorted({1, every if copies % every == 0 else 1})
+    shares, horizon = sorted({1, every if copies % every == 0 else 1}), PAIRS[world].horizon
     ready = {
-        f"{name}, {n} devices": compiled(run, choices, copies, n)
+        f"{name}, {n} devices": compiled(run, choices, copies, horizon, n)
         for name, run in runs.items()
         for n in shares
     }
     seconds = in_turn(ready, repetitions)
-    steps = episodes(copies) * HORIZON * copies
+    steps = episodes(copies, horizon) * horizon * copies
     rates = {name: [steps / s for s in own] for name, own in seconds.items()}
-    best = [max((own for name, own in rates.items() if name.startswith(run)), key=np.median) for run in runs]
-    return {
-        "copies": copies,
-        "covey": summary(best[0]),
-        "jaxmarl": summary(best[1]),
-        "ratio": ratio(*best),
-        "rates": {name: summary(own) for name, own in rates.items()},
+    best = {
+        run: max((own for name, own in rates.items() if name.startswith(run)), key=np.median) for run in runs
     }
+    told = {"copies": copies} | {run: summary(own) for run, own in best.items()}
+    beside = {"ratio": ratio(best["covey"], best["jaxmarl"])} if "jaxmarl" in best else {}
+    return told | beside | {"rates": {name: summary(own) for name, own in rates.items()}}
 
 
 def counted(world: str, copies: int = 1024) -> dict[str, float]:
@@ -157,8 +168,8 @@ def row(world: str, found: dict[str, Any], cost: dict[str, float]) -> dict[str, 
         "world": world,
         "copies": f"{found['copies']:,}",
         "covey": shown(found["covey"], ",.0f"),
-        "jaxmarl": shown(found["jaxmarl"], ",.0f"),
-        "times": shown(found["ratio"], ".1f"),
+        "jaxmarl": shown(found["jaxmarl"], ",.0f") if "jaxmarl" in found else "",
+        "times": shown(found["ratio"], ".1f") if "ratio" in found else "",
         "GF/s": f"{rate * cost['flops'] / 1e9:.1f}",
         "10⁹ exp, log, root/s": f"{rate * cost['transcendentals'] / 1e9:.2f}",
         "GB/s": f"{rate * cost['bytes'] / 1e9:.1f}",
