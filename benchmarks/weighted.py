@@ -24,7 +24,12 @@ from .learning import trained
 FALLING = {"name": "linear", "start": 2e-3, "end": 0.0, "steps": 5_000}  # an update every 8 steps
 UNIFORM: dict[str, Any] = {"epsilon": 1.0, "optimiser": "adam", "optimiser.lr": FALLING, "target.period": 50}
 GAME = ("qmix", "cw_qmix", "ow_qmix")
-FINDERS = ("iql", "vdn", "qmix", "cw_qmix", "ow_qmix", "coma", "ippo", "mappo")
+PLAIN = ("iql", "vdn", "qmix", "cw_qmix", "ow_qmix", "coma", "ippo", "mappo")
+FINDERS: dict[str, dict[str, Any]] = {name: {"steps": 20_000} for name in PLAIN} | {
+    "hyper_mappo": {"steps": 20_000, "settings": {"smooth_weight": 0}},  # in one step nothing is smooth
+    "maddpg": {"steps": 100_000},  # the first 25,600 are its warm-up
+    "dual_q": {"steps": 100_000},
+}
 HUNTERS = ("vdn", "qmix", "cw_qmix", "ow_qmix")
 # Runs reported in thread 3 of the authors' repository: ε over 1 M steps, punishment −2, an update an episode
 AUTHORS = {"vdn": "36.7", "qmix": "30 to 38", "cw_qmix": "37", "ow_qmix": "36 to 37"}
@@ -66,9 +71,10 @@ def tables(options: argparse.Namespace) -> dict[str, Any]:
     """How often each return is what is found."""
     found: dict[str, Any] = {}
     for world in ("matrix/penalty", "matrix/climbing"):
-        for name in FINDERS:
+        for name in options.algorithms or FINDERS:
             folder = options.out / f"{name}-{world.replace('/', '-')}"
-            run = trained(name, world, folder, seeds=options.seeds or 20, steps=options.steps or 20_000)
+            plan = FINDERS[name] | ({"steps": options.steps} if options.steps else {})
+            run = trained(name, world, folder, seeds=options.seeds or 20, **plan)
             found.setdefault(name, {})[world] = run.summary["eval"]["team_return"]["per_seed"]
 
     def told(returns: list[float]) -> str:
@@ -143,6 +149,7 @@ def main() -> None:
     parser.add_argument("part", choices=parts)
     parser.add_argument("--seeds", type=int, help="20; of hunt 3")
     parser.add_argument("--steps", type=int, help="of each seed: 40,000; of tables 20,000, of hunt 2,000,000")
+    parser.add_argument("--algorithms", nargs="+", choices=FINDERS, help="of tables: these alone")
     parser.add_argument("--out", type=Path, default=Path("runs/weighted"), help="where runs are kept")
     parser.add_argument("--picture", type=Path, help="draw hunt's curves here")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the results")
