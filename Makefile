@@ -34,7 +34,7 @@ format: .venv/installed-lint
 bench-machine: .venv/installed  ## this machine's matmul rate
 	$(BIN)/python -m benchmarks.machine
 
-bench-environments: .venv/installed-bench  ## particle worlds alone, beside JaxMARL's
+bench-environments: .venv/installed-bench  ## worlds alone, particle worlds beside JaxMARL's
 	$(BIN)/python -m benchmarks.environments
 
 bench-training: .venv/installed  ## QMIX and VDN on spread, against the machine's matmul rate
