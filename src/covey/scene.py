@@ -29,6 +29,7 @@ class Scene(eqx.Module):
     touching: Bool[Array, "agents n"]  # flashes
     caught: Bool[Array, "agents n"]  # lights up, and fades
     lit: Bool[Array, "things n"]  # the goals among the things
+    gone: Bool[Array, "things n"]  # what is left of it is an outline
     said: Int[Array, "agents n"]  # 0 is "A"; -1 says nothing
     links: Float[Array, "links 2 2 n"]  # dotted lines, from and to
     radii: tuple[float, ...] = eqx.field(static=True)
@@ -51,12 +52,14 @@ class Scene(eqx.Module):
         looks: tuple[Look, ...] | None = None,
         view: float = 1.1,
         caught: Bool[Array, "agents n"] | None = None,
+        gone: Bool[Array, "things n"] | None = None,
     ):
         (count, _, n), many = agents.shape, len(thing_radii)
         self.agents, self.things, self.radii, self.thing_radii = agents, things, radii, thing_radii
         self.touching = jnp.zeros((count, n), bool) if touching is None else touching
         self.caught = jnp.zeros((count, n), bool) if caught is None else caught
         self.lit = jnp.zeros((many, n), bool) if lit is None else lit
+        self.gone = jnp.zeros((many, n), bool) if gone is None else gone
         self.said = jnp.full((count, n), -1) if said is None else said
         self.links = jnp.zeros((0, 2, 2, n), agents.dtype) if links is None else links
         self.colours = ("grey",) * many if colours is None else colours

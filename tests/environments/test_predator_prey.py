@@ -278,4 +278,7 @@ def test_it_can_be_filmed():
     np.testing.assert_allclose(scene.agents[:, :, 0], [[-0.8, 0.6], [0.8, 0.2], [-0.8, -0.6]], atol=1e-6)
     np.testing.assert_allclose(scene.things[:, :, 0], [[-0.4, 0.6], [0.8, -0.6]], atol=1e-6)
     assert scene.touching[:, 0].tolist() == [True, False, False]
-    assert scene.lit.all() and len(scene.thing_radii) == len(scene.colours) == len(scene.looks) == 2
+    assert len(scene.thing_radii) == len(scene.colours) == len(scene.looks) == 2
+    assert scene.lit.all() and not scene.gone.any()
+    scene = SMALL.scene(board("aX...", "....b", ".....", "c....", copies=2))  # Y is captured
+    assert scene.lit[:, 0].tolist() == [True, False] and scene.gone[:, 0].tolist() == [False, True]

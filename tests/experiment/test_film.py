@@ -38,6 +38,7 @@ def scene(**changes) -> Scene:
         "touching": np.zeros((MOMENTS, 3), bool),
         "caught": np.zeros((MOMENTS, 3), bool),
         "lit": np.zeros((MOMENTS, 2), bool),
+        "gone": np.zeros((MOMENTS, 2), bool),
         "said": np.full((MOMENTS, 3), -1),
         "links": np.zeros((MOMENTS, 0, 2, 2)),
     } | changes
@@ -104,6 +105,18 @@ def test_things_are_drawn_as_what_they_are():
     assert at(lit, -0.5, -0.3) == green and len(rows)
     assert abs(rows.mean() - arena.SIDE / 2 * (1 + 0.3 / 1.1)) < 2
     assert abs(columns.mean() - arena.SIDE / 2 * (1 - 0.5 / 1.1)) < 2
+
+
+def test_of_what_is_gone_an_outline_stays():
+    # Would break: a captured prey as bright as before, or an outline while it is there, or of the wrong thing.
+    green = theme.RAMPS[theme.THINGS["green"], theme.ARENA]
+    gone = np.zeros((MOMENTS, 2), bool)
+    gone[2:, 1] = True
+    before, after = drawn(1, gone=gone), drawn(2, gone=gone)
+    assert at(before, -0.5, -0.3) == green[-1] and (before == drawn(1)).all()
+    assert at(after, -0.5, -0.3) not in green[1:]
+    assert np.isin(after, green[1:]).any() and not (after == green[-1]).any()
+    assert at(after, 0.7, -0.5) == at(before, 0.7, -0.5)
 
 
 def test_contact_flashes_and_fades():

@@ -219,6 +219,7 @@ class PredatorPrey(AbstractEnvironment[State]):
             thing_radii=(0.3 * size,) * self.prey,
             touching=jnp.any(near, axis=1) & state.free,
             lit=state.alive,
+            gone=~state.alive,
             colours=("green",) * self.prey,
         )
 

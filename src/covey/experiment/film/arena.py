@@ -17,6 +17,7 @@ WIDEST = 2.2  # to each side of the origin; who goes further is pointed at
 TRAIL, DOTS = 6, 8  # a trail's steps, and dots a step
 REACH = 30  # of a flash
 FADE, SPREAD = 2.0, (2.2, 4.5)  # a capture's light: the steps it lasts; its first and last size, in radii
+PAST = 0.42  # how bright they are drawn who take no more part, and things that are gone
 SPEECH = 46.0  # a bubble's side
 
 
@@ -115,15 +116,17 @@ class Arena:
                 stamp(picture, marks.ring(self.radius(self.scene.radii[i]) + 9, 4, TEXT, ARENA, 0.7), *place)
         for i, place in enumerate(agents):
             self.draw_agent(picture, i, place, bool(self.alive[moment, i]))
-        self.draw_frames(picture, time)
+        self.draw_frames(picture, time, moment)
         for i, said in enumerate(map(int, self.scene.said[moment])):
             if said >= 0:
                 bubble(picture, agents[i], self.radius(self.scene.radii[i]), said)
         picture[outside()] = PLACES[theme.PAGE]
 
     def draw_things(self, picture: Picture, time: Number, moment: int) -> None:
-        for look, radius, paint, place in self.looks(time):
-            if look == "obstacle":
+        for gone, (look, radius, paint, place) in zip(self.scene.gone[moment], self.looks(time), strict=True):
+            if gone:
+                stamp(picture, marks.frame(1.25 * radius, 4, paint, ARENA, PAST), *place)
+            elif look == "obstacle":
                 stamp(picture, marks.boulder(radius, paint, ARENA), *place)
             else:
                 stamp(picture, marks.diamond(1.25 * radius, paint, ARENA), *place)
@@ -131,10 +134,10 @@ class Arena:
             if lit:
                 stamp(picture, marks.ring(1.25 * radius + 14, 5, theme.GOAL, ARENA), *place)
 
-    def draw_frames(self, picture: Picture, time: Number) -> None:
+    def draw_frames(self, picture: Picture, time: Number, moment: int) -> None:
         """So that a target is seen through whoever stands on it."""
-        for look, radius, paint, place in self.looks(time):
-            if look == "target":
+        for gone, (look, radius, paint, place) in zip(self.scene.gone[moment], self.looks(time), strict=True):
+            if look == "target" and not gone:
                 brush(picture, marks.frame(1.25 * radius, 4, paint, ARENA), *place)
 
     def looks(self, time: Number) -> list[tuple[str, float, str, Float[np.ndarray, "2"]]]:
@@ -187,7 +190,7 @@ class Arena:
         elif alive:
             stamp(picture, marks.badge(radius, self.labels[i], colour, ARENA), *place)
         else:
-            stamp(picture, marks.ring(radius - 2, 4, colour, ARENA, 0.42), *place)
+            stamp(picture, marks.ring(radius - 2, 4, colour, ARENA, PAST), *place)
 
 
 def dotted(picture: Picture, start: Float[np.ndarray, "2"], end: Float[np.ndarray, "2"]) -> None:

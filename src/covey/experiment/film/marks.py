@@ -100,11 +100,11 @@ def diamond(radius: Number, colour: str, ground: str) -> Mark:
 
 
 @cache
-def frame(radius: Number, width: Number, colour: str, ground: str) -> Mark:
+def frame(radius: Number, width: Number, colour: str, ground: str, strength: Number = 1.0) -> Mark:
     """A diamond's edge."""
     x, y = plane(2 * radius, 2 * radius)
     inward = (radius - np.abs(x) - np.abs(y)) / np.sqrt(2)
-    return mark(within(np.abs(inward - width / 2) - width / 2), colour, ground)
+    return mark(strength * within(np.abs(inward - width / 2) - width / 2), colour, ground)
 
 
 def rounded_alpha(width: Number, height: Number, corner: Number) -> Alpha:
