@@ -108,7 +108,7 @@ def test_things_are_drawn_as_what_they_are():
 
 
 def test_of_what_is_gone_an_outline_stays():
-    # Would break: a captured prey as bright as before, or an outline while it is there, or of the wrong thing.
+    # Would break: a captured prey as bright as before, an outline while it is there, or of the wrong thing.
     green = theme.RAMPS[theme.THINGS["green"], theme.ARENA]
     gone = np.zeros((MOMENTS, 2), bool)
     gone[2:, 1] = True
