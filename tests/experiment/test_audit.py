@@ -12,7 +12,8 @@ from covey.experiment.catalogue import ALGORITHMS, ENVIRONMENTS
 from covey.experiment.config import PRESETS, Config
 from covey.experiment.effect import table
 from covey.experiment.effect.audit import Audit
-from covey.experiment.effect.static import examine
+from covey.experiment.effect.static import asked, examine, switches
+from covey.experiment.effect.subjects import Subject
 from covey.experiment.engine import Engine
 
 PLANTED = Path(__file__).parent / "planted.py"
@@ -116,6 +117,15 @@ def test_a_mode_that_somebody_chose():
         config = Config.parse("hyper_mappo", "spread", ["output=weights", *settings], OPTIONS)
         assert examine(config, Engine(config).trainer).off == [off]
     assert re.search(SENTENCES["NeverCalled"], caught(planted("NoExcuse", "mode=half")))
+
+
+def test_what_somebody_chose_is_tried_first():
+    # Would break: a dozen learners traced, a second each, before the setting that it was; a default blamed.
+    config = Config.parse("mappo", "probe/death", ["normalise_values=false"], OPTIONS)
+    trainer = Engine(config).trainer
+    subject = Subject(trainer.sides[0], trainer.spec, trainer.copies, trainer.length)
+    (first, _), *others = switches(asked(config.sides[trainer.sides[0].name], {}, subject))
+    assert first.path == "normalise_values" and len(others) > 5
 
 
 def test_idle_settings():

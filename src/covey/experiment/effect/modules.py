@@ -115,16 +115,18 @@ class Anatomy:
                 real.setdefault(tuple(mine), module._replace(leaves=tuple(mine)))
         return list(real.values())
 
+    @cached_property
+    def followed(self) -> list[dict[int, int]]:
+        """Of each tree that another may follow: for each of its arrays the other's."""
+        targets = [module for module in self.modules if module.says(FOLLOWS)]
+        trees = [module for module in self.modules if not module.says(FOLLOWS)]
+        pairs = [(a.leaves, b.leaves) for b in targets for a in trees if alike(a.tree, b.tree)]
+        return [dict(zip(own, its, strict=False)) for own, its in pairs]
+
     def copies(self, module: Module) -> set[int]:
         """The same module's arrays in whatever follows the tree that it is part of."""
-        found = set()
-        for target in (m for m in self.modules if m.says(FOLLOWS)):
-            for tree in self.modules:
-                inside = set(module.leaves) <= set(tree.leaves)
-                if inside and not tree.says(FOLLOWS) and alike(tree.tree, target.tree):
-                    where = dict(zip(tree.leaves, target.leaves, strict=False))
-                    found |= {where[i] for i in module.leaves if i in where}
-        return found
+        around = [where for where in self.followed if where.keys() >= set(module.leaves)]
+        return {where[i] for where in around for i in module.leaves}
 
     def largest(self, wanted: dict[str, bool]) -> list[Module]:
         """Of the modules that are wanted those that no other of them contains."""

@@ -207,8 +207,11 @@ def switched(module: Module, question: Question, alive: Callable[[Structure, Mod
 
 
 def switches(question: Question) -> Iterator[tuple[Field, Callable[[], Subject]]]:
-    """Settings that are off, and modes that somebody chose; the learner with each of them otherwise."""
-    for f in question.fields:
+    """Settings that are off, and modes that somebody chose; the learner with each of them otherwise.
+
+    What somebody chose comes first, for that is likeliest to be the cause, and each learner takes a second.
+    """
+    for f in sorted(question.fields, key=lambda f: not question.chosen(f)):
         mode = get_origin(f.kind) is Literal and question.chosen(f)
         if mode or f.value is False or f.value is None or f.value == 0:
             for other in others(f.kind, f.value):
