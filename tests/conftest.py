@@ -1,5 +1,6 @@
 """Before JAX starts: CPU, two devices, compiled fast and once. Covey's annotations are checked."""
 
+import gc
 import os
 from importlib.metadata import version
 from pathlib import Path
@@ -22,8 +23,23 @@ os.environ["XLA_FLAGS"] = " ".join(
     ]
 )
 os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(__file__).parents[1] / ".pytest_cache" / "xla")
-os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 
+from beartype.claw import beartype_packages
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
-install_import_hook("covey", "beartype.beartype")
+# Everywhere types are checked, and shapes that agree. The latter takes each call 5 µs: the audit and the
+# settings, which make a million calls and see hardly an array, are checked for types alone.
+SOURCE = Path(__file__).parents[1] / "src"
+PLAIN = ("covey.experiment.effect", "covey.experiment.settings")
+files = (path.relative_to(SOURCE).with_suffix("") for path in SOURCE.rglob("*.py"))
+names = {".".join(path.parts).removesuffix(".__init__") for path in files}
+within = lambda name, package: f"{name}.".startswith(f"{package}.")
+shaped = [name for name in names if not any(within(name, p) or within(p, name) for p in PLAIN)]
+install_import_hook(shaped, "beartype.beartype")
+beartype_packages(PLAIN)
+
+settings.register_profile("covey", deadline=None)  # nothing here is timed
+settings.load_profile("covey")
+gc.set_threshold(50_000, 20, 100)  # programs are traced into millions of small objects that live on

@@ -14,7 +14,7 @@ from covey.parts import Adam, Constant, Linear, Make
 from covey.training import Side, Trainer
 
 pytestmark = pytest.mark.slow
-SEEDS, COPIES = 5, 32
+SEEDS, COPIES, SHORT = 5, 32, 120
 SIGHTS = {"mappo": "state", "ippo": "own"}
 
 
@@ -36,7 +36,8 @@ def learned(env, sight, cls, iterations, **options):
         state, _, _ = trainer.chunk(trainer.init(key), jnp.arange(iterations))
         return state.learners[0], trainer.evaluate(state.learners, key, state.steps, 64)["teams"].mean()
 
-    runs = jax.jit(jax.vmap(train), compiler_options={"xla_backend_optimization_level": 1})
+    level = int(iterations > SHORT)  # what runs longer is worth compiling for longer
+    runs = jax.jit(jax.vmap(train), compiler_options={"xla_backend_optimization_level": level})
     return runs(jax.vmap(jax.random.key)(jnp.arange(SEEDS)))
 
 
@@ -47,26 +48,26 @@ each = pytest.mark.parametrize("sight", SIGHTS)
 @each
 def test_recall(sight):
     # Would break: memory that is not carried, or not learned through.
-    assert learned(Recall(), sight, Recurrent, 120)[1].min() == 1
+    assert learned(Recall(), sight, Recurrent, SHORT)[1].min() == 1
 
 
 def test_without_memory_nothing_is_recalled():
     # Would break: a network without memory that is handed one all the same.
-    assert learned(Recall(), "ippo", FeedForward, 120)[1].max() < 0.5
+    assert learned(Recall(), "ippo", FeedForward, SHORT)[1].max() < 0.5
 
 
 @both
 @each
 def test_coordination(sight, cls):
     # Would break: credit for what another agent made of it, an agent that reads another's observation.
-    assert learned(Coordination(), sight, cls, 120)[1].min() == 1
+    assert learned(Coordination(), sight, cls, SHORT)[1].min() == 1
 
 
 @both
 @each
 def test_death(sight, cls):
     # Would break: the dead among those that learn, returns that end with a life.
-    assert learned(Death(), sight, cls, 120)[1].min() == 4
+    assert learned(Death(), sight, cls, SHORT)[1].min() == 4
 
 
 @both
