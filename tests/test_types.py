@@ -9,9 +9,9 @@ from covey import ops
 from covey.experiment.effect import modules
 
 
-def test_shapes_that_do_not_agree_are_found():
+def test_what_does_not_fit_is_found():
     # Would break: a hook that does not reach the code any more; annotations would be comments.
     with pytest.raises(TypeCheckError):
         ops.take(jnp.zeros((2, 3)), jnp.zeros(5, int))
     with pytest.raises(BeartypeCallHintParamViolation):
-        modules.dotted(3)  # pyright: ignore
+        modules.dotted(3)

@@ -1,12 +1,13 @@
 """The plane on which an episode takes place."""
 
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from ...core import Spec
-from ...scene import Scene
+from ...scene import Look, Scene
 from . import marks, theme
 from .marks import brush, stamp
 from .theme import ARENA, GRID, MUTED, PLACES, TEXT, Number, Picture
@@ -65,6 +66,17 @@ def outside() -> Bool[np.ndarray, "side side"]:
     return marks.rounded_alpha(SIDE - 2, SIDE - 2, CORNER) < 0.5
 
 
+class Thing(NamedTuple):
+    """One of what stands about, as it looks at a moment."""
+
+    look: Look
+    radius: float
+    paint: str
+    place: Float[np.ndarray, "2"]
+    lit: bool | np.bool_
+    gone: bool | np.bool_
+
+
 class Arena:
     """Draws an episode's moments, and what lies between them."""
 
@@ -103,7 +115,8 @@ class Arena:
     def draw(self, picture: Picture, time: Number) -> None:
         picture[:] = self.field
         moment, agents = min(int(time), len(self.agents) - 1), self.at(self.agents, time)
-        self.draw_things(picture, time, moment)
+        things = self.things_at(time, moment)
+        self.draw_things(picture, things)
         for i, alive in enumerate(self.alive[moment]):
             if alive:
                 self.draw_trail(picture, i, time)
@@ -116,35 +129,35 @@ class Arena:
                 stamp(picture, marks.ring(self.radius(self.scene.radii[i]) + 9, 4, TEXT, ARENA, 0.7), *place)
         for i, place in enumerate(agents):
             self.draw_agent(picture, i, place, bool(self.alive[moment, i]))
-        self.draw_frames(picture, time, moment)
+        self.draw_frames(picture, things)
         for i, said in enumerate(map(int, self.scene.said[moment])):
             if said >= 0:
                 bubble(picture, agents[i], self.radius(self.scene.radii[i]), said)
         picture[outside()] = PLACES[theme.PAGE]
 
-    def draw_things(self, picture: Picture, time: Number, moment: int) -> None:
-        for gone, (look, radius, paint, place) in zip(self.scene.gone[moment], self.looks(time), strict=True):
-            if gone:
-                stamp(picture, marks.frame(1.25 * radius, 4, paint, ARENA, PAST), *place)
-            elif look == "obstacle":
-                stamp(picture, marks.boulder(radius, paint, ARENA), *place)
+    def draw_things(self, picture: Picture, things: list[Thing]) -> None:
+        for thing in things:
+            if thing.gone:
+                stamp(picture, marks.frame(1.25 * thing.radius, 4, thing.paint, ARENA, PAST), *thing.place)
+            elif thing.look == "obstacle":
+                stamp(picture, marks.boulder(thing.radius, thing.paint, ARENA), *thing.place)
             else:
-                stamp(picture, marks.diamond(1.25 * radius, paint, ARENA), *place)
-        for lit, (_, radius, _, place) in zip(self.scene.lit[moment], self.looks(time), strict=True):
-            if lit:
-                stamp(picture, marks.ring(1.25 * radius + 14, 5, theme.GOAL, ARENA), *place)
+                stamp(picture, marks.diamond(1.25 * thing.radius, thing.paint, ARENA), *thing.place)
+        for thing in things:
+            if thing.lit:
+                stamp(picture, marks.ring(1.25 * thing.radius + 14, 5, theme.GOAL, ARENA), *thing.place)
 
-    def draw_frames(self, picture: Picture, time: Number, moment: int) -> None:
+    def draw_frames(self, picture: Picture, things: list[Thing]) -> None:
         """So that a target is seen through whoever stands on it."""
-        for gone, (look, radius, paint, place) in zip(self.scene.gone[moment], self.looks(time), strict=True):
-            if look == "target" and not gone:
-                brush(picture, marks.frame(1.25 * radius, 4, paint, ARENA), *place)
+        for thing in things:
+            if thing.look == "target" and not thing.gone:
+                brush(picture, marks.frame(1.25 * thing.radius, 4, thing.paint, ARENA), *thing.place)
 
-    def looks(self, time: Number) -> list[tuple[str, float, str, Float[np.ndarray, "2"]]]:
-        """Of each thing: what it is, its radius and colour, where it is."""
+    def things_at(self, time: Number, moment: int) -> list[Thing]:
         scene = self.scene
         radii, paints = map(self.radius, scene.thing_radii), (theme.THINGS[c] for c in scene.colours)
-        return list(zip(scene.looks, radii, paints, self.at(self.things, time), strict=True))
+        marked = scene.lit[moment], scene.gone[moment]
+        return list(map(Thing, scene.looks, radii, paints, self.at(self.things, time), *marked))
 
     def draw_trail(self, picture: Picture, i: int, time: Number) -> None:
         """Thin and dark where it is old, bright where the agent was fast."""
