@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import covey
-from covey.experiment.effect.audit import Audit
+from covey.audit.audit import Audit
 
 from .common import arguments, in_turn, keep, shown, summary, table
 

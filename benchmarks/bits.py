@@ -69,7 +69,7 @@ def cells() -> dict[str, tuple[str, str, dict[str, Any]]]:
 def record(algorithm: str, world: str, options: dict[str, Any]) -> dict[str, Any]:
     """What one run leaves behind, or the sentence that refused it."""
     out = Path(tempfile.mkdtemp()) / "run"
-    short = {"envs": COPIES, "eval_episodes": 8} if options["preset"] == "original" else {}
+    short: dict[str, Any] = {"envs": COPIES, "eval_episodes": 8} if options["preset"] == "original" else {}
     try:
         run = covey.train(
             algorithm, world, seeds=2, report_every=1, out=out, quiet=True, **short | options

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from covey.experiment import launch
+from covey.runs import launch
 
 PACKAGES = ("covey", "jax", "jaxlib", "equinox", "optax", "numpy", "jaxmarl")
 

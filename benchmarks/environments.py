@@ -22,7 +22,7 @@ from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Int, PRNGKeyArray, PyTree
 
 from covey.core import AbstractEnvironment
-from covey.experiment import catalogue
+from covey.config import catalogue
 
 from .common import arguments, in_turn, keep, ratio, shown, summary, table
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 import covey
-from covey.experiment import launch
-from covey.experiment.plot import curves
-from covey.experiment.statistics import interval, iqm
+from covey.runs import launch
+from covey.runs.metrics import curves
+from covey.statistics import interval, iqm
 
 from .common import keep, table
 from .hyper import better

@@ -21,12 +21,12 @@ import numpy as np
 
 import covey
 from covey.core import AbstractAlgorithm, AbstractExperience, Traits
-from covey.costs import cost
-from covey.experiment import checkpoint, launch
-from covey.experiment.config import Config
-from covey.experiment.engine import Engine
-from covey.experiment.plot import curves
-from covey.experiment.statistics import improvement, interval, iqm
+from covey.training.costs import cost
+from covey.runs import checkpoint, launch
+from covey.config.config import Config
+from covey.runs.engine import Engine
+from covey.runs.metrics import curves
+from covey.statistics import improvement, interval, iqm
 from covey.ops import named
 
 from .common import keep, table

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import covey
-from covey.experiment import catalogue, launch, text
-from covey.experiment.plot import curves
-from covey.experiment.statistics import iqm
+from covey.config import catalogue
+from covey.runs import launch
+from covey import yaml_text
+from covey.runs.metrics import curves
+from covey.statistics import iqm
 
 from .common import keep, table
 
@@ -28,7 +30,7 @@ def colour(algorithm: str, used: int) -> str:
 def settings(world: str) -> tuple[str, dict[str, Any]]:
     """`spread,continuous=true`: a world's name, and what is set in it."""
     name, *pairs = world.split(",")
-    return name, text.pairs(pairs)
+    return name, yaml_text.pairs(pairs)
 
 
 def trained(algorithm: str, world: str, folder: Path, **options: Any) -> covey.Run:

@@ -14,8 +14,8 @@ import jax
 from jax.extend.core import ClosedJaxpr, Jaxpr
 from jax.interpreters.partial_eval import dce_jaxpr
 
-from covey.experiment.config import Config
-from covey.experiment.engine import Engine
+from covey.config.config import Config
+from covey.runs.engine import Engine
 
 from .common import arguments, in_turn, keep, shown, summary, table
 from .machine import matmul_rate

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 import covey
-from covey.experiment import launch, policy
-from covey.experiment.folder import RunFolder
-from covey.experiment.plot import Curve, curves, overlay
-from covey.experiment.statistics import describe
-from covey.experiment.tables import tables_of
+from covey.runs import launch, policy
+from covey.runs.folder import RunFolder
+from covey.show.plot import Curve, overlay
+from covey.runs.metrics import curves
+from covey.statistics import describe
+from covey.show.tables import tables_of
 
 from .common import keep, table
 from .learning import trained

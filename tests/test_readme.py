@@ -8,9 +8,10 @@ from types import SimpleNamespace
 import pytest
 
 from covey.cli import main
-from covey.experiment import ablation, run
-from covey.experiment.lab import study
-from covey.experiment.lab.descent import Descent
+from covey.analysis import ablation
+from covey.runs import run
+from covey.lab import study
+from covey.lab.descent import Descent
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

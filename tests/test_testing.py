@@ -10,15 +10,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from covey.core import (
-    AbstractAlgorithm,
-    AbstractEnvironment,
-    AbstractExperience,
-    Observation,
-    Spec,
-    Step,
-    Traits,
-)
+from covey.core import AbstractAlgorithm, AbstractEnvironment, AbstractExperience, Observation, Spec, Step, Traits
 from covey.environments import games, probes
 from covey.environments.particles.adversary import Adversary
 from covey.environments.particles.pursuit import Pursuit

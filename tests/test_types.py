@@ -6,7 +6,7 @@ from beartype.roar import BeartypeCallHintParamViolation
 from jaxtyping import TypeCheckError
 
 from covey import ops
-from covey.experiment.effect import modules
+from covey.audit import modules
 
 
 def test_what_does_not_fit_is_found():

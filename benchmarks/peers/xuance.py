@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from covey.experiment.launch import cores
+from covey.runs.launch import cores
 
 from ..common import arguments, in_turn, keep, ratio, shown, summary, table
 from ..training import WORK, Trained

@@ -11,33 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 __all__ = [
-    "Policy", "Run", "UserError", "ablate", "compare", "crossplay", "evaluate", "lab", "load", "project",
-    "resume", "train", "versus", "watch",
+    "Policy", "Run", "UserError", "ablate", "compare", "crossplay", "evaluate", "load", "resume", "train",
+    "versus", "watch",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
+    from .api import Run, ablate, compare, crossplay, evaluate, load, resume, train, versus, watch
     from .errors import UserError
-    from .experiment.api import (
-        Run,
-        ablate,
-        compare,
-        crossplay,
-        evaluate,
-        load,
-        resume,
-        train,
-        versus,
-        watch,
-    )
-    from .experiment.lab import lab, project
-    from .experiment.policy import Policy
+    from .runs.policy import Policy
 
-LAB = ".experiment.lab"
-HOMES = {"UserError": ".errors", "Policy": ".experiment.policy", "lab": LAB, "project": LAB}
+HOMES = {"UserError": ".errors", "Policy": ".runs.policy"}
 
 
 def __getattr__(name: str) -> Any:
-    """Loads what is asked for only then: `import covey` starts no JAX."""
+    """Load what is asked for only then: `import covey` starts no JAX."""
     if name not in __all__:
         raise AttributeError(f"module 'covey' has no attribute '{name}'")
-    return getattr(import_module(HOMES.get(name, ".experiment.api"), __name__), name)
+    return getattr(import_module(HOMES.get(name, ".api"), __name__), name)

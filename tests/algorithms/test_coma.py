@@ -11,7 +11,7 @@ from test_value_losses import SPEC, affine, by_number, story
 
 from covey.algorithms.coma import COMA
 from covey.core import Observation
-from covey.distributions import floored
+from covey.networks.distributions import floored
 from covey.environments.games import TwoStep
 from covey.experience import Fresh
 from covey.networks.agents import FeedForward, Memory

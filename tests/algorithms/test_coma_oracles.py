@@ -8,7 +8,7 @@ from covey.algorithms.coma import COMA
 from covey.environments.probes import Coordination, Death, Recall
 from covey.networks.agents import FeedForward, Recurrent
 from covey.parts import Adam, Constant, Hard, Linear, Make
-from covey.training import Side, Trainer
+from covey.training.loop import Side, Trainer
 
 pytestmark = pytest.mark.slow
 SEEDS, COPIES = 5, 32

@@ -11,7 +11,7 @@ import pytest
 from covey import ops
 from covey.algorithms.dual_q import DualQ
 from covey.algorithms.maddpg import MADDPG
-from covey.blends import blended
+from covey.algorithms.off_policy.actor_step import blended
 from covey.core import Observation, Spec, Trajectory
 from covey.networks.agents import FeedForward
 from covey.networks.mixers import MonotonicMixer

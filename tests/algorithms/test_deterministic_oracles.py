@@ -13,7 +13,7 @@ from covey.environments.probes import Coordination, Death, Meeting, Recall, Trun
 from covey.experience import Replay
 from covey.networks.agents import FeedForward, Recurrent
 from covey.parts import Adam, Constant, Make, Phases, Soft
-from covey.training import Side, Trainer
+from covey.training.loop import Side, Trainer
 
 pytestmark = pytest.mark.slow
 SEEDS, COPIES = 3, 16

@@ -17,11 +17,11 @@ from covey.environments.probes import Death, Meeting
 from covey.errors import UserError
 from covey.experience import Replay
 from covey.networks.agents import FeedForward, Recurrent
-from covey.networks.deterministic import Actors
+from covey.algorithms.off_policy.deterministic import Actors
 from covey.networks.mixers import MonotonicMixer
 from covey.parts import Adam, Constant, Make, Phases, Ramp, Soft
 from covey.testing import check_algorithm
-from covey.training import Side, Trainer
+from covey.training.loop import Side, Trainer
 
 SPEC = Spec(("a", "b", "c"), features=3, actions=2, horizon=4, state=2, team=("hunter", "hunter", "prey"))
 NET, RECURRENT = Make(FeedForward, hidden=4, depth=1), Make(Recurrent, hidden=4)

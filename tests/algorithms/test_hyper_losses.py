@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from covey.core import Observation, Spec
-from covey.distributions import Categorical
+from covey.networks.distributions import Categorical
 from covey.networks.agents import FeedForward
 from covey.networks.recall import Carried
 from covey.parts import Make
-from covey.passes import Chunk, Memo, Memory
+from covey.algorithms.on_policy.passes import Chunk, Memo, Memory
 from toys.hyper import SPEC as RANDOM
 from toys.hyper import hyper_mappo, rolled, stirred
 

@@ -8,14 +8,14 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from covey.costs import cost
+from covey.training.costs import cost
 from covey.environments.games import TwoStep
 from covey.environments.probes import Death, Meeting
 from covey.errors import UserError
-from covey.experiment.checkpoint import load_part, named_leaves, save, within
+from covey.runs.checkpoint import load_part, named_leaves, save, within
 from covey.parts import Adam, Constant, Hard
 from covey.testing import check_algorithm
-from covey.training import Side, Trainer
+from covey.training.loop import Side, Trainer
 from toys.hyper import PLAIN, SMALL, SPEC, hyper_mappo, rolled
 
 WORLDS = {

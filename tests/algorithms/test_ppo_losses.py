@@ -12,7 +12,7 @@ from covey.algorithms.ppo import PPO
 from covey.core import Observation, Spec, Trajectory
 from covey.networks.agents import FeedForward
 from covey.parts import Adam, Constant, Make
-from covey.passes import Memo, Memory
+from covey.algorithms.on_policy.passes import Memo, Memory
 
 SPEC = Spec(("a", "b"), features=3, actions=3, horizon=9, state=2)
 N, T, GAMMA, LAM = 2, 9, 0.9, 0.7

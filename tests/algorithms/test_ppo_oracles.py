@@ -11,7 +11,7 @@ from covey.algorithms.ppo import PPO
 from covey.environments.probes import Coordination, Death, Meeting, Recall, Truncation
 from covey.networks.agents import FeedForward, Recurrent
 from covey.parts import Adam, Constant, Linear, Make
-from covey.training import Side, Trainer
+from covey.training.loop import Side, Trainer
 
 pytestmark = pytest.mark.slow
 SEEDS, COPIES, SHORT = 5, 32, 120

@@ -15,7 +15,7 @@ from covey.errors import UserError
 from covey.networks.agents import AbstractAgent, FeedForward, Recurrent
 from covey.parts import Adam, Constant, Linear, Make
 from covey.testing import check_algorithm
-from covey.training import Side, Trainer
+from covey.training.loop import Side, Trainer
 
 SMALL = Make(Recurrent, hidden=4, norm=True, gain=1.0)
 PLAIN = Make(FeedForward, hidden=4, depth=1, gain=1.0)

@@ -15,7 +15,7 @@ from covey.experience import Replay
 from covey.networks.agents import FeedForward, Recurrent
 from covey.networks.mixers import MonotonicMixer, SumMixer
 from covey.parts import Adam, Constant, Hard, Linear, Make
-from covey.training import Side, Trainer
+from covey.training.loop import Side, Trainer
 
 VDN, QMIXER = Make(SumMixer), Make(MonotonicMixer, embed=8, hyper=16)
 

@@ -16,7 +16,7 @@ from covey.environments.particles.spread import Spread
 from covey.networks.agents import FeedForward, Recurrent
 from covey.networks.mixers import IndependentMixer, MonotonicMixer, SumMixer
 from covey.parts import Adam, Constant, Hard, Make, RMSProp, Soft
-from covey.training import Side, Trainer
+from covey.training.loop import Side, Trainer
 
 SPEC = Spec(("a", "b"), features=3, actions=2, horizon=4, state=2)
 SMALL, PLAIN, VDN = Make(Recurrent, hidden=4), Make(FeedForward, hidden=4, depth=1), Make(SumMixer)

@@ -14,7 +14,7 @@ from covey.experience import Replay
 from covey.networks.agents import FeedForward
 from covey.networks.mixers import MonotonicMixer, UnrestrictedMixer
 from covey.parts import Adam, Constant, Hard, Linear, Make
-from covey.training import Side, Trainer
+from covey.training.loop import Side, Trainer
 
 MIXER = Make(MonotonicMixer, embed=8, hyper=16)
 CW, OW = CentralWeighting(), OptimisticWeighting()

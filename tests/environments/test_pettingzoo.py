@@ -13,9 +13,9 @@ import covey
 from covey.environments.adapters.pettingzoo import PettingZoo
 from covey.environments.particles import adversary, chase, reference, speaker_listener, spread, tag
 from covey.errors import UserError
-from covey.experiment import run
-from covey.experiment.config import Config
-from covey.host import Copy
+from covey.runs import run
+from covey.config.config import Config
+from covey.training.host import Copy
 
 SPREAD = "mpe2.simple_spread_v3"
 

@@ -11,7 +11,7 @@ import pytest
 
 from covey.environments.predator_prey import CATCH, DOWN, LEFT, RIGHT, STAY, UP, PredatorPrey, State
 from covey.errors import UserError
-from covey.scene import Scenic
+from covey.core.scene import Scenic
 
 SMALL = PredatorPrey(agents=3, prey=2, rows=4, columns=5, sight=1, horizon=6)
 WAYS = {RIGHT: (0, 1), DOWN: (1, 0), LEFT: (0, -1), UP: (-1, 0)}

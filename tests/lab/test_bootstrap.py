@@ -6,8 +6,8 @@ import pytest
 from covey.environments.games import Matrix, TwoStep
 from covey.environments.probes import Recall
 from covey.errors import UserError
-from covey.experiment.lab.bootstrap import explore, optimal, settle
-from covey.experiment.lab.reading import chosen
+from covey.lab.bootstrap import explore, optimal, settle
+from covey.lab.reading import chosen
 
 GAME = explore(TwoStep(), "two_step")
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from covey.experiment.lab.descent import descent, gathered
-from covey.experiment.lab.operators import project
+from covey.lab.descent import descent, gathered
+from covey.lab.operators import project
 
 GAME = np.array([[8.0, -12, -12], [-12, 0, 0], [-12, 0, 0]])
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from covey.experiment.lab.isotonic import isotonic, loss, upper_sets
+from covey.lab.isotonic import isotonic, loss, upper_sets
 
 
 def one(table, weights=1.0, below=1.0):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from covey.errors import UserError
-from covey.experiment.lab import operators
-from covey.experiment.lab.operators import additive, every_order, lower_bound, project, weighting
-from covey.experiment.lab.reading import chosen, maxima, verdict
+from covey.lab import operators
+from covey.lab.operators import additive, every_order, lower_bound, project, weighting
+from covey.lab.reading import chosen, maxima, verdict
 
 GAME = np.array([[8.0, -12, -12], [-12, 0, 0], [-12, 0, 0]])
 CROSS = np.array([[1.0, 0], [0, 1]])

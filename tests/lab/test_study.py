@@ -6,7 +6,7 @@ from PIL import Image
 
 import covey
 from covey.cli import main
-from covey.experiment.lab.descent import Descent
+from covey.lab.descent import Descent
 
 GAME = [[8, -12, -12], [-12, 0, 0], [-12, 0, 0]]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from covey.core import Observation, Spec
-from covey.distributions import Categorical, Gaussian
+from covey.networks.distributions import Categorical, Gaussian
 from covey.networks.actors import Actor, Critic, seen
 from covey.networks.agents import FeedForward, Recurrent
 from covey.parts import Make

@@ -9,7 +9,7 @@ from covey.experience import Replay
 from covey.networks.agents import FeedForward, Recurrent
 from covey.networks.mixers import SumMixer
 from covey.parts import Adam, Constant, Make
-from covey.training import Side, Trainer
+from covey.training.loop import Side, Trainer
 from toys.learners import DDPG, FastWeights, Reinforce
 from toys.worlds import Factions
 

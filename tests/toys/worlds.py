@@ -5,7 +5,9 @@ import jax.random as jr
 import numpy as np
 
 from covey.core import AbstractEnvironment, Observation, Spec, Step
-from covey.host import AbstractHostEnvironment, Outcome, Seen
+from covey.core import AbstractHostEnvironment
+from covey.core import HostStep
+from covey.core import HostObservation
 from covey.ops import named
 
 
@@ -77,7 +79,7 @@ class HostRecall(AbstractHostEnvironment):
         shown = self.bits if self.t == 0 else [0.0, 0.0]
         agents = np.array([[bit, self.t / 2, 1.0] for bit in shown], np.float32)
         state = np.array([*self.bits, self.t / 2], np.float32)
-        return Seen(agents, state, np.ones((2, 2), bool), np.ones(2, bool))
+        return HostObservation(agents, state, np.ones((2, 2), bool), np.ones(2, bool))
 
     def reset(self, seed):
         self.seeds.append(seed)
@@ -87,6 +89,6 @@ class HostRecall(AbstractHostEnvironment):
     def step(self, action):
         self.t += 1
         won = float(self.t == 3 and all(action == (self.bits > 0)))
-        return Outcome(
+        return HostStep(
             self.look(), np.full(2, won), terminated=self.t == 3, truncated=False, tally={"won": won}
         )

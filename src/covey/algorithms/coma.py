@@ -24,10 +24,10 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from .. import ops
 from ..core import AbstractAlgorithm, AbstractExperience, Metrics, Observation, Spec, Traits, Trajectory
-from ..distributions import floored
 from ..experience import Fresh
 from ..networks.actors import everything
 from ..networks.agents import AbstractAgent, Crew, FeedForward, Memory, Recurrent, Sharing, begun, remembered
+from ..networks.distributions import floored
 from ..parts import AbstractOptimiser, AbstractSchedule, AbstractTarget, Hard, Linear, Make, RMSProp
 
 

@@ -21,14 +21,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from .. import ops
-from ..blends import blended, disagreement
 from ..core import AbstractAlgorithm, AbstractExperience, Metrics, Observation, Spec, Traits, Trajectory
 from ..networks.agents import AbstractAgent, FeedForward, Sharing
-from ..networks.deterministic import JointSight, LocalCritics, Vectors
 from ..networks.mixers import AbstractMixer, MixerInput, MonotonicMixer, world_of, world_width
 from ..parts import AbstractOptimiser, AbstractSchedule, AbstractTarget, Adam, Constant, Make, Phases
 from . import maddpg
 from .maddpg import MADDPG
+from .off_policy.actor_step import blended, disagreement
+from .off_policy.deterministic import JointSight, LocalCritics, Vectors
 
 
 class Mixed(eqx.Module):

@@ -21,16 +21,17 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
-from .. import ops, passes
+from .. import ops
 from ..core import AbstractAlgorithm, AbstractExperience, Metrics, Observation, Spec, Traits, Trajectory
-from ..costs import comparison
 from ..errors import UserError
 from ..networks.actors import Actor
 from ..networks.hypernetworks import Hypernetwork
 from ..networks.increments import Layers, Output
 from ..parts import AbstractOptimiser, AbstractTarget, Adam, Apart, Constant, Hard, Make
-from ..passes import Chunk, Memory
+from ..training.costs import comparison
 from . import ppo
+from .on_policy import passes
+from .on_policy.passes import Chunk, Memory
 from .ppo import PPO
 
 Params = tuple[Actor, Hypernetwork]

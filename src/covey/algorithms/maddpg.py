@@ -22,12 +22,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from .. import ops
-from ..blends import Fresh, Value
 from ..core import AbstractAlgorithm, AbstractExperience, Metrics, Observation, Spec, Traits, Trajectory
 from ..experience import Replay, keep_whole
 from ..networks.agents import AbstractAgent, FeedForward, Sharing
-from ..networks.deterministic import Actors, Critics, JointSight, Networks, Vectors
 from ..parts import AbstractOptimiser, AbstractSchedule, AbstractTarget, Adam, Constant, Make, Soft
+from .off_policy.actor_step import Fresh, Value
+from .off_policy.deterministic import Actors, Critics, JointSight, Networks, Vectors
 
 
 class Learner(eqx.Module):

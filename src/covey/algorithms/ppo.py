@@ -28,8 +28,8 @@ from ..experience import Fresh
 from ..networks.actors import Actor, Critic, Sight
 from ..networks.agents import AbstractAgent, Recurrent, Sharing
 from ..parts import AbstractOptimiser, AbstractSchedule, Adam, Constant, Make
-from ..passes import Chunk, Memo, Memory, epochs, span, terms
-from ..values import ValueNorm
+from .on_policy.passes import Chunk, Memo, Memory, epochs, span, terms
+from .on_policy.value_scale import ValueNorm
 
 
 class Learner(eqx.Module):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..errors import UserError
-from . import reading, training
+from . import inspect, train
 
 USAGE = """covey trains teams of agents.
 
@@ -28,16 +28,16 @@ env.agents=5. `covey COMMAND --help` lists a command's options."""
 
 
 COMMANDS = {
-    "train": training.train,
-    "resume": training.resume,
-    "eval": reading.evaluate,
-    "crossplay": reading.crossplay,
-    "watch": reading.watch,
-    "compare": reading.compare,
-    "ablate": training.ablate,
-    "lab": reading.lab,
-    "describe": reading.describe,
-    "list": reading.listing,
+    "train": train.train,
+    "resume": train.resume,
+    "eval": inspect.evaluate,
+    "crossplay": inspect.crossplay,
+    "watch": inspect.watch,
+    "compare": inspect.compare,
+    "ablate": train.ablate,
+    "lab": inspect.lab,
+    "describe": inspect.describe,
+    "list": inspect.listing,
 }
 
 
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except Exception as error:
-        from ..experiment.blame import sentence
+        from .blame import sentence
 
         said = sentence(error)
         if said is None:

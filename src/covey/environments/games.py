@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from ..core import AbstractEnvironment, Action, Observation, Spec, Step
+from ..core.scene import Table
 from ..errors import UserError
-from ..scene import Table
 
 PAYS = np.array([[[0.0, 0], [0, 0]], [[7, 7], [7, 7]], [[0, 1], [1, 8]]])  # the two-step game's, by state
 DECEPTIVE = [[8, -12, -12], [-12, 0, 0], [-12, 0, 0]]

@@ -8,10 +8,10 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from ..core import AbstractEnvironment, Action, Observation, Spec, Step
+from ..core.scene import Scene
 from ..errors import UserError
 from ..ops import named
-from ..scene import Scene
-from .particles.sight import check
+from .particles.observations import check
 
 RIGHT, DOWN, LEFT, UP, STAY, CATCH = range(6)
 CAPTURE, CATCHERS = 10.0, 2

@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from ..core import Observation, Spec
-from ..distributions import AbstractDistribution, Categorical, Gaussian
 from ..parts import Make
 from .agents import AbstractAgent, Crew, Sharing
+from .distributions import AbstractDistribution, Categorical, Gaussian
 
 Sight = Literal["state", "agent", "own"]
 

@@ -7,14 +7,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from ..algorithms.on_policy.passes import Chunk
 from ..core import Observation, Spec
-from ..distributions import AbstractDistribution
 from ..errors import UserError
 from ..ops import masked, named
-from ..passes import Chunk
 from . import increments as inc
 from .actors import Actor
 from .attention import Attention, Block
+from .distributions import AbstractDistribution
 from .increments import Layers, Output
 from .layers import GRU, MLP, Linear
 from .recall import Carried, Seen, added_up, joined, moments, nothing, remembered

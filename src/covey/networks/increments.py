@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from ..core import Observation
-from ..distributions import AbstractDistribution
 from .actors import Actor
+from .distributions import AbstractDistribution
 from .layers import GRU, Linear
 
 Layers = Literal["none", "last", "all", "everything"]

@@ -6,8 +6,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Shaped
 
 from ..core import Observation, Spec
-from ..distributions import AbstractDistribution
 from .actors import Actor
+from .distributions import AbstractDistribution
 from .layers import GRU
 
 

@@ -14,7 +14,7 @@ from jaxtyping import Array, Int, PyTree, Shaped
 from ..algorithms.random import Random
 from ..core import AbstractAlgorithm, AbstractEnvironment, Observation, Spec, Traits
 from ..ops import named
-from ..training import Side, Trainer
+from ..training.loop import Side, Trainer
 from .proof import fits, heedful, repeatable, require, same, steady, telling
 
 MANY = 64  # moments in which it has to act

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
-from ...core import Spec
+from ...core import AbstractHostEnvironment, HostObservation, HostStep, Spec
 from ...errors import UserError
-from ...host import AbstractHostEnvironment, Outcome, Seen
 
 MASKED = {"observation", "action_mask"}  # what a dictionary holds that says which actions are legal
 
@@ -121,7 +120,7 @@ class PettingZoo(AbstractHostEnvironment):
             )
         return int(limit)
 
-    def has_state(self, first: Seen) -> bool:
+    def has_state(self, first: HostObservation) -> bool:
         """Whether it has a global state that is more than everybody's observations side by side."""
         try:
             state = np.ravel(self.world.state())
@@ -133,11 +132,11 @@ class PettingZoo(AbstractHostEnvironment):
     def state(self) -> Float[np.ndarray, " state"]:
         return np.ravel(self.world.state()).astype(np.float32) if self.central else np.zeros(0, np.float32)
 
-    def reset(self, seed: int) -> Seen:
+    def reset(self, seed: int) -> HostObservation:
         self.t, self.ended = 0, set()
         return self.look(*self.world.reset(seed=seed))
 
-    def step(self, action: Shaped[np.ndarray, "agents ..."]) -> Outcome:
+    def step(self, action: Shaped[np.ndarray, "agents ..."]) -> HostStep:
         self.t += 1
         acts = {
             name: self.act(i, action[i]) for i, name in enumerate(self.names) if name in self.world.agents
@@ -147,7 +146,7 @@ class PettingZoo(AbstractHostEnvironment):
         left = {name for name in self.world.agents if not truncated.get(name)} - self.ended
         done = not left and len(self.ended) == len(self.names)
         rewards = np.array([reward.get(name, 0.0) for name in self.names], np.float32)
-        return Outcome(self.look(obs, info), rewards, terminated=done, truncated=not left and not done)
+        return HostStep(self.look(obs, info), rewards, terminated=done, truncated=not left and not done)
 
     def act(self, i: int, action: Any) -> Any:
         """Agent i's action in its own space."""
@@ -157,7 +156,7 @@ class PettingZoo(AbstractHostEnvironment):
         (low, high), part = self.bounds, action[self.own[i]].reshape(space.shape)
         return (space.low + (part - low) / (high - low) * (space.high - space.low)).astype(space.dtype)
 
-    def look(self, obs: dict[Any, Any], info: dict[Any, Any]) -> Seen:
+    def look(self, obs: dict[Any, Any], info: dict[Any, Any]) -> HostObservation:
         """Everybody's observation; whoever has none, or has ended, is dead."""
         agents = np.zeros((len(self.names), max(self.widths)), np.float32)
         alive = np.array([name in obs and name not in self.ended for name in self.names])
@@ -169,7 +168,7 @@ class PettingZoo(AbstractHostEnvironment):
             agents[i, : self.widths[i]] = self.flat(i, view)
             if mask is not None:
                 legal[i, : len(mask)] = np.asarray(mask, bool)
-        return Seen(agents, self.state(), legal, alive)
+        return HostObservation(agents, self.state(), legal, alive)
 
     def flat(self, i: int, view: Any) -> Shaped[np.ndarray, " width"]:
         x = self.spaces.flatten(self.seen[i], view)

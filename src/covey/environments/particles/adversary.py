@@ -6,9 +6,9 @@ import jax.random as jr
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from ...core import AbstractEnvironment, Action, Observation, Spec, Step
+from ...core.scene import Scene
 from ...ops import named
-from ...scene import Scene
-from . import physics, sight
+from . import observations, physics
 from .physics import fold
 
 
@@ -42,7 +42,7 @@ class Adversary(AbstractEnvironment[State]):
         horizon: int = 25,
     ):
         self.adversaries, self.landmarks = adversaries, agents if landmarks is None else landmarks
-        sight.check(agents=agents, adversaries=adversaries, landmarks=self.landmarks, horizon=horizon)
+        observations.check(agents=agents, adversaries=adversaries, landmarks=self.landmarks, horizon=horizon)
         names = (*(f"adversary_{i}" for i in range(adversaries)), *(f"agent_{i}" for i in range(agents)))
         self.spec = Spec(
             names=names,
@@ -54,8 +54,8 @@ class Adversary(AbstractEnvironment[State]):
         )
 
     def reset(self, key: PRNGKeyArray, n: int) -> tuple[State, Observation]:
-        pos = sight.anywhere(key, "agents", self.spec.agents, n)
-        landmarks = sight.anywhere(key, "landmarks", self.landmarks, n)
+        pos = observations.anywhere(key, "agents", self.spec.agents, n)
+        landmarks = observations.anywhere(key, "landmarks", self.landmarks, n)
         goal = jr.randint(named(key, "goal"), (n,), 0, self.landmarks)
         state = State(pos, jnp.zeros_like(pos), landmarks, goal, jnp.zeros(n, int))
         return state, self.observe(state)
@@ -75,13 +75,13 @@ class Adversary(AbstractEnvironment[State]):
         return state, Step(self.observe(state), reward, team, jnp.zeros_like(over), over)
 
     def observe(self, state: State) -> Observation:
-        others = sight.rows(sight.others(sight.between(state.pos, state.pos)))
-        there = sight.rows(sight.between(state.pos, state.landmarks))
+        others = observations.rows(observations.others(observations.between(state.pos, state.pos)))
+        there = observations.rows(observations.between(state.pos, state.landmarks))
         known = jnp.concatenate([there, others], axis=1)
         goal, spies = self.target(state) - state.pos, self.adversaries
         blind = jnp.concatenate([known[:spies], jnp.zeros_like(goal[:spies])], axis=1)
         told = jnp.concatenate([goal[spies:], known[spies:]], axis=1)
-        return sight.observation(jnp.concatenate([blind, told]), state.t)
+        return observations.observation(jnp.concatenate([blind, told]), state.t)
 
     def scene(self, state: State) -> Scene:
         return Scene(

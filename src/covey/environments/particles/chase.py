@@ -5,8 +5,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from ...core import Action, Spec
-from ...scene import Scene
-from . import physics, sight
+from ...core.scene import Scene
+from . import observations, physics
 
 ADVERSARY, PREY, OBSTACLE = 0.075, 0.05, 0.2  # radii
 TOUCH, EDGE = ADVERSARY + PREY, 0.9
@@ -32,11 +32,11 @@ class Chase(eqx.Module):
     obstacles: int = eqx.field(static=True)
 
     def __check_init__(self):
-        sight.check(adversaries=self.adversaries, prey=self.prey)
-        sight.check(0, obstacles=self.obstacles)
+        observations.check(adversaries=self.adversaries, prey=self.prey)
+        observations.check(0, obstacles=self.obstacles)
 
     def spec(self, continuous: bool, horizon: int, state: int = 0) -> Spec:
-        sight.check(horizon=horizon)
+        observations.check(horizon=horizon)
         hunters, prey = range(self.adversaries), range(self.prey)
         names = (*(f"adversary_{i}" for i in hunters), *(f"agent_{i}" for i in prey))
         features = 4 + 2 * self.obstacles + 2 * (len(names) - 1) + 2 * self.prey
@@ -48,8 +48,8 @@ class Chase(eqx.Module):
         return (adversary,) * self.adversaries + (prey,) * self.prey
 
     def begin(self, key: PRNGKeyArray, n: int) -> State:
-        pos = sight.anywhere(key, "agents", self.adversaries + self.prey, n)
-        obstacles = sight.anywhere(key, "obstacles", self.obstacles, n, EDGE)
+        pos = observations.anywhere(key, "agents", self.adversaries + self.prey, n)
+        obstacles = observations.anywhere(key, "obstacles", self.obstacles, n, EDGE)
         return State(pos, jnp.zeros_like(pos), obstacles, jnp.zeros(n, int))
 
     def advance(self, state: State, action: Action) -> State:
@@ -74,12 +74,12 @@ class Chase(eqx.Module):
         prey = state.vel[self.adversaries :]
         padded = lambda i: jnp.concatenate([prey[:i], prey[i + 1 :], jnp.zeros_like(prey[:1])])
         fast = jnp.stack([prey] * self.adversaries + [padded(i) for i in range(self.prey)])
-        obstacles = sight.between(state.pos, state.obstacles)
-        parts = [state.vel, state.pos, obstacles, sight.others(apart), fast]
-        return jnp.concatenate([sight.rows(x) for x in parts], axis=1)
+        obstacles = observations.between(state.pos, state.obstacles)
+        parts = [state.vel, state.pos, obstacles, observations.others(apart), fast]
+        return jnp.concatenate([observations.rows(x) for x in parts], axis=1)
 
     def scene(self, state: State) -> Scene:
-        close = self.near(sight.between(state.pos, state.pos)) < TOUCH**2
+        close = self.near(observations.between(state.pos, state.pos)) < TOUCH**2
         hunters, prey = jnp.any(close, axis=1), jnp.any(close, axis=0)
         return Scene(
             agents=state.pos,

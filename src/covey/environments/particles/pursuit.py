@@ -4,8 +4,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ...core import AbstractEnvironment, Action, Observation, Spec, Step
-from ...scene import Scene
-from . import sight
+from ...core.scene import Scene
+from . import observations
 from .chase import TOUCH, Chase, State
 from .physics import fold
 
@@ -39,15 +39,15 @@ class Pursuit(AbstractEnvironment[State]):
     def observe(self, state: State, apart: Float[Array, "agents agents 2 n"]) -> Observation:
         whole = jnp.concatenate([state.pos, state.vel, state.obstacles])
         seen = self.chase.seen(state, apart)
-        return sight.observation(seen, state.t, state=whole.reshape(-1, whole.shape[-1]))
+        return observations.observation(seen, state.t, state=whole.reshape(-1, whole.shape[-1]))
 
     def reset(self, key: PRNGKeyArray, n: int) -> tuple[State, Observation]:
         state = self.chase.begin(key, n)
-        return state, self.observe(state, sight.between(state.pos, state.pos))
+        return state, self.observe(state, observations.between(state.pos, state.pos))
 
     def step(self, state: State, action: Action, key: PRNGKeyArray) -> tuple[State, Step]:
         state = self.chase.advance(state, action)
-        apart = sight.between(state.pos, state.pos)
+        apart = observations.between(state.pos, state.pos)
         near = self.chase.near(apart)
         d, close = jnp.sqrt(near), 1.0 * (near < TOUCH**2)
         caught, caught_by = fold(jnp.add, close), fold(jnp.add, close.swapaxes(0, 1))

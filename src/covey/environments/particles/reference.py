@@ -7,9 +7,9 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from ...core import AbstractEnvironment, Action, Observation, Spec, Step
+from ...core.scene import Scene
 from ...ops import named
-from ...scene import Scene
-from . import physics, sight
+from . import observations, physics
 
 WORDS, LANDMARKS = 10, 3
 COLOURS = np.array([[0.75, 0.25, 0.25], [0.25, 0.75, 0.25], [0.25, 0.25, 0.75]])  # of landmarks
@@ -38,15 +38,18 @@ class Reference(AbstractEnvironment[State]):
     local_ratio: float
 
     def __init__(self, continuous: bool = False, local_ratio: float = 0.5, horizon: int = 25):
-        sight.check(horizon=horizon)
-        sight.check_share(local_ratio)
+        observations.check(horizon=horizon)
+        observations.check_share(local_ratio)
         self.local_ratio = local_ratio
         actions = physics.MOVES + WORDS if continuous else physics.MOVES * WORDS
         bounds = (0.0, 1.0) if continuous else None
         self.spec = Spec(("agent_0", "agent_1"), 21, actions, horizon, bounds=bounds)
 
     def reset(self, key: PRNGKeyArray, n: int) -> tuple[State, Observation]:
-        pos, landmarks = sight.anywhere(key, "agents", 2, n), sight.anywhere(key, "landmarks", LANDMARKS, n)
+        pos, landmarks = (
+            observations.anywhere(key, "agents", 2, n),
+            observations.anywhere(key, "landmarks", LANDMARKS, n),
+        )
         goal = jr.randint(named(key, "goal"), (2, n), 0, LANDMARKS)
         silence = jnp.zeros((2, WORDS, n), pos.dtype)
         state = State(pos, jnp.zeros_like(pos), landmarks, goal, silence, jnp.zeros(n, int))
@@ -54,7 +57,7 @@ class Reference(AbstractEnvironment[State]):
 
     def step(self, state: State, action: Action, key: PRNGKeyArray) -> tuple[State, Step]:
         pos, vel = physics.move(state.pos, state.vel, physics.thrust(action))
-        said = sight.spoken(action, physics.MOVES, WORDS, pos.dtype)
+        said = observations.spoken(action, physics.MOVES, WORDS, pos.dtype)
         state = State(pos, vel, state.landmarks, state.goal, said, state.t + 1)
         own = -physics.length(pos[::-1] - self.targets(state))
         reward = ((1 - self.local_ratio) * (own[0] + own[1]) / 2 + self.local_ratio * own).T
@@ -68,9 +71,9 @@ class Reference(AbstractEnvironment[State]):
 
     def observe(self, state: State) -> Observation:
         colour = jnp.moveaxis(jnp.asarray(COLOURS, state.pos.dtype)[state.goal], -1, 1)
-        there = sight.rows(sight.between(state.pos, state.landmarks))
+        there = observations.rows(observations.between(state.pos, state.landmarks))
         seen = jnp.concatenate([state.vel, there, colour, state.said[::-1]], axis=1)
-        return sight.observation(seen, state.t, self.spec.actions)
+        return observations.observation(seen, state.t, self.spec.actions)
 
     def scene(self, state: State) -> Scene:
         lit = jnp.any(jnp.arange(LANDMARKS)[:, None, None] == state.goal, axis=1)
@@ -80,7 +83,7 @@ class Reference(AbstractEnvironment[State]):
             radii=(0.05, 0.05),
             thing_radii=(0.05,) * LANDMARKS,
             lit=lit,
-            said=sight.word(state.said),
+            said=observations.word(state.said),
             links=jnp.stack([state.pos, self.targets(state)[::-1]], axis=1),
             colours=("red", "green", "blue"),
         )

@@ -7,9 +7,9 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from ...core import AbstractEnvironment, Action, Observation, Spec, Step
+from ...core.scene import Scene
 from ...ops import named
-from ...scene import Scene
-from . import physics, sight
+from . import observations, physics
 
 WORDS = 3
 COLOURS = np.array([[0.65, 0.15, 0.15], [0.15, 0.65, 0.15], [0.15, 0.15, 0.65]])  # of landmarks
@@ -38,12 +38,15 @@ class SpeakerListener(AbstractEnvironment[State]):
     spec: Spec
 
     def __init__(self, continuous: bool = False, horizon: int = 25):
-        sight.check(horizon=horizon)
+        observations.check(horizon=horizon)
         bounds = (0.0, 1.0) if continuous else None
         self.spec = Spec(("speaker_0", "listener_0"), 11, physics.MOVES, horizon, bounds=bounds)
 
     def reset(self, key: PRNGKeyArray, n: int) -> tuple[State, Observation]:
-        pos, landmarks = sight.anywhere(key, "agents", 2, n), sight.anywhere(key, "landmarks", WORDS, n)
+        pos, landmarks = (
+            observations.anywhere(key, "agents", 2, n),
+            observations.anywhere(key, "landmarks", WORDS, n),
+        )
         goal = jr.randint(named(key, "goal"), (n,), 0, WORDS)
         silence = jnp.zeros((1, WORDS, n), pos.dtype)
         state = State(pos, jnp.zeros_like(pos), landmarks, goal, silence, jnp.zeros(n, int))
@@ -52,7 +55,7 @@ class SpeakerListener(AbstractEnvironment[State]):
     def step(self, state: State, action: Action, key: PRNGKeyArray) -> tuple[State, Step]:
         force = physics.thrust(action).at[0].set(0.0)
         pos, vel = physics.move(state.pos, state.vel, force)
-        said = sight.spoken(action[:, :1], 0, WORDS, pos.dtype)
+        said = observations.spoken(action[:, :1], 0, WORDS, pos.dtype)
         state = State(pos, vel, state.landmarks, state.goal, said, state.t + 1)
         target = jnp.take_along_axis(state.landmarks, state.goal[None, None], axis=0)[0]
         reward = jnp.broadcast_to(-physics.square(pos[1] - target)[:, None], (len(state.t), 2))
@@ -66,11 +69,11 @@ class SpeakerListener(AbstractEnvironment[State]):
         speaker = jnp.concatenate([colour, jnp.zeros((self.spec.features - len(colour), n), colour.dtype)])
         there = (state.landmarks - state.pos[1]).reshape(-1, n)
         listener = jnp.concatenate([state.vel[1], there, state.said[0]])
-        return sight.observation(jnp.stack([speaker, listener]), state.t, LEGAL)
+        return observations.observation(jnp.stack([speaker, listener]), state.t, LEGAL)
 
     def scene(self, state: State) -> Scene:
         target = jnp.take_along_axis(state.landmarks, state.goal[None, None], axis=0)
-        word = sight.word(state.said)
+        word = observations.word(state.said)
         return Scene(
             agents=state.pos,
             things=state.landmarks,

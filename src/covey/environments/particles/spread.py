@@ -5,8 +5,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from ...core import AbstractEnvironment, Action, Observation, Spec, Step
-from ...scene import Scene
-from . import physics, sight
+from ...core.scene import Scene
+from . import observations, physics
 from .physics import fold
 
 RADIUS = 0.15
@@ -42,8 +42,8 @@ class Spread(AbstractEnvironment[State]):
         horizon: int = 25,
     ):
         self.landmarks = agents if landmarks is None else landmarks
-        sight.check(agents=agents, landmarks=self.landmarks, horizon=horizon)
-        sight.check_share(local_ratio)
+        observations.check(agents=agents, landmarks=self.landmarks, horizon=horizon)
+        observations.check_share(local_ratio)
         self.local_ratio = local_ratio
         self.spec = Spec(
             names=tuple(f"agent_{i}" for i in range(agents)),
@@ -54,19 +54,19 @@ class Spread(AbstractEnvironment[State]):
         )
 
     def reset(self, key: PRNGKeyArray, n: int) -> tuple[State, Observation]:
-        pos = sight.anywhere(key, "agents", self.spec.agents, n)
-        goal = sight.anywhere(key, "landmarks", self.landmarks, n)
+        pos = observations.anywhere(key, "agents", self.spec.agents, n)
+        goal = observations.anywhere(key, "landmarks", self.landmarks, n)
         state = State(pos, jnp.zeros_like(pos), goal, jnp.zeros(n, int))
-        return state, self.observe(state, sight.between(pos, pos))
+        return state, self.observe(state, observations.between(pos, pos))
 
     def step(self, state: State, action: Action, key: PRNGKeyArray) -> tuple[State, Step]:
         force = physics.collide(physics.thrust(action), state.pos, (RADIUS,) * self.spec.agents)
         pos, vel = physics.move(state.pos, state.vel, force)
         state = State(pos, vel, state.goal, state.t + 1)
 
-        apart = sight.between(pos, pos)
+        apart = observations.between(pos, pos)
         bumps = fold(jnp.add, 1.0 * self.close(apart)) - 1  # not oneself
-        to_goal = physics.square(sight.between(pos, state.goal))
+        to_goal = physics.square(observations.between(pos, state.goal))
         cover = -fold(jnp.add, jnp.sqrt(fold(jnp.minimum, to_goal)))
         reward = ((1 - self.local_ratio) * cover - self.local_ratio * bumps).T
         over = state.t >= self.spec.horizon
@@ -77,12 +77,12 @@ class Spread(AbstractEnvironment[State]):
         return physics.square(apart) < (2 * RADIUS) ** 2
 
     def observe(self, state: State, apart: Float[Array, "agents agents 2 n"]) -> Observation:
-        others = sight.rows(sight.others(apart))
-        goals = sight.rows(sight.between(state.pos, state.goal))
+        others = observations.rows(observations.others(apart))
+        goals = observations.rows(observations.between(state.pos, state.goal))
         seen = [state.vel, state.pos, goals, others, jnp.zeros_like(others)]
-        return sight.observation(jnp.concatenate(seen, axis=1), state.t)
+        return observations.observation(jnp.concatenate(seen, axis=1), state.t)
 
     def scene(self, state: State) -> Scene:
-        touching = jnp.sum(self.close(sight.between(state.pos, state.pos)), axis=1) > 1
+        touching = jnp.sum(self.close(observations.between(state.pos, state.pos)), axis=1) > 1
         radii = (RADIUS,) * self.spec.agents
         return Scene(state.pos, state.goal, radii, (0.05,) * self.landmarks, touching)

@@ -4,8 +4,8 @@ import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
 from ...core import AbstractEnvironment, Action, Observation, Spec, Step
-from ...scene import Scene
-from . import sight
+from ...core.scene import Scene
+from . import observations
 from .chase import TOUCH, Chase, State
 from .physics import fold
 
@@ -36,19 +36,19 @@ class Tag(AbstractEnvironment[State]):
 
     def reset(self, key: PRNGKeyArray, n: int) -> tuple[State, Observation]:
         state = self.chase.begin(key, n)
-        apart = sight.between(state.pos, state.pos)
-        return state, sight.observation(self.chase.seen(state, apart), state.t)
+        apart = observations.between(state.pos, state.pos)
+        return state, observations.observation(self.chase.seen(state, apart), state.t)
 
     def step(self, state: State, action: Action, key: PRNGKeyArray) -> tuple[State, Step]:
         state = self.chase.advance(state, action)
-        apart = sight.between(state.pos, state.pos)
+        apart = observations.between(state.pos, state.pos)
         close = 1.0 * (self.chase.near(apart) < TOUCH**2)
         caught = fold(jnp.add, close)
         captures = fold(jnp.add, caught)
         hunters = jnp.broadcast_to(10 * captures, (self.chase.adversaries, *captures.shape))
         prey = -10 * caught - self.chase.strayed(state)
         reward = jnp.concatenate([hunters, prey]).T
-        obs = sight.observation(self.chase.seen(state, apart), state.t)
+        obs = observations.observation(self.chase.seen(state, apart), state.t)
         over = state.t >= self.spec.horizon
         team = self.spec.team_mean(reward)
         return state, Step(obs, reward, team, jnp.zeros_like(over), over, {"captures": captures})

@@ -1,0 +1,1 @@
+"""What algorithms with deterministic critics share: networks, and the actor's step."""

@@ -1,0 +1,158 @@
+"""Actors that critics can be differentiated through; critics, of everybody's actions or of one's own.
+
+An action travels as a vector here: one-hot where actions are discrete, itself where they are continuous.
+"""
+
+from typing import Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
+
+from ...core import Action, Observation, Spec, Trajectory
+from ...errors import UserError
+from ...networks.actors import seen
+from ...networks.agents import AbstractAgent, Crew, FeedForward, Sharing
+from ...networks.distributions import fitted, straight_through
+from ...ops import masked
+from ...parts import Make
+
+JointSight = Literal["observations", "state"]  # everybody's, or the world's
+Vectors = Float[Array, "*t agents dims"]
+
+
+class Actors(eqx.Module):
+    """A crew whose outputs x are logits; or, where actions are continuous, what tanh fits to the bounds."""
+
+    crew: Crew
+    bounds: tuple[float, float] | None = eqx.field(static=True)
+    agent_id: bool = eqx.field(static=True)
+
+    def __init__(
+        self, make: Make[AbstractAgent], spec: Spec, sharing: Sharing, agent_id: bool, *, key: PRNGKeyArray
+    ):
+        width = spec.features + agent_id * spec.agents
+        self.crew = Crew(make, spec, width, spec.actions, sharing, key=key)
+        self.bounds, self.agent_id = spec.bounds, agent_id
+
+    @property
+    def remember(self) -> bool:
+        return self.crew.nets.width > 0
+
+    def start(self) -> Float[Array, "agents h"]:
+        return self.crew.start()
+
+    def step(self, h: Float[Array, "agents h"], obs: Observation) -> tuple[Float[Array, "agents h"], Vectors]:
+        return self.crew.step(h, seen(obs, self.agent_id))
+
+    def unroll(self, obs: Observation) -> Vectors:
+        return self.crew.unroll(self.start(), seen(obs, self.agent_id), obs.first)[1]
+
+    def after(self, t: Trajectory) -> Vectors:
+        """At the T moments that actions led to. Those who remember look at all that came before."""
+        return self.unroll(t.obs if self.remember else t.later)[-len(t.valid) :]
+
+    def best(self, x: Vectors, legal: Bool[Array, "*t agents dims"]) -> Action:
+        if self.bounds:
+            return fitted(jnp.tanh(x), legal, self.bounds)
+        return jnp.argmax(masked(x, legal), axis=-1)
+
+    def explore(self, x: Vectors, legal: Bool[Array, "*t agents dims"], noise, key: PRNGKeyArray) -> Action:
+        """A draw; or, in a box, the best with Gaussian noise, whose deviation is in halves of the range."""
+        if not self.bounds:
+            return jnp.argmax(masked(x + jr.gumbel(key, x.shape), legal), axis=-1)
+        near = jnp.tanh(x) + noise * jr.normal(key, x.shape)
+        return fitted(jnp.clip(near, -1.0, 1.0), legal, self.bounds)
+
+    def sample(
+        self, x: Vectors, legal: Bool[Array, "*t agents dims"], temperature, key: PRNGKeyArray
+    ) -> Vectors:
+        """What a critic is asked about, with its gradient: the best in a box, a draw among choices."""
+        if self.bounds:
+            return fitted(jnp.tanh(x), legal, self.bounds)
+        return straight_through(x, legal, temperature, key)
+
+    def vectors(self, action: Action, obs: Observation) -> Vectors:
+        """What was done."""
+        return action if self.bounds else jax.nn.one_hot(action, obs.legal.shape[-1])
+
+
+def known(crew: Crew, agent_id: bool) -> None:
+    """Refuses a critic that agents share and that cannot tell whom it values."""
+    if len(set(crew.groups)) < len(crew.groups) and not agent_id:
+        raise UserError("agents that share networks must be told apart: set agent_id=true, or sharing=none")
+
+
+class Critics(eqx.Module):
+    """Each agent's Q_i(all observations, all actions), or of the state. Of others than ours, no actions."""
+
+    crew: Crew
+    agent_id: bool = eqx.field(static=True)
+    sight: JointSight = eqx.field(static=True)
+
+    def __init__(
+        self, make: Make[FeedForward], spec: Spec, sharing: Sharing, agent_id: bool, sight: JointSight, *,
+        key: PRNGKeyArray,
+    ):  # fmt: skip
+        shown = spec.world if sight == "state" else (spec.agents + spec.others) * spec.features
+        width = shown + spec.agents * spec.actions + agent_id * spec.agents
+        self.crew = Crew(make, spec, width, 1, sharing, key=key)
+        self.agent_id, self.sight = agent_id, sight
+        known(self.crew, agent_id)
+
+    def judged(self, obs: Observation, joint: Float[Array, "T #agents joint"]) -> Float[Array, "T agents"]:
+        """Every agent's value of its own row of joint actions, or of the one row that there is."""
+        n, (t, rows) = len(self.crew.groups), joint.shape[:2]
+        shown = obs.world if self.sight == "state" else obs.everybody
+        x = jnp.concatenate([jnp.broadcast_to(shown[:, None], (t, rows, shown.shape[-1])), joint], axis=-1)
+        x = jnp.broadcast_to(x, (t, n, x.shape[-1]))
+        if self.agent_id:
+            x = jnp.concatenate([x, jnp.broadcast_to(jnp.eye(n), (t, n, n))], axis=-1)
+        return self.crew.unroll(self.crew.start(), x, obs.first)[1][..., 0]
+
+    def __call__(self, obs: Observation, actions: Vectors) -> Float[Array, "T agents"]:
+        return self.judged(obs, actions.reshape(len(actions), 1, -1))
+
+    def of_own(self, obs: Observation, actions: Vectors, own: Vectors) -> Float[Array, "T agents"]:
+        """Q_i where only agent i does its `own`, all others what they did in `actions`."""
+        n = len(self.crew.groups)
+        mine = jnp.eye(n, dtype=bool)[:, :, None]
+        joint = jnp.where(mine, own[:, None], actions[:, None])
+        return self.judged(obs, joint.reshape(len(own), n, -1))
+
+
+class Networks(eqx.Module):
+    """Actors, and the critics that they learn from."""
+
+    actors: Actors
+    critics: Critics
+
+    def value(self, t: Trajectory, own: Vectors) -> Float[Array, "T agents"]:
+        """Each agent's of its own fresh action, beside what the others did."""
+        return self.critics.of_own(t.now, self.actors.vectors(t.action, t.now), own)
+
+
+class LocalCritics(eqx.Module):
+    """Q_i(o_i, a_i) of the agents of one team, `members`."""
+
+    crew: Crew
+    members: tuple[int, ...] = eqx.field(static=True)
+    names: tuple[str, ...] = eqx.field(static=True)
+    agent_id: bool = eqx.field(static=True)
+
+    def __init__(
+        self, make: Make[FeedForward], spec: Spec, team: str, sharing: Sharing, agent_id: bool, *,
+        key: PRNGKeyArray,
+    ):  # fmt: skip
+        self.members, self.agent_id = spec.members(team), agent_id
+        width = spec.features + spec.actions + agent_id * spec.agents
+        self.names = spec.of(self.members).names
+        self.crew = Crew(make, spec.of(self.members), width, 1, sharing, key=key)
+
+    def __call__(self, obs: Observation, actions: Vectors) -> Float[Array, "T members"]:
+        x = jnp.concatenate([seen(obs, self.agent_id), actions], axis=-1)
+        x = x[:, np.array(self.members)]
+        return self.crew.unroll(self.crew.start(), x, obs.first)[1][..., 0]

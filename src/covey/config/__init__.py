@@ -1,0 +1,1 @@
+"""From words to objects: names, settings, presets, and the configuration of a run."""

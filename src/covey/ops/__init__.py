@@ -1,0 +1,35 @@
+"""The formulas algorithms share. One equation each; no state, no configuration."""
+
+from .collectives import PART, mean, pooled, share, standardised
+from .descent import copy, cosine, descend, gradients, moments, step
+from .losses import clipped_value_loss, huber, surrogate, term, total
+from .random import each, named
+from .returns import gae, td_lambda
+from .selection import epsilon_greedy, masked, previous, take
+
+__all__ = [
+    "PART",
+    "clipped_value_loss",
+    "copy",
+    "cosine",
+    "descend",
+    "each",
+    "epsilon_greedy",
+    "gae",
+    "gradients",
+    "huber",
+    "masked",
+    "mean",
+    "moments",
+    "named",
+    "pooled",
+    "previous",
+    "share",
+    "standardised",
+    "step",
+    "surrogate",
+    "take",
+    "td_lambda",
+    "term",
+    "total",
+]

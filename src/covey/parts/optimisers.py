@@ -1,0 +1,93 @@
+"""Optimisers: turned into Optax where they are used."""
+
+import abc
+from typing import Any, Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optax
+
+from .schedules import AbstractSchedule, Constant
+
+ClipBy = Literal["norm", "variable"]
+
+
+def clip_by_variable(limit: float) -> optax.GradientTransformation:
+    """Each array's gradient by its own norm."""
+    size = lambda g: jnp.sqrt(jnp.sum(g**2))
+    one = lambda g: jnp.where(size(g) > limit, g * (limit / jnp.maximum(size(g), limit)), g)
+    return optax.stateless(lambda grads, _: jax.tree.map(one, grads))
+
+
+class AbstractOptimiser(eqx.Module):
+    """Turned into Optax where it is used. A schedule of `lr` counts optimiser steps."""
+
+    lr: eqx.AbstractVar[AbstractSchedule]
+    clip: eqx.AbstractVar[float]  # the largest norm of a gradient; 0: no clipping
+    clip_by: eqx.AbstractVar[ClipBy]  # the norm of all of it, or of each variable by itself
+
+    @abc.abstractmethod
+    def direction(self) -> optax.GradientTransformation:
+        """The step for a learning rate of 1, up to its sign."""
+
+    @property
+    def optax(self) -> optax.GradientTransformation:
+        by = {"norm": optax.clip_by_global_norm, "variable": clip_by_variable}[self.clip_by]
+        clip = by(self.clip) if self.clip else optax.identity()
+        return optax.chain(clip, self.direction(), optax.scale_by_learning_rate(self.lr))  # pyright: ignore[reportArgumentType]
+
+
+class Adam(AbstractOptimiser):
+    """Kingma and Ba (2015)."""
+
+    lr: AbstractSchedule = Constant(1e-3)
+    clip: float = 10.0
+    eps: float = 1e-8
+    clip_by: ClipBy = "norm"
+
+    def direction(self):
+        return optax.scale_by_adam(eps=self.eps)
+
+
+class RAdam(AbstractOptimiser):
+    """Liu et al. (2020): Adam with its early variance rectified."""
+
+    lr: AbstractSchedule = Constant(1e-3)
+    clip: float = 10.0
+    eps: float = 1e-8
+    clip_by: ClipBy = "norm"
+
+    def direction(self):
+        return optax.scale_by_radam(eps=self.eps)
+
+
+class RMSProp(AbstractOptimiser):
+    """PyTorch's form: `eps` outside the root."""
+
+    lr: AbstractSchedule = Constant(5e-4)
+    clip: float = 10.0
+    decay: float = 0.99
+    eps: float = 1e-5
+    clip_by: ClipBy = "norm"
+
+    def direction(self):
+        return optax.scale_by_rms(self.decay, eps=self.eps, eps_in_sqrt=False)
+
+
+class Apart(eqx.Module):
+    """Parameters side by side, each part with an optimiser and a clip of its own."""
+
+    optimisers: tuple[AbstractOptimiser, ...]
+
+    @property
+    def optax(self) -> optax.GradientTransformation:
+        each = [optimiser.optax for optimiser in self.optimisers]
+
+        def update(grads: Any, state: Any, params: Any = None):
+            groups = zip(each, grads, state, params, strict=True)
+            done = [one.update(grad, before, now) for one, grad, before, now in groups]
+            return tuple(step for step, _ in done), tuple(state for _, state in done)
+
+        init = lambda params: tuple(one.init(p) for one, p in zip(each, params, strict=True))
+        return optax.GradientTransformation(init, update)  # pyright: ignore[reportArgumentType]

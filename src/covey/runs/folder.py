@@ -1,0 +1,122 @@
+"""A run's folder: what it is called, what lies in it, and writing so that nothing is ever half-written."""
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ..errors import UserError
+from ..files import atomic, write_errors_explained
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks
+    fcntl = None
+
+
+class RunFolder:
+    """The files of one run."""
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self.config = self.path / "config.yaml"
+        self.run = self.path / "run.json"
+        self.metrics = self.path / "metrics.jsonl"
+        self.summary = self.path / "summary.json"
+        self.curve = self.path / "curve.png"
+        self.film = self.path / "film.gif"
+        self.game = self.path / "game.png"
+        self.tensorboard = self.path / "tensorboard"
+        self.last = self.path / "checkpoints" / "last.npz"
+        self.best = self.path / "checkpoints" / "best.npz"
+
+    @staticmethod
+    def fresh(out: str | Path | None, name: str) -> "RunFolder":
+        """A folder for a new run: `out`, or one under runs/ named after the work and the time."""
+        now = datetime.now().strftime("%Y-%m-%d_%H%M%S")
+        folder = RunFolder(out or Path("runs") / f"{name}_{now}")
+        if out is None:
+            for again in range(2, 1000):
+                if not folder.path.exists():
+                    break
+                folder = RunFolder(Path("runs") / f"{name}_{now}_{again}")
+        if folder.config.exists():
+            raise UserError(
+                f"--out {out} already holds a run: continue it with `covey resume {out}`, or name another"
+            )
+        with write_errors_explained("the run", folder.path / "config.yaml"):
+            (folder.path / "checkpoints").mkdir(parents=True, exist_ok=True)
+        return folder
+
+    @staticmethod
+    def existing(path: str | Path) -> "RunFolder":
+        folder = RunFolder(path)
+        if not folder.path.is_dir():
+            raise UserError(f"there is no run folder at {path}; runs made here lie under runs/")
+        if not folder.config.exists():
+            raise UserError(f"{path} is not a run folder: it holds no config.yaml")
+        return folder
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """By one process at a time, until it ends in whatever way; where the file system knows locks."""
+        if fcntl is None:
+            yield
+            return
+        with write_errors_explained("the run", self.config):
+            place = os.open(self.path, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UserError(
+                    f"another process is training {self.path}: wait for its end, or stop it (Ctrl-C "
+                    "saves what it has) and `covey resume` the run"
+                ) from error
+            except OSError:
+                pass
+            yield
+        finally:
+            os.close(place)
+
+    def discard(self) -> None:
+        """Takes away the folders of a run that never began; whatever holds a file stays."""
+        for path in (self.last.parent, self.path):
+            if path.is_dir() and not any(path.iterdir()):
+                path.rmdir()
+
+    def write_json(self, path: Path, content: dict[str, Any]) -> None:
+        with atomic(path, path.name) as file:
+            file.write(json.dumps(content, indent=1).encode() + b"\n")
+
+    def read_json(self, path: Path) -> dict[str, Any]:
+        try:
+            return json.loads(path.read_text())
+        except (OSError, ValueError):
+            return {}
+
+    def append(self, rows: list[dict[str, Any]]) -> int:
+        """Adds rows to the metrics, and returns how long the file is then."""
+        with write_errors_explained("metrics.jsonl", self.metrics), open(self.metrics, "ab") as file:
+            file.write("".join(json.dumps(row) + "\n" for row in rows).encode())
+            file.flush()
+            return file.tell()
+
+    def cut(self, size: int) -> None:
+        """Takes the metrics back to what they were when a checkpoint was made."""
+        with write_errors_explained("metrics.jsonl", self.metrics), open(self.metrics, "ab") as file:
+            file.truncate(size)
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """The metrics; a last line that a sudden end left unfinished is passed over."""
+        if not self.metrics.exists():
+            return
+        with open(self.metrics, encoding="utf-8") as file:
+            for line in file:
+                if line.endswith("\n"):
+                    yield json.loads(line)

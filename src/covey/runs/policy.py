@@ -1,0 +1,150 @@
+"""A trained policy by itself: observations in, actions out."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Float, Shaped
+
+from ..algorithms.random import Random
+from ..core import Observation, Spec
+from ..errors import UserError
+from ..training.loop import Trainer
+from . import checkpoint
+from ..config.catalogue import nearest
+from ..config.config import Config
+from .engine import Engine
+from .folder import RunFolder
+
+Seen = Float[np.ndarray, "agents features"] | Mapping[str, Float[np.ndarray, " features"]]
+
+
+def trained(folder: RunFolder, seed: int) -> tuple[Engine, tuple[Any, ...]]:
+    """A run's programs, and the learners of one of its seeds."""
+    config = Config.from_yaml(folder.config)
+    if not 0 <= seed < config.seeds:
+        raise UserError(f"seed {seed} is not in {folder.path}: it trained seeds 0 to {config.seeds - 1}")
+    engine = Engine(config)
+    found = checkpoint.load_learners(folder.last, engine.everybody(engine.shapes).learners)
+    return engine, jax.tree.map(lambda x: jnp.asarray(x[seed]), found)
+
+
+class Policy:
+    """Acts greedily, and remembers what it has to; `reset` where an episode begins."""
+
+    def __init__(self, trainer: Trainer, learners: tuple[Any, ...]):
+        self.trainer, self.learners = trainer, learners
+        self._act = jax.jit(self._acted)
+        self.reset()
+
+    @staticmethod
+    def load(path: str | Path, seed: int = 0) -> "Policy":
+        engine, learners = trained(RunFolder.existing(path), seed)
+        return Policy(engine.trainer, learners)
+
+    @property
+    def spec(self) -> Spec:
+        return self.trainer.spec
+
+    def reset(self) -> None:
+        """An episode begins: memory is laid anew."""
+        self.memory = self.trainer.memories(self.learners, 1)
+        self.first = True
+
+    def act(
+        self, observations: Seen, legal: Shaped[np.ndarray, "agents actions"] | None = None
+    ) -> Shaped[np.ndarray, "agents ..."] | dict[str, Any]:
+        """Greedy actions, for observations stacked or by agent's name; in the form they came in."""
+        names = self.spec.names
+        named = isinstance(observations, Mapping)
+        rows = np.zeros((len(names), self.spec.features), np.float32)
+        for i, row in enumerate([observations[n] for n in names] if named else observations):  # pyright: ignore
+            rows[i, : len(row)] = row
+        legal = np.ones((len(names), self.spec.actions), bool) if legal is None else legal
+        self.memory, action = self._act(self.learners, self.memory, rows, legal, self.first)
+        self.first = False
+        action = np.asarray(action)
+        return dict(zip(names, action, strict=True)) if named else action
+
+    def agent(self, name: str) -> "Agent":
+        """One agent by itself: it needs only what it sees."""
+        return Agent(self.trainer, self.learners, name)
+
+    def _acted(self, learners, memory, rows, legal, first):
+        obs = Observation(
+            agents=rows[None],
+            state=jnp.zeros((1, self.spec.state)),
+            legal=legal[None],
+            alive=jnp.ones((1, self.spec.agents), bool),
+            first=jnp.asarray(first)[None],
+        )
+        memory, action, _ = self.trainer.act(learners, memory, obs, jr.key(0), jnp.zeros((), int), False)
+        return memory, action[0]
+
+
+class Agent:
+    """One agent of a trained policy: its own observations in, its actions out; it acts greedily.
+
+    It remembers what it has to: `reset` where an episode begins.
+    """
+
+    def __init__(self, trainer: Trainer, learners: tuple[Any, ...], name: str):
+        names = trainer.spec.names
+        if name not in names:
+            raise UserError(f"there is no agent '{name}'{nearest(name, names)}: there are {', '.join(names)}")
+        pairs = zip(trainer.sides, learners, strict=True)
+        side, self._learner = next(pair for pair in pairs if names.index(name) in pair[0].members)
+        if isinstance(side.algorithm, Random):
+            raise UserError(f"nobody learned for {name} in this run: it acts at random")
+        self.name, self.spec, self._algorithm = name, side.spec(trainer.spec), side.algorithm
+        self._place = self.spec.names.index(name)
+        self._act = jax.jit(self._acted)
+        self.reset()
+        self._refuse_eavesdroppers()
+
+    def reset(self) -> None:
+        """An episode begins: memory is laid anew."""
+        self.memory, self.first = self._algorithm.memory(self.spec, self._learner), True
+
+    def act(
+        self, observation: Float[np.ndarray, " seen"], legal: Shaped[np.ndarray, " actions"] | None = None
+    ) -> Shaped[np.ndarray, "..."]:
+        """The greedy action: a number, or one for each dimension."""
+        row = np.zeros(self.spec.features, np.float32)
+        row[: len(observation)] = observation
+        legal = np.ones(self.spec.actions, bool) if legal is None else np.asarray(legal, bool)
+        rest = jnp.zeros((self.spec.agents, self.spec.features))
+        self.memory, action = self._act(self._learner, self.memory, row, rest, legal, self.first)
+        self.first = False
+        return np.asarray(action)
+
+    def _acted(self, learner, memory, row, rest, legal, first):
+        """`rest` stands where others' observations would."""
+        s = self.spec
+        obs = Observation(
+            agents=rest.at[self._place].set(row),
+            state=jnp.zeros(s.state),
+            legal=jnp.ones((s.agents, s.actions), bool).at[self._place].set(legal),
+            alive=jnp.ones(s.agents, bool),
+            first=jnp.asarray(first),
+            others=jnp.zeros((s.others, s.features)),
+        )
+        now = jnp.zeros((), int)
+        memory, action, _ = self._algorithm.act(learner, memory, obs, jr.key(0), now, False)
+        return memory, action[self._place]
+
+    def _refuse_eavesdroppers(self) -> None:
+        """Agents that act on what teammates see cannot act alone: in some of many moments it shows."""
+        s, legal = self.spec, jnp.ones(self.spec.actions, bool)
+        rows = jr.normal(jr.key(1), (64, s.features))
+        rests = jr.normal(jr.key(2), (64, s.agents, s.features))
+        one = lambda row, rest: self._acted(self._learner, self.memory, row, rest, legal, True)[1]
+        alone, among = (jax.jit(jax.vmap(one))(rows, x) for x in (0 * rests, rests))
+        if not np.allclose(alone, among, atol=1e-5):
+            raise UserError(
+                f"{self.name} also acts on what its teammates see: give everybody's to covey.load(run).act"
+            )

@@ -1,0 +1,1 @@
+"""What people look at: films, plots, tables, descriptions."""

@@ -1,0 +1,178 @@
+"""Greedy episodes of one trained seed, step by step: what films and logs are made of."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, PRNGKeyArray, Shaped
+
+from ..config.catalogue import nearest
+from ..core import Spec, Trajectory
+from ..core.scene import Insightful, Scene, Scenic, Storied
+from ..errors import UserError
+from ..ops import named
+from ..runs.engine import Engine
+from ..runs.folder import RunFolder
+from ..runs.policy import trained
+from ..training.host import Host
+from ..training.loop import Trainer
+
+Told = dict[str, Float[Array, "n steps k"]]
+
+
+class Episode(NamedTuple):
+    """T steps between T+1 moments. `scene` is one copy's: its arrays lead with moments and end without n."""
+
+    scene: Scene | None
+    action: Shaped[np.ndarray, "steps agents *dims"]
+    reward: Float[np.ndarray, "steps agents"]
+    team_reward: Float[np.ndarray, "steps teams"]
+    alive: Bool[np.ndarray, "moments agents"]
+    tally: dict[str, Float[np.ndarray, " steps"]]
+    gauges: dict[str, Float[np.ndarray, "steps k"]]
+
+    @property
+    def length(self) -> int:
+        return len(self.reward)
+
+    @property
+    def returns(self) -> Float[np.ndarray, " teams"]:
+        return self.team_reward.sum(axis=0, dtype=np.float64)
+
+
+class Followed(NamedTuple):
+    """An agent, by its place in the world, and its columns among gauges."""
+
+    agent: int
+    columns: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Episodes, and whose they are. `course` holds metrics of the seed's training, report by report."""
+
+    spec: Spec
+    world: str
+    algorithm: str
+    seed: int
+    episodes: tuple[Episode, ...]
+    follow: Followed | None = None
+    course: dict[str, Float[np.ndarray, " reports"]] = field(default_factory=dict)
+
+
+def best_seed(folder: RunFolder) -> int:
+    """The seed whose evaluation was best; 0 where there was none."""
+    told = folder.read_json(folder.summary).get("eval", {})
+    return int(np.argmax(told["team_return"]["per_seed"])) if "team_return" in told else 0
+
+
+def play(
+    folder: RunFolder, seed: int | None = None, episodes: int = 2, begin: int = 0, follow: str | None = None
+) -> Replay:
+    """The same episodes whenever the same is asked for; another `begin`, other ones."""
+    if episodes < 1:
+        raise UserError(f"--episodes must be at least 1, not {episodes}")
+    seed = best_seed(folder) if seed is None else seed
+    engine, learners = trained(folder, seed)
+    config, trainer = engine.config, engine.trainer
+    key = named(jax.random.key(config.seed + seed), "film", begin)
+    rollouts, scenes = (on_host if engine.hosted else compiled)(engine, learners, key, episodes)
+    told = jax.jit(lambda learners, rollouts: gauges(trainer, learners, rollouts))(learners, rollouts)
+    rollouts, scenes, told = jax.tree.map(np.asarray, (rollouts, scenes, told))
+    cut = tuple(episode(rollouts, scenes, told, i) for i in range(episodes))
+    name = config.environment.rpartition(":")[2]
+    course = story(folder, trainer, seed)
+    whom = followed(trainer, {n: x.shape[-1] for n, x in told.items()}, follow, bool(course))
+    return Replay(trainer.spec, name, config.algorithm, seed, cut, whom, course)
+
+
+def story(folder: RunFolder, trainer: Trainer, seed: int) -> dict[str, Float[np.ndarray, " reports"]]:
+    """The metrics that a learner wants shown, as training went."""
+    found = {}
+    for i, side in enumerate(trainer.sides):
+        for name in side.algorithm.course if isinstance(side.algorithm, Storied) else ():
+            label = trainer.label(i, name)
+            rows = [row[label] for row in folder.rows() if row["seed"] == seed and row.get(label) is not None]
+            found |= {label: np.array(rows, float)} if rows else {}
+    return found
+
+
+def followed(trainer: Trainer, told: dict[str, int], name: str | None, always: bool) -> Followed | None:
+    """Who is followed, by default (where it is `always` somebody) the first agent that learns.
+
+    `told` counts gauges' columns; taken are those with one for each agent of its side or its first team.
+    """
+    spec = trainer.spec
+    if name is None and not always:
+        return None
+    if name is not None and name not in spec.names:
+        raise UserError(
+            f"--follow: there is no agent '{name}'{nearest(name, spec.names)}; "
+            f"there are {', '.join(spec.names)}"
+        )
+    learning = [side for side in trainer.sides if side.algorithm.experience.updates] or trainer.sides
+    agent = learning[0].members[0] if name is None else spec.names.index(name)
+    i, side = next((i, side) for i, side in enumerate(trainer.sides) if agent in side.members)
+    first = tuple(m for m in side.members if m in spec.members(side.spec(spec).teams[0]))
+    places = {len(who): who.index(agent) for who in (first, side.members) if agent in who}
+    thinks = isinstance(side.algorithm, Insightful)
+    ours = lambda name: thinks and name == trainer.label(i, name.rpartition("/")[2])
+    return Followed(agent, {n: places[k] for n, k in told.items() if ours(n) and k in places})
+
+
+def compiled(engine: Engine, learners: tuple, key: PRNGKeyArray, n: int) -> tuple[Trajectory, Scene | None]:
+    trainer = engine.trainer
+    return jax.jit(lambda learners, key: rollout(trainer, learners, key, n))(learners, key)
+
+
+def on_host(engine: Engine, learners: tuple, key: PRNGKeyArray, n: int) -> tuple[Trajectory, None]:
+    """In a world that is a Python program, which gives no scenes."""
+    host = Host(replace(engine.trainer, copies=n), engine.runner.make)
+    return host.episodes(learners, key, jnp.zeros((), int)), None
+
+
+def rollout(trainer: Trainer, learners: tuple, key: PRNGKeyArray, n: int) -> tuple[Trajectory, Scene | None]:
+    """As `Trainer.evaluate` does it, with what there is to see at every moment: `[moments, ..., n]`."""
+    env, steps = trainer.env, jnp.zeros((), int)
+    look = env.scene if isinstance(env, Scenic) else lambda state: None
+
+    def tick(actors, t):
+        now = look(actors.env)
+        actors, record, _ = trainer.tick(learners, actors, named(key, t), steps, explore=False)
+        return actors, (record, now)
+
+    actors = trainer.begin(learners, named(key, "begin"), n)
+    actors, (record, seen) = jax.lax.scan(tick, actors, jnp.arange(trainer.spec.horizon))
+    record = jax.tree.map(lambda x: jnp.moveaxis(x, 0, 1), record)
+    scenes = jax.tree.map(lambda xs, x: jnp.concatenate([xs, x[None]]), seen, look(actors.env))
+    return trainer.close(record, actors.obs), scenes
+
+
+def gauges(trainer: Trainer, learners: tuple, rollouts: Trajectory) -> Told:
+    """What the learners that can tell think of each step."""
+    told = {}
+    for i, (side, learner) in enumerate(zip(trainer.sides, learners, strict=True)):
+        algorithm = side.algorithm
+        if isinstance(algorithm, Insightful):
+            seen = side.view(trainer.spec, trainer.kept(i, rollouts))
+            found = jax.vmap(lambda one, a=algorithm, learner=learner: a.insight(learner, one))(seen)
+            told |= {trainer.label(i, name): x.reshape(*x.shape[:2], -1) for name, x in found.items()}
+    return told
+
+
+def episode(rollouts: Trajectory, scenes: Scene | None, told: Any, i: int) -> Episode:
+    """Copy i's first episode, up to its own end."""
+    valid = rollouts.valid[i]
+    length = len(valid) if valid.all() else int(np.argmin(valid))
+    cut = lambda tree: jax.tree.map(lambda x: x[i, :length], tree)
+    return Episode(
+        scene=jax.tree.map(lambda x: x[: length + 1, ..., i], scenes),
+        action=cut(rollouts.action),
+        reward=cut(rollouts.reward),
+        team_reward=cut(rollouts.team_reward),
+        alive=np.asarray(rollouts.obs.alive[i, : length + 1]),
+        tally=cut(rollouts.tally),
+        gauges=cut(told),
+    )

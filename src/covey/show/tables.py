@@ -1,0 +1,226 @@
+"""A small game drawn whole: what each joint action can lead to, and what the learner thinks of it."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from ..core import AbstractEnvironment, Trajectory
+from ..core.scene import Insightful, Table, Tabular
+from ..errors import UserError
+from ..files import atomic
+from ..ops import named
+from ..runs.folder import RunFolder
+from ..runs.policy import trained
+from ..text import shortest
+from ..training.loop import Trainer
+
+INK, PALE, WORSE, ZERO, BETTER = "#22303c", "#52616d", "#b5523b", "#f4f1ea", "#1b6ca8"
+PANELS, ENTRIES = 6, 400  # more cannot be read
+TRIES = 4096  # explorations, among which one takes a table's path
+LEFT, BETWEEN, HEAD, FOOT = 0.72, 0.5, 0.66, 0.56  # inches beside, between, above and below the tables
+NAME, TICKS = 0.34, 0.34  # inches of a table's name and of the choices under it
+
+
+class Learned(NamedTuple):
+    """A table beside what was learned of it: value None if the learner has none, chosen if it draws lots."""
+
+    table: Table
+    value: Float[np.ndarray, "..."] | None
+    called: str
+    chosen: tuple[int, ...] | None
+
+
+def played(env: AbstractEnvironment, action: Int[Array, "n T agents"]) -> Trajectory:
+    """What follows from given actions."""
+    n, length = action.shape[:2]
+    state, obs = env.reset(jr.key(0), n)
+    seen, steps = [obs], []
+    for t in range(length):
+        state, step = env.step(state, action[:, t].astype(env.spec.action_type), jr.key(t))
+        seen.append(step.obs)
+        steps.append(step)
+    along = lambda trees: jax.tree.map(lambda *xs: jnp.stack(xs, axis=1), *trees)
+    step, valid = along(steps), jnp.ones((n, length), bool)
+    return Trajectory(along(seen), action, step.reward, step.team_reward, step.terminated, valid)
+
+
+def valued(trainer: Trainer, learners: tuple, table: Table) -> tuple[Float[np.ndarray, "..."] | None, str]:
+    """What each joint action at the end of the table's path is worth to the learner, and what it calls that.
+
+    Of what a learner can tell, this is what has a name with Q: the value of an action, not of a moment.
+    """
+    ways = [(*table.path, joint) for joint in np.ndindex(table.best.shape)]
+    rollouts = played(trainer.env, jnp.array(ways))
+    for side, learner in zip(trainer.sides, learners, strict=True):
+        algorithm = side.algorithm
+        if isinstance(algorithm, Insightful):
+            seen = side.view(trainer.spec, rollouts)
+            told = jax.vmap(lambda one, a=algorithm, w=learner: a.insight(w, one))(seen)
+            for name in filter(lambda name: name.startswith("Q"), told):
+                return np.asarray(told[name][:, -1].mean(axis=-1)).reshape(table.best.shape), name
+    return None, ""
+
+
+def chosen(trainer: Trainer, learners: tuple, table: Table) -> tuple[int, ...] | None:
+    """The greedy joint action at the end of the table's path.
+
+    What an agent remembers includes what it did. So many explore, as when training began, and those
+    go on that took the path by themselves. None where none did, or where they differ: they draw lots.
+    """
+    steps, key = jnp.zeros((), int), jr.key(0)
+    memory = trainer.memories(learners, TRIES)
+    state, obs = trainer.env.reset(key, TRIES)
+    on = jnp.ones(TRIES, bool)
+    for t, joint in enumerate(table.path):
+        memory, action, _ = trainer.act(learners, memory, obs, named(key, t), steps, True)
+        on &= jnp.all(action == jnp.array(joint), axis=1)
+        state, step = trainer.env.step(state, jnp.broadcast_to(jnp.array(joint), action.shape), key)
+        obs = step.obs
+    action = trainer.act(learners, memory, obs, key, steps, False)[1]
+    found = np.unique(np.asarray(action)[np.asarray(on)], axis=0)
+    return tuple(found[0].tolist()) if len(found) == 1 else None
+
+
+def tables_of(trainer: Trainer, learners: tuple) -> list[Learned]:
+    """Every table of the game, and what was learned of it."""
+    assert isinstance(trainer.env, Tabular)
+    return [
+        Learned(table, *valued(trainer, learners, table), chosen(trainer, learners, table))
+        for table in trainer.env.tables()
+    ]
+
+
+def verdict(first: Learned, got: float) -> str:
+    """In words, what a greedy episode earned; nothing where it is a matter of luck."""
+    best = first.table.best.max()
+    said = f"finds {best:g}" if np.isclose(got, best) else f"settles for {got:g} (best {best:g})"
+    return "" if first.chosen is None else said
+
+
+def check(tables: tuple[Table, ...]) -> None:
+    shape = tables[0].best.shape
+    panels = sum(int(np.prod(table.best.shape[2:])) for table in tables)
+    if not 2 <= len(shape) <= 3 or panels > PANELS or tables[0].best.size > ENTRIES:
+        raise UserError(
+            f"a game of {' × '.join(map(str, shape))} joint actions cannot be drawn as tables: "
+            "ask for a film instead, as in --out film.gif"
+        )
+
+
+def picture(folder: RunFolder, out: Path, seed: int) -> None:
+    """What can be had, what was learned of it; the learned joint action framed, the best ones starred."""
+    engine, learners = trained(folder, seed)
+    trainer = engine.trainer
+    assert isinstance(trainer.env, Tabular)
+    check(trainer.env.tables())
+    found = tables_of(trainer, learners)
+    got = trainer.evaluate(learners, jr.key(0), jnp.zeros((), int), 1)["teams"][0, 0]
+    name = engine.config.environment.rpartition(":")[2]
+    title = f"{name} · {engine.config.algorithm} · seed {seed}"
+    draw(out, found, trainer.spec.names, title, verdict(found[0], float(got)))
+
+
+def draw(out: Path, found: list[Learned], agents: tuple[str, ...], title: str, said: str) -> None:
+    """A table lies beside what was learned of it; several stand side by side, each above its own."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    panels = [(one, rest) for one in found for rest in np.ndindex(one.table.best.shape[2:])]
+    kinds = 1 if found[0].value is None else 2
+    across, down = (kinds, 1) if len(panels) == 1 else (len(panels), kinds)
+    rows, columns = found[0].table.best.shape[:2]
+    cell = 0.62 if max(rows, columns) > 6 else 0.8
+    wide, high = columns * cell, rows * cell
+    right, below = max(wide, 1.6) + BETWEEN, NAME + high + TICKS
+    size = max(LEFT + across * right, 4.6), HEAD + down * below + FOOT
+    figure = plt.figure(figsize=size, dpi=180)
+    headline(figure, title, said, found[0])
+    most = max(float(np.abs(x).max()) for one in found for x in (one.table.best, one.value) if x is not None)
+    for i, (one, rest) in enumerate(panels):
+        for k, (name, x) in enumerate(slices(one, rest, agents)):
+            column, row = (k, 0) if len(panels) == 1 else (i, k)
+            corner = LEFT + column * right, size[1] - HEAD - row * below - NAME - high
+            box = np.array([*corner, wide, high]) / (*size, *size)
+            axes = figure.add_axes(tuple(box), xticks=range(columns), yticks=range(rows))
+            heat(axes, x, most or 1.0)
+            marks(axes, one, rest)
+            axes.set_title(name, fontsize=9, color=INK, loc="left", pad=5)
+            axes.set_ylabel("" if column else agents[0], fontsize=8.5, color=PALE)
+            axes.set_xlabel(agents[1] if row == down - 1 else "", fontsize=8.5, color=PALE)
+    with atomic(out, out.name) as file:
+        figure.savefig(file, format="png")
+    plt.close(figure)
+
+
+def headline(figure: Any, title: str, said: str, first: Learned) -> None:
+    """Whose game it is and how it went, above; below, what the marks mean."""
+    up = 1 / figure.get_figheight()
+    left = 0.2 / figure.get_figwidth()
+    colour = BETTER if said.startswith("finds") else WORSE
+    figure.text(left, 1 - 0.26 * up, title, va="center", color=INK, fontsize=11, fontweight="bold")
+    figure.text(left, 1 - 0.51 * up, said, va="center", color=colour, fontsize=10, fontweight="bold")
+    legend = ["★  best", "□  what it does"][: 1 if first.chosen is None else 2]
+    legend += ["Q: mean of agents"] * (first.called == "Q")
+    figure.text(left, 0.16 * up, "      ".join(legend), va="center", color=PALE, fontsize=8.5)
+
+
+def slices(
+    one: Learned, rest: tuple[int, ...], agents: tuple[str, ...]
+) -> list[tuple[str, Float[np.ndarray, "rows columns"]]]:
+    """The truth and what was learned, if anything, for one choice of a third agent; with their names."""
+    choice = [f"{name} plays {action}" for name, action in zip(agents[2:], rest, strict=True)]
+    where = ", ".join(filter(None, [one.table.name, *choice]))
+    named = lambda what: f"{where}: {what}" if where else what
+    cut = (slice(None), slice(None), *rest)
+    truth = [(named("best return"), one.table.best[cut])]
+    if one.value is None:
+        return truth
+    return [*truth, (named(f"learned {one.called}"), one.value[cut])]
+
+
+def heat(axes: Any, x: Float[np.ndarray, "rows columns"], most: float) -> None:
+    """Numbers on their colours: roots, so that a great loss leaves room for small gains."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    shades = LinearSegmentedColormap.from_list("payoff", [WORSE, ZERO, BETTER])
+    image = axes.imshow(np.sign(x) * np.sqrt(np.abs(x) / most), cmap=shades, vmin=-1, vmax=1)
+    small = max(x.shape) > 6
+    for (i, j), value in np.ndenumerate(x):
+        red, green, blue, _ = image.cmap(image.norm(image.get_array()[i, j]))
+        ink = "white" if 0.299 * red + 0.587 * green + 0.114 * blue < 0.6 else INK
+        axes.text(
+            j, i, shortest(float(value)), ha="center", va="center", fontsize=8 if small else 10, color=ink
+        )
+    axes.set_xticks(np.arange(x.shape[1] + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(x.shape[0] + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color="white", linewidth=5)
+    axes.tick_params(which="both", length=0, labelsize=8.5, colors=PALE)
+    axes.spines[:].set_visible(False)
+
+
+def marks(axes: Any, one: Learned, rest: tuple[int, ...]) -> None:
+    """Stars on the best joint actions, a frame around what it does."""
+    stars(axes, one.table.best, rest)
+    if one.chosen is not None and one.chosen[2:] == rest:
+        frame(axes, one.chosen)
+
+
+def stars(axes: Any, best: Float[np.ndarray, "..."], rest: tuple[int, ...]) -> None:
+    for i, j in np.ndindex(best.shape[:2]):
+        if best[(i, j, *rest)] == best.max():
+            ink = axes.texts[i * best.shape[1] + j].get_color()
+            axes.text(j + 0.4, i - 0.38, "★", ha="right", va="top", fontsize=8, color=ink)
+
+
+def frame(axes: Any, joint: tuple[int, ...]) -> None:
+    from matplotlib.patches import Rectangle
+
+    look = {"fill": False, "edgecolor": INK, "linewidth": 2.6, "joinstyle": "round", "clip_on": False}
+    axes.add_patch(Rectangle((joint[1] - 0.5, joint[0] - 0.5), 1, 1, zorder=3, **look))

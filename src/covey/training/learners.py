@@ -1,0 +1,55 @@
+"""Who learns for whom: a learner, its agents, and how they see a world that others live in too."""
+
+from dataclasses import replace
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Shaped
+
+from ..core import AbstractAlgorithm, Observation, Spec, Trajectory
+
+
+class Side(eqx.Module):
+    """A learner and the agents it controls."""
+
+    name: str = eqx.field(static=True)
+    algorithm: AbstractAlgorithm
+    members: tuple[int, ...] = eqx.field(static=True)
+
+    def spec(self, world: Spec) -> Spec:
+        return world.of(self.members)
+
+    def own(self, x: Shaped[Array, "..."], axis: int) -> Shaped[Array, "..."]:
+        """The rows of its own agents."""
+        everyone = self.members == tuple(range(x.shape[axis]))
+        return x if everyone else jnp.take(x, np.array(self.members), axis=axis)
+
+    def foreign(self, x: Shaped[Array, "..."], axis: int) -> Shaped[Array, "..."]:
+        """The rows of everybody else."""
+        rest = [i for i in range(x.shape[axis]) if i not in self.members]
+        return jnp.take(x, np.array(rest, int), axis=axis)
+
+    def look(self, obs: Observation) -> Observation:
+        """What its agents see, and, apart, what others do; in numbers, however it was kept."""
+        return Observation(
+            agents=self.own(obs.agents, -2).astype(float),
+            state=obs.state.astype(float),
+            legal=self.own(obs.legal, -2),
+            alive=self.own(obs.alive, -1),
+            first=obs.first,
+            others=self.foreign(obs.agents, -2).astype(float),
+        )
+
+    def view(self, world: Spec, joint: Trajectory) -> Trajectory:
+        """A joint trajectory as this learner sees it."""
+        agents = joint.reward.ndim - 1
+        teams = [world.teams.index(team) for team in self.spec(world).teams]
+        return replace(
+            joint,
+            obs=self.look(joint.obs),
+            action=self.own(joint.action, agents),
+            reward=self.own(joint.reward, agents),
+            team_reward=joint.team_reward[..., np.array(teams)],
+            others=self.foreign(joint.action, agents),
+        )

@@ -1,0 +1,91 @@
+"""Names: covey's, a user's, and unknown ones."""
+
+import subprocess
+import sys
+
+import pytest
+
+from covey.errors import UserError
+from covey.config import catalogue
+from covey.config.catalogue import ALGORITHMS, ENVIRONMENTS, Entry, find, learners, load, reference, resolve
+
+
+def sentence(call, *args) -> str:
+    with pytest.raises(UserError) as error:
+        call(*args)
+    return str(error.value)
+
+
+# A class that is renamed or moved without its entry.
+@pytest.mark.parametrize(
+    "entry", [*ALGORITHMS.values(), *ENVIRONMENTS.values()], ids=lambda entry: entry.path
+)
+def test_every_entry_leads_to_something_that_can_be_called(entry):
+    assert callable(load(entry))
+    assert entry.summary
+
+
+# An import of JAX in the catalogue or in the list: `covey --help` would take seconds.
+def test_names_and_the_list_need_no_jax():
+    code = (
+        "import sys; from covey.experiment import catalogue, describe; describe.listing();"
+        "catalogue.find('algorithm', 'qmix'); assert not {'jax', 'numpy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# Mistyped names that get another sentence than these.
+@pytest.mark.parametrize(
+    ("kind", "name", "said"),
+    [
+        ("algorithm", "qmx", "unknown algorithm 'qmx' (did you mean qmix?): `covey list` shows them all"),
+        (
+            "environment",
+            "spred",
+            "unknown environment 'spred' (did you mean spread?): `covey list` shows them all",
+        ),
+        ("environment", "climbing", "unknown environment 'climbing' (did you mean matrix/climbing?)"),
+        ("algorithm", "zzz", "unknown algorithm 'zzz': `covey list` shows them all"),
+        ("algorithm", "spread", "spread is no algorithm: the algorithm comes first, then the environment"),
+        ("algorithm", "mine.py", "mine.py is a file: name the algorithm in it too, as mine.py:Name"),
+    ],
+)
+def test_unknown_names(kind, name, said):
+    assert sentence(find, kind, name).startswith(said)
+
+
+# Prefixes that stop being understood.
+def test_other_ways_to_name():
+    assert find("environment", "pz:mpe2.simple_spread_v3").fixed == {"module": "mpe2.simple_spread_v3"}
+    assert find("algorithm", "mine.py:Mine") == Entry("mine.py:Mine")
+    assert learners("adversary=qmix+agent=a/b.py:Mine") == {"adversary": "qmix", "agent": "a/b.py:Mine"}
+    assert learners("qmix") == {"": "qmix"}
+    assert resolve("covey.parts:Adam").__name__ == "Adam"
+
+
+# A user's file that is loaded twice (two classes of one name), or not again after an edit.
+def test_a_file_is_a_module_until_it_is_edited(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "mine.py"
+    file.write_text("class Mine:\n    value = 1\n")
+    first = resolve("mine.py:Mine")
+    assert first is resolve(str(file) + ":Mine")
+    assert reference(first) == "mine.py:Mine"
+    file.write_text("class Mine:\n    value = 2\n")
+    assert resolve("mine.py:Mine").value == 2
+
+
+# A user's file that is wrong, and a traceback instead of these.
+def test_files_that_do_not_hold_what_they_should(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text("class Mixer: ...\n")
+    (tmp_path / "broken.py").write_text("1 / 0\n")
+    assert sentence(resolve, "gone.py:Mixer") == f"gone.py:Mixer: there is no file {tmp_path}/gone.py"
+    assert sentence(resolve, "mine.py:Mixr") == "mine.py:Mixr: mine.py has no 'Mixr' (did you mean Mixer?)"
+    said = "broken.py:X: importing broken.py failed with ZeroDivisionError: division by zero"
+    assert sentence(resolve, "broken.py:X") == said
+    assert not [name for name in sys.modules if name.startswith(f"{catalogue.FILE}broken")]
+    said = (
+        "no.such.package:X: importing no.such.package failed with ModuleNotFoundError: No module named 'no'"
+    )
+    assert sentence(resolve, "no.such.package:X") == said

@@ -1,0 +1,277 @@
+"""From a command line to an environment and its sides, to YAML and back."""
+
+from pathlib import Path
+
+import pytest
+
+from covey.algorithms.qmix import QMIX
+from covey.algorithms.random import Random
+from covey.environments.particles.spread import Spread
+from covey.errors import UserError
+from covey.config import catalogue, config, settings
+from covey import text
+from covey.config.config import Config
+from covey.networks.mixers import SumMixer
+from covey.parts import Constant, Make
+
+TAG = """
+from covey.core import AbstractEnvironment, Spec, Traits
+from covey.algorithms.random import Random
+
+class Tag(AbstractEnvironment):
+    spec: Spec
+    def __init__(self, prey: int = 1):
+        names = ("wolf_0", "wolf_1", *(f"agent_{i}" for i in range(prey)))
+        self.spec = Spec(names, 4, 5, 25, team=tuple(name[:-2] for name in names))
+    def reset(self, key, n): ...
+    def step(self, state, action, key): ...
+
+class Selfish(Random):
+    gamma: float = 0.9
+
+class Steering(Random):
+    traits = Random.traits._replace(discrete=False)
+
+def nothing(): ...
+"""
+
+
+@pytest.fixture(autouse=True)
+def tag(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tag.py").write_text(TAG)
+
+
+def sentence(call, *args) -> str:
+    with pytest.raises(UserError) as error:
+        call(*args)
+    return str(error.value)
+
+
+def refused(algorithm: str | None, environment: str | None, *pairs: str, **options) -> str:
+    return sentence(Config.parse, algorithm, environment, pairs, options)
+
+
+# A setting that does not arrive in what is built, or a number that is not read from text.
+def test_from_a_command_line_to_what_runs():
+    parsed = Config.parse(
+        "vdn", "spread", ["preset=original", "env.agents=4", "epsilon=.1"], {"steps": "1e6", "seeds": None}
+    )
+    env, (side,) = parsed.build()
+    assert isinstance(env, Spread)
+    assert (side.name, side.members) == ("team", (0, 1, 2, 3))
+    wanted = QMIX(mixer=Make(SumMixer), epsilon=Constant(0.1))
+    assert settings.dump(side.algorithm) == settings.dump(wanted)
+    assert (parsed.steps, parsed.eval_every, parsed.seeds) == (1_000_000, 50_000, Config.seeds)
+    assert parsed.sides["team"]["name"] == "vdn"
+    assert parsed.env["agents"] == 4
+
+
+# What Python passes read otherwise than what a command line says.
+def test_from_python():
+    here = Config.parse(
+        "qmix", "spread", {"gamma": 0.5, "mixer": {"embed": 8}, "env": {"agents": 2}}, {"steps": 100}
+    )
+    assert here == Config.parse(
+        "qmix", "spread", ["gamma=.5", "mixer.embed=8", "env.agents=2"], {"steps": "100"}
+    )
+
+
+# A value that is lost, or changed, on the way to a run's folder and back.
+@pytest.mark.parametrize("algorithm", ["qmix", "wolf=qmix+agent=iql", "agent=vdn", "tag.py:Selfish"])
+def test_yaml_and_back(algorithm, tmp_path):
+    parsed = Config.parse(
+        algorithm, "tag.py:Tag", ["env.prey=2"], {"seed": "3", "device": "cpu", "source": "runs/x"}
+    )
+    path = tmp_path / "run" / "config.yaml"
+    parsed.to_yaml(path)
+    assert Config.from_yaml(path) == parsed
+    assert Config.parse(None, None, [], {"config": path}) == parsed
+    assert Config.from_yaml(path).build()[1] == parsed.build()[1]
+
+
+# A file that wins over the command line, or a preset that wins over a file.
+def test_who_has_the_last_word(tmp_path, monkeypatch):
+    monkeypatch.setattr(config, "PRESETS", tmp_path)
+    (tmp_path / "qmix").mkdir()
+    (tmp_path / "qmix" / "spread.yaml").write_text(
+        "gamma: 0.1\nlam: 0.1\nmixer.hyper: 7\nrun: {envs: 3, steps: 40}\n"
+    )
+    (tmp_path / "mine.yaml").write_text("sides: {team: {gamma: 0.2, lam: 0.2}}\nenvs: 4\n")
+    file = {"config": tmp_path / "mine.yaml"}
+    tree = lambda parsed: {name: parsed.sides["team"][name] for name in ("gamma", "lam")}
+    parsed = Config.parse("qmix", "spread", ["gamma=.3"], file)
+    assert tree(parsed) == {"gamma": 0.3, "lam": 0.2}
+    assert parsed.sides["team"]["mixer"] == {"name": "monotonic", "embed": 32, "hyper": 7}
+    assert (parsed.envs, parsed.steps, parsed.eval_every, parsed.preset) == (4, 40, 2, "tuned")
+    parsed = Config.parse("qmix", "spread", ["preset=original"], {"steps": 10})
+    assert tree(parsed) == {"gamma": QMIX().gamma, "lam": QMIX().lam}
+    assert (parsed.envs, parsed.preset) == (Config.envs, "original")
+
+
+# A preset with a key that nobody reads, or for a world that is not there.
+@pytest.mark.parametrize(
+    "path", sorted(config.PRESETS.rglob("*.yaml")), ids=lambda path: path.parent.name + "/" + path.stem
+)
+def test_every_preset_can_be_built(path: Path):
+    algorithm, *environment = path.relative_to(config.PRESETS).with_suffix("").parts
+    parsed = Config.parse(algorithm, "/".join(environment), ["preset=tuned"])
+    assert parsed.preset == "tuned"
+    parsed.build()
+
+
+# A learner that gets another's agents or settings, or a team that nobody plays.
+def test_teams_and_who_learns_for_them():
+    alone = Config.parse("qmix", "tag.py:Tag", ["gamma=.5"])
+    _, sides = alone.build()
+    assert [(side.name, type(side.algorithm), side.members) for side in sides] == [
+        ("wolf", QMIX, (0, 1)),
+        ("agent", Random, (2,)),
+    ]
+    assert alone.notes == [
+        "nobody learns for agent, who act at random; to change that, train wolf=qmix+agent=..."
+    ]
+
+    both = Config.parse(
+        "wolf=qmix+agent=iql", "tag.py:Tag", ["gamma=.5", "agent.gamma=.6", "agent.hidden=8", "env.prey=3"]
+    )
+    gammas = {name: (tree["gamma"], tree["agent"]["hidden"]) for name, tree in both.sides.items()}
+    assert gammas == {"wolf": (0.5, 8), "agent": (0.6, 8)}
+    assert [side.members for side in both.build()[1]] == [(0, 1), (2, 3, 4)]
+    assert not both.notes
+
+    selfish = Config.parse("tag.py:Selfish", "tag.py:Tag", ["gamma=.5"])
+    (side,) = selfish.build()[1]
+    assert (side.name, side.members) == ("all", (0, 1, 2))
+
+
+# A policy that cannot be tried elsewhere because a team has another name there.
+def test_elsewhere():
+    parsed = Config.parse("wolf=qmix+agent=iql", "tag.py:Tag").elsewhere("tag.py:Tag", {"prey": 4})
+    assert parsed.env == {"prey": 4}
+    said = sentence(parsed.elsewhere, "spread", {})
+    assert said == "spread has teams team, the run learned wolf, agent"
+    moved = Config.parse("qmix", "spread").elsewhere("two_step", {})
+    assert [side.members for side in moved.build()[1]] == [(0, 1)]
+
+
+# A run that stops working when the user's file is edited or gone.
+def test_a_users_files_can_be_moved(tmp_path):
+    parsed = Config.parse("wolf=qmix+agent=tag.py:Selfish", "tag.py:Tag")
+    assert parsed.files == (Path("tag.py"),)
+    kept = tmp_path / "kept.py"
+    kept.write_text(TAG)
+    moved = parsed.moved(lambda path: kept)
+    assert moved.files == (kept,)
+    (tmp_path / "tag.py").unlink()
+    assert moved.build()[0].spec.agents == 3
+
+
+# Bad input that is let through, or answered with anything but a sentence that names the remedy.
+@pytest.mark.parametrize(
+    ("arguments", "options", "said"),
+    [
+        (["qmx", "spread"], {}, "unknown algorithm 'qmx' (did you mean qmix?): `covey list` shows them all"),
+        (
+            ["qmix", "spred"],
+            {},
+            "unknown environment 'spred' (did you mean spread?): `covey list` shows them all",
+        ),
+        (
+            ["random", "spread", "gamma=.9"],
+            {},
+            "random has no setting 'gamma': `covey describe random` lists them",
+        ),
+        ([None, "spread"], {}, "no algorithm is named: write `covey train ALGORITHM ENVIRONMENT`"),
+        (
+            ["qmix", "spread", "gama=.9"],
+            {},
+            "qmix has no setting 'gama' (did you mean gamma?): `covey describe qmix`",
+        ),
+        (
+            ["qmix", "spread", "env.agent=5"],
+            {},
+            "spread has no setting 'env.agent' (did you mean env.agents?)",
+        ),
+        (["qmix", "spread", "env.agents=two"], {}, 'env.agents takes a whole number, not "two"'),
+        (["qmix", "spread", "gamma=high"], {}, 'gamma takes a number, not "high"'),
+        (["qmix", "spread", "steps=5"], {}, "steps is the run's, not the algorithm's: write --steps 5"),
+        (["qmix", "spread"], {"seeds": "0"}, "--seeds must be at least 1, not 0"),
+        (["qmix", "spread"], {"eval_episodes": -1}, "--eval-episodes must be at least 1, not -1"),
+        (["qmix", "spread"], {"steps": "many"}, '--steps takes a whole number, not "many"'),
+        (["qmix", "spread"], {"seed": -1}, "--seed must be between 0 and"),
+        (["qmix", "spread"], {"device": "tpu"}, '--device takes cpu or gpu or null, not "tpu"'),
+        (["qmix", "spread", "preset=best"], {}, 'preset takes original or tuned, not "best"'),
+        (
+            ["iql", "probe/recall", "preset=tuned"],
+            {},
+            "nothing is tuned for iql in probe/recall: leave out preset=tuned",
+        ),
+        (["red=qmix", "tag.py:Tag"], {}, "tag.py:Tag has no team 'red': its teams are wolf, agent"),
+        (
+            ["qmix", "spread", "env.continuous=true"],
+            {},
+            "qmix chooses among discrete actions, but spread has continuous ones: "
+            "set env.continuous=false, or take another algorithm",
+        ),
+        (
+            ["tag.py:Steering", "tag.py:Tag"],
+            {},
+            "tag.py:Steering needs continuous actions, but tag.py:Tag has discrete",
+        ),
+        (
+            ["tag.py:Tag", "spread"],
+            {},
+            "tag.py:Tag is no AbstractAlgorithm: derive it from covey.core.AbstractAlgorithm",
+        ),
+        (
+            ["qmix", "tag.py:nothing"],
+            {},
+            "tag.py:nothing makes no environment: derive it from covey.core:Abstract",
+        ),
+        (["qmix", "tag.py:Tug"], {}, "tag.py:Tug: tag.py has no 'Tug' (did you mean Tag?)"),
+    ],
+)
+def test_bad_input(arguments, options, said):
+    assert refused(*arguments, **options).startswith(said)
+
+
+# A configuration file whose mistakes go unnoticed.
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("stepz: 5", "bad.yaml: there is no 'stepz' (did you mean steps?)"),
+        ("steps: [", "bad.yaml is not valid YAML"),
+        ("- 1", "bad.yaml must hold `key: value` lines"),
+        ("steps: many", '--steps takes a whole number, not "many"'),
+        ("sides: {red: {gamma: 1}}", "spread has no team 'red': its teams are team"),
+        ("sides: {team: {gama: 1}}", "qmix has no setting 'gama' (did you mean gamma?)"),
+        ("env: {agent: 1}", "spread has no setting 'env.agent' (did you mean env.agents?)"),
+    ],
+)
+def test_bad_files(content, said, tmp_path):
+    (tmp_path / "bad.yaml").write_text(content)
+    assert refused("qmix", "spread", config="bad.yaml").startswith(said)
+
+
+# Half a configuration that is taken for a run's.
+def test_a_runs_configuration_is_whole(tmp_path):
+    assert (
+        refused("qmix", "spread", config="none.yaml") == "none.yaml cannot be read: No such file or directory"
+    )
+    (tmp_path / "half.yaml").write_text(text.write({"algorithm": "qmix", "environment": "spread"}))
+    assert (
+        sentence(Config.from_yaml, Path("half.yaml"))
+        == "half.yaml describes no whole run: it lacks sides and env"
+    )
+
+
+# An algorithm whose own settings do not fit its class, or a world that cannot be made by its name.
+@pytest.mark.parametrize("algorithm", catalogue.ALGORITHMS)
+def test_every_algorithm_can_be_made(algorithm):
+    Config.parse(algorithm, "two_step").build()
+
+
+@pytest.mark.parametrize("environment", catalogue.ENVIRONMENTS)
+def test_every_environment_can_be_made(environment):
+    Config.parse("random", environment).build()

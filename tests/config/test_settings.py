@@ -1,0 +1,277 @@
+"""Settings: overrides, types, trees and back."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import equinox as eqx
+import jax
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from covey.algorithms.qmix import QMIX
+from covey.environments.particles.spread import Spread
+from covey.errors import UserError
+from covey.experience import Fresh, Replay
+from covey.config import settings
+from covey import text
+from covey.config.settings import Place, apply, choices, coerce, construct, dump, restore
+from covey.networks.agents import AbstractAgent, FeedForward, Recurrent
+from covey.networks.mixers import AbstractMixer, IndependentMixer, MonotonicMixer, SumMixer, UnrestrictedMixer
+from covey.parts import AbstractOptimiser, AbstractSchedule, Adam, Constant, Hard, Linear, Make, Phases, RAdam, Ramp, RMSProp, Soft
+
+MINE = """
+from covey.networks.mixers import AbstractMixer
+class Scaled(AbstractMixer):
+    scale: float
+    def __init__(self, agents, world, *, scale: float = 2.0, key):
+        self.scale = scale
+    def __call__(self, q, world):
+        return self.scale * q.sum(-1, keepdims=True)
+class Mixer: ...
+class Unfinished(AbstractMixer): ...
+def halved(step):
+    return 0.5 ** step
+"""
+
+
+@pytest.fixture
+def mine(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(MINE)
+
+
+def typed(*pairs: str) -> QMIX:
+    return apply(QMIX(), text.pairs(pairs), "qmix")
+
+
+def sentence(*pairs: str) -> str:
+    with pytest.raises(UserError) as error:
+        typed(*pairs)
+    return str(error.value)
+
+
+# A field, or a field of a part, that `key=value` does not reach.
+def test_overrides_reach_everything():
+    changed = typed(
+        "gamma=1", "double=false", "sharing=none", "mixer.embed=64", "epsilon=.1", "target=soft",
+        "optimiser=adam", "optimiser.lr=1e-3", "experience.capacity=1e3", "experience.start=1_000",
+        "agent=feed_forward", "agent.depth=1",
+    )  # fmt: skip
+    assert dump(changed) == dump(QMIX(
+        gamma=1.0,
+        double=False,
+        sharing="none",
+        mixer=Make(MonotonicMixer, embed=64, hyper=64),
+        epsilon=Constant(0.1),
+        target=Soft(),
+        optimiser=Adam(Constant(1e-3)),
+        experience=Replay(capacity=1000, start=1000),
+        agent=Make(FeedForward, hidden=64, depth=1),
+    ))  # fmt: skip
+    assert isinstance(changed.experience.capacity, int)
+
+
+# Overrides that depend on their order; a part that inherits what its predecessor meant by a name.
+def test_the_part_is_chosen_first_and_begins_anew():
+    one = typed("optimiser.clip=5", "optimiser=adam")
+    assert one == typed("optimiser=adam", "optimiser.clip=5")
+    assert one.optimiser == Adam(clip=5.0)
+    assert typed("epsilon=linear", "epsilon.steps=7").epsilon == Linear(
+        1.0, 0.05, 7
+    )  # not replaced: it was one
+
+
+# A name under which a part can no longer be chosen.
+def test_choices_are_named_after_their_classes():
+    classes = MonotonicMixer, SumMixer, IndependentMixer, UnrestrictedMixer
+    names = "monotonic", "sum", "independent", "unrestricted"
+    assert choices(AbstractMixer) == dict(zip(names, classes, strict=True))
+    assert choices(AbstractAgent) == {"feed_forward": FeedForward, "recurrent": Recurrent}
+    schedules = {"constant": Constant, "linear": Linear, "phases": Phases, "ramp": Ramp}
+    assert choices(AbstractSchedule) == schedules
+    assert choices(AbstractOptimiser) == {"adam": Adam, "radam": RAdam, "rmsprop": RMSProp}
+
+
+# A wrong setting that is taken silently, or refused in other words.
+@pytest.mark.parametrize(
+    ("pair", "said"),
+    [
+        ("gama=.9", "qmix has no setting 'gama' (did you mean gamma?): `covey describe qmix` lists them"),
+        (
+            "embed=64",
+            "qmix has no setting 'embed' (did you mean mixer.embed?): `covey describe qmix` lists them",
+        ),
+        (
+            "mixer.embd=64",
+            "qmix has no setting 'mixer.embd' (did you mean mixer.embed?): `covey describe qmix`",
+        ),
+        ("gamma=high", 'gamma takes a number, not "high"'),
+        ("gamma=", "gamma takes a number, not null"),
+        ("double=yes", 'double takes true or false, not "yes"'),
+        ("double=1", "double takes true or false, not 1"),
+        ("target.period=1.5", "target.period takes a whole number, not 1.5"),
+        ("target.period=true", "target.period takes a whole number, not true"),
+        ("experience.window=all", 'experience.window takes a whole number or null, not "all"'),
+        ("sharing=some", 'sharing takes team or all or none, not "some"'),
+        (
+            "mixer=mono",
+            "mixer is one of monotonic, sum, independent, unrestricted, or file.py:Name, not 'mono' (did you",
+        ),
+        ("mixer=3", "mixer takes monotonic or sum or independent or unrestricted or file.py:Name, not 3"),
+        ("epsilon=constant", "epsilon also needs epsilon.value"),
+        (
+            "optimiser=covey.parts:Hard",
+            "optimiser=covey.parts:Hard is no AbstractOptimiser: derive it from covey.parts",
+        ),
+        ("gamma", "'gamma' is no setting: write key=value, for instance gamma=0.95"),
+        ("gamma=[1", "gamma is not valid YAML: expected ',' or ']'"),
+    ],
+)
+def test_wrong_settings(pair, said):
+    assert sentence(pair).startswith(said)
+
+
+# A user's class that cannot be chosen, set, or written down; or one that fits nowhere and is let through.
+def test_a_users_class(mine):
+    changed = typed("mixer.scale=3", "mixer=mine.py:Scaled")
+    assert changed.mixer(2, 4, key=jax.random.key(0)).scale == 3.0
+    assert dump(changed)["mixer"] == {"name": "mine.py:Scaled", "scale": 3.0}
+    assert restore(QMIX, dump(changed)) == changed
+    assert sentence("mixer=mine.py:Mixer") == (
+        "mixer=mine.py:Mixer is no AbstractMixer: derive it from covey.networks.mixers.AbstractMixer"
+    )
+    assert sentence("mixer=mine.py:Unfinished") == "mixer=mine.py:Unfinished does not define __call__"
+    assert sentence("mixer=mine.py:Mixr") == "mine.py:Mixr: mine.py has no 'Mixr' (did you mean Mixer?)"
+
+
+# A function that is not called, not written down as it was typed, or made anew at every look (which would
+# compile everything again); and one that is taken where sizes and keys are needed to make a part.
+def test_a_users_function(mine):
+    changed = typed("epsilon=mine.py:halved")
+    assert changed.epsilon(3) == 0.125
+    assert dump(changed)["epsilon"] == {"name": "mine.py:halved"}
+    assert restore(QMIX, dump(changed)) == changed
+    assert jax.tree.structure(restore(QMIX, dump(changed))) == jax.tree.structure(changed)
+    assert sentence("mixer=mine.py:halved").startswith("mixer=mine.py:halved is no AbstractMixer: derive it")
+    assert sentence("optimiser=mine.py:halved").startswith("optimiser=mine.py:halved is no AbstractOptimiser")
+
+
+# From Python: classes, parts and nested mappings that are not understood as their texts are.
+def test_values_from_python():
+    changed = apply(QMIX(), {"mixer": SumMixer, "epsilon": Linear(0.5, 0.1, 10), "optimiser": {"clip": 1}})
+    assert changed.mixer == Make(SumMixer)
+    assert changed.epsilon == Linear(0.5, 0.1, 10)
+    assert changed.optimiser == RMSProp(clip=1.0)
+    assert changed == apply(
+        QMIX(), {"mixer": "sum", "epsilon": {"start": 0.5, "end": 0.1, "steps": 10}, "optimiser.clip": 1}
+    )
+    with pytest.raises(UserError, match="cannot stand among settings"):
+        apply(QMIX(), {"gamma": object()})
+
+
+numbers = st.floats(0, 1)
+counts = st.integers(1, 10**6)
+schedules = st.builds(Constant, numbers) | st.builds(Linear, numbers, numbers, counts)
+learners = st.builds(
+    QMIX,
+    experience=st.builds(Fresh, st.none() | counts) | st.builds(Replay, counts, counts, st.none() | counts),
+    agent=st.builds(lambda h: Make(Recurrent, hidden=h), counts),
+    mixer=st.just(Make(SumMixer))
+    | st.builds(lambda e, h: Make(MonotonicMixer, embed=e, hyper=h), counts, counts),
+    sharing=st.sampled_from(["team", "all", "none"]),
+    double=st.booleans(),
+    gamma=numbers,
+    epsilon=schedules,
+    target=st.builds(Hard, counts) | st.builds(Soft, numbers),
+    optimiser=st.builds(RAdam, schedules, numbers) | st.builds(RMSProp, schedules, numbers, numbers),
+)
+
+
+# A value that does not survive being written as YAML and read again, to the bit.
+@given(learners)
+def test_restoring_is_the_inverse_of_dumping(learner):
+    tree = dump(learner)
+    assert text.parse(text.write(tree), "it") == tree
+    assert dump(restore(QMIX, tree)) == tree  # what was left to its default is written out
+
+
+# YAML's surprises: words that become truth, numbers that stay text.
+@given(
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats(allow_nan=False)
+        | st.text("0123.e+-_:noyNaif~ x"),
+        st.lists,
+    )
+)
+def test_yaml_returns_what_it_was_given(value):
+    assert text.parse(text.write({"it": value}), "it") == {"it": value}
+
+
+# A type that is read too loosely, too strictly, or as another.
+@pytest.mark.parametrize(
+    ("kind", "written", "value"),
+    [
+        (int, "1e6", 1_000_000),
+        (int, "1_000", 1000),
+        (int, ".inf", UserError),
+        (float, ".5", 0.5),
+        (float, "1e-3", 0.001),
+        (float, "2", 2.0),
+        (float, "inf", UserError),
+        (float, ".inf", float("inf")),
+        (bool, "true", True),
+        (bool, "no", UserError),
+        (str, "no", "no"),
+        (str, "5", UserError),
+        (int | None, "null", None),
+        (int | None, "none", UserError),
+        (float | None, "1", 1.0),
+        (list, "[[8,-12],[-12,0]]", [[8, -12], [-12, 0]]),
+        (list[list[float]], "[[8,-12]]", [[8.0, -12.0]]),
+        (tuple[int, ...], "[1, 2]", (1, 2)),
+        (tuple[int, str], "[1, a]", (1, "a")),
+        (tuple[int, str], "[1]", UserError),
+        (Sequence[float], "[1]", (1.0,)),
+        (Literal["a", 2], "2", 2),
+        (Literal["a", 2], "2.0", UserError),
+        (dict, "{a: 1}", {"a": 1}),
+        (Any, "[1]", [1]),
+    ],
+)
+def test_types(kind, written, value):
+    if value is UserError:
+        with pytest.raises(UserError, match=r"^it takes"):
+            coerce(kind, text.parse(written, "it"), Place("", "it"))
+    else:
+        read = coerce(kind, text.parse(written, "it"), Place("", "it"))
+        assert (read, type(read)) == (value, type(value))
+
+
+# A constructor whose options are not all found, or not all returned.
+def test_constructors():
+    env, tree = construct(Spread, {"agents": 5, "continuous": True}, Place("spread", "env"))
+    assert (env.spec.agents, env.spec.bounds) == (5, (0.0, 1.0))
+    assert tree == {"agents": 5, "landmarks": None, "continuous": True, "local_ratio": 0.5, "horizon": 25}
+    with pytest.raises(UserError, match=r"^spread has no setting 'env\.agent' \(did you mean env\.agents"):
+        construct(Spread, {"agent": 5}, Place("spread", "env"))
+
+
+class Picky(eqx.Module):
+    level: int = 0
+
+    def __check_init__(self):
+        if self.level < 0:
+            raise ValueError("level must not be negative")
+
+
+# What a class itself refuses, shown as a traceback; keywords that an open constructor is not given.
+def test_what_classes_say_themselves():
+    with pytest.raises(UserError, match=r"^env: level must not be negative"):
+        construct(Picky, {"level": -1}, Place("picky", "env"))
+    anything = lambda size=1, **options: (size, options)
+    assert construct(anything, {"wide": 3}, Place("it"))[0] == (1, {"wide": 3})
+    assert settings.signature_of(anything).keys() == {"size"}

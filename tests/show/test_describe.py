@@ -1,0 +1,75 @@
+"""What `covey list` and `covey describe` say."""
+
+import pytest
+
+from covey.errors import UserError
+from covey.config.catalogue import ALGORITHMS, ENVIRONMENTS
+from covey.show.describe import describe, listing, traits_table
+
+
+def rows(page: str) -> dict[str, list[str]]:
+    """The words of each line by its first."""
+    return {words[0]: words[1:] for words in map(str.split, page.splitlines()) if words}
+
+
+# A name that the list leaves out.
+def test_the_list_is_complete():
+    assert ALGORITHMS.keys() | ENVIRONMENTS.keys() <= rows(listing()).keys()
+
+
+# A setting left out, or shown with another default than the one that runs.
+def test_an_algorithm():
+    page = describe("vdn")
+    found = rows(page)
+    assert "Rashid" in page
+    assert found["gamma"] == ["0.99", "a", "number"]
+    assert found["mixer"][0] == "sum"  # others may be known, where more algorithms have been loaded
+    assert {"monotonic", "sum", "independent", "file.py:Name"} <= set(found["mixer"][1:])
+    assert found["optimiser.lr.value"][0] == "0.0005"
+    assert "mixer.embed" not in found
+    assert "mixer.embed" in rows(describe("qmix"))
+    worlds = "predator_prey, pursuit, reference, speaker_listener, spread, tag"
+    assert found["Tuned"] == ["for:", *worlds.split()]
+
+
+# A name that cannot be described.
+@pytest.mark.parametrize("name", [*ALGORITHMS, *ENVIRONMENTS])
+def test_everything_can_be_described(name):
+    assert describe(name).startswith(f"{name}: ")
+
+
+# Sizes of another world than the default one.
+def test_an_environment():
+    found = rows(describe("spread"))
+    assert found["env.agents"] == ["3", "a", "whole", "number"]
+    assert found["teams"] == ["team", "(3)"]
+    assert found["observation"][0] == "18"
+    assert found["state"][0] == "54"
+    assert found["action"] == ["one", "of", "5"]
+    assert found["horizon"] == ["25"]
+    assert found["agents"] == ["agent_0,", "agent_1,", "agent_2"]
+
+
+# A user's own class that only a catalogue name could describe.
+def test_a_users_own(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from covey.algorithms.random import Random\n"
+        "class Mine(Random):\n    'Mine alone.'\n    size: int = 3\n    must: float = 1.0\n"
+    )
+    page = describe(f"{tmp_path}/mine.py:Mine")
+    assert "Mine alone." in page
+    assert rows(page)["size"] == ["3", "a", "whole", "number"]
+    assert "Tuned for: nothing yet" in page
+
+
+# A trait shown of the class where the entry's own settings change it.
+def test_traits():
+    table = rows(traits_table())
+    assert table["iql"][0] == "decentralised"
+    assert table["qmix"][:3] == ["centralised", "off-policy", "discrete"]
+
+
+# A mistyped name that is not helped.
+def test_an_unknown_name():
+    with pytest.raises(UserError, match=r"^unknown name 'spred' \(did you mean spread\?\): `covey list`"):
+        describe("spred")

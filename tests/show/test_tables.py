@@ -1,0 +1,153 @@
+"""Small games drawn whole: the right numbers in the right places, and a picture."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+
+import covey
+from covey.algorithms.random import Random
+from covey.environments.games import Matrix, Penalty, TwoStep
+from covey.errors import UserError
+from covey.show import tables
+from covey.config.config import Config
+from covey.runs.engine import Engine
+from covey.runs.folder import RunFolder
+from covey.runs.policy import trained
+
+PNG = b"\x89PNG"
+
+
+class Momentary(Random):
+    """Knows what a moment is worth, not an action."""
+
+    def insight(self, learner, episode):
+        return {"V": episode.reward}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """VDN, a little trained, on the two-step game."""
+    out = tmp_path_factory.mktemp("runs") / "vdn"
+    settings = {"agent.hidden": 8, "epsilon": 1.0, "experience.batch_size": 8, "experience.capacity": 64}
+    options = {"seeds": 2, "steps": 400, "settings": settings, "quiet": True}
+    return RunFolder.existing(covey.train("vdn", "two_step", out=out, **options).path)
+
+
+def beginner(algorithm, *settings):
+    """A run's loop on a matrix, and learners as training finds them."""
+    trainer = Engine(Config.parse(algorithm, "matrix", settings, {"seeds": 1})).trainer
+    side = trainer.sides[0]
+    return trainer, (side.algorithm.init(side.spec(trainer.spec), jr.key(1)),)
+
+
+def test_values_are_those_of_each_joint_action(run):
+    # Would break: tables transposed, values of another step than the path's last, paths not taken.
+    engine, learners = trained(run, 1)
+    algorithm = engine.trainer.sides[0].algorithm
+    for found in tables.tables_of(engine.trainer, learners):
+        assert found.called == "Q_tot"
+        for joint in np.ndindex(2, 2):
+            rollout = tables.played(engine.trainer.env, jnp.array([[*found.table.path, joint]]))
+            told = algorithm.insight(learners[0], jax.tree.map(lambda x: x[0], rollout))["Q_tot"]
+            np.testing.assert_allclose(found.value[joint], told[-1, 0], rtol=1e-5, atol=1e-6)
+
+
+def test_the_joint_action_is_the_one_its_memory_leads_to(run):
+    # Would break: a learner that remembers another path than the one drawn. VDN's choice is its sum's.
+    engine, learners = trained(run, 0)
+    for found in tables.tables_of(engine.trainer, learners):
+        assert found.chosen == np.unravel_index(np.argmax(found.value), found.value.shape)
+
+
+def test_values_of_each_agent_are_averaged():
+    # Would break: the first agent's for everybody's; fewer choices of the third agent than there are.
+    trainer, learners = beginner("iql", "env.payoff=[[[1,2,3],[4,5,6]],[[7,8,9],[1,2,3]]]")
+    (found,) = tables.tables_of(trainer, learners)
+    algorithm, rollouts = trainer.sides[0].algorithm, tables.played(trainer.env, jnp.array([[[1, 0, 2]]]))
+    told = algorithm.insight(learners[0], jax.tree.map(lambda x: x[0], rollouts))["Q"]
+    assert told.shape == (1, 3) and len(np.unique(told)) == 3
+    assert found.called == "Q" and found.value[1, 0, 2] == pytest.approx(float(told.mean()), rel=1e-5)
+
+
+def test_paths_lead_where_they_say():
+    # Would break: a table under another's name. Every path is played, and every entry earned.
+    for env in (TwoStep(), Matrix(rounds=2), Penalty(-5.0)):
+        for table in env.tables():
+            rest = env.spec.horizon - len(table.path) - 1
+            tail = np.array(list(np.ndindex(*table.best.shape)))
+            for joint in np.ndindex(*table.best.shape):
+                ways = [[*table.path, joint, *[tuple(last)] * rest] for last in tail]
+                earned = np.asarray(tables.played(env, jnp.array(ways)).team_reward[..., 0]).sum(1)
+                assert earned.max() == table.best[joint]
+
+
+def test_one_that_cannot_tell_still_shows_the_game(tmp_path):
+    # Would break: the value of a moment drawn as an action's, a frame around one of many random actions.
+    trainer, learners = beginner("random")
+    (side,) = trainer.sides
+    for algorithm in (Random(), Momentary()):
+        some = replace(trainer, sides=(replace(side, algorithm=algorithm),))
+        (found,) = tables.tables_of(some, learners)
+        assert found.value is None and found.chosen is None
+        assert tables.verdict(found, 8.0) == ""
+    tables.draw(tmp_path / "game.png", [found], ("a", "b"), "random", "")
+    assert (tmp_path / "game.png").read_bytes().startswith(PNG)
+
+
+def test_a_picture_comes_out(run, tmp_path):
+    # Would break: anything matplotlib warns of; what `covey watch` asks for.
+    tables.picture(run, tmp_path / "game.png", 0)
+    assert (tmp_path / "game.png").read_bytes().startswith(PNG)
+
+
+def test_words_for_what_was_learned():
+    # Would break: praise for less than the best; a first choice praised for what only better later ones earn.
+    first = tables.Learned(TwoStep().tables()[0], None, "", (1, 0))
+    assert tables.verdict(first, 8.0) == "finds 8"
+    assert tables.verdict(first, 1.0) == "settles for 1 (best 8)"
+
+
+def test_three_agents_are_drawn_in_slices(tmp_path):
+    # Would break: the third agent's choices mixed up with the others'.
+    game = Matrix(np.arange(8.0).reshape(2, 2, 2).tolist()).tables()[0]
+    found = tables.Learned(game, -game.best, "Q", (0, 1, 1))
+    (truth, best), (called, value) = tables.slices(found, (1,), ("a", "b", "c"))
+    assert (truth, called) == ("c plays 1: best return", "c plays 1: learned Q")
+    np.testing.assert_array_equal(best, [[1, 3], [5, 7]])
+    np.testing.assert_array_equal(value, -best)
+    tables.draw(tmp_path / "game.png", [found], ("a", "b", "c"), "iql", "settles for 3 (best 7)")
+    assert (tmp_path / "game.png").read_bytes().startswith(PNG)
+
+
+def test_numbers_are_short():
+    # Would break: a payoff of 6.5 as 6.50, a learned value with all its digits, a hyphen for a minus.
+    told = [tables.written(x) for x in (8.0, -0.0, -6.5, 0.25, 7.0625, -0.0712349, 8.0000001, 1e6)]
+    assert told == ["8", "0", "−6.5", "0.25", "7.06", "−0.07", "8.00", "1000000"]
+
+
+def test_marks_stand_on_their_entries():
+    # Would break: rows and columns exchanged, a frame in every slice, stars where learned values are best.
+    from matplotlib.figure import Figure
+
+    table = Matrix([[[0, 1], [2, 9]], [[9, 5], [6, 7]]]).tables()[0]
+    one = tables.Learned(table, None, "", (1, 0, 1))
+    want = {(0,): ([(0, 1)], []), (1,): ([(1, 0)], [(-0.5, 0.5)])}  # places are (column, row)
+    for rest, (stars, frames) in want.items():
+        axes = Figure().add_subplot()
+        tables.heat(axes, table.best[..., rest[0]], 9.0)
+        assert [text.get_text() for text in axes.texts] == [f"{x:g}" for x in table.best[..., rest[0]].flat]
+        tables.marks(axes, one, rest)
+        found = [text.get_position() for text in axes.texts if text.get_text() == "★"]
+        assert [(round(x), round(y)) for x, y in found] == stars
+        assert [patch.get_xy() for patch in axes.patches] == frames
+
+
+def test_what_cannot_be_drawn_is_refused():
+    # Would break: a picture nobody can read, of 21 x 21 joint actions, of seven slices or of four agents.
+    for payoff in (np.zeros((21, 21)), np.zeros((2, 2, 7)), np.zeros((2, 2, 2, 2)), np.zeros(3)):
+        with pytest.raises(UserError, match=r"cannot be drawn .* --out film\.gif"):
+            tables.check(Matrix(payoff.tolist()).tables())
