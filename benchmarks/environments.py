@@ -21,8 +21,8 @@ from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Int, PRNGKeyArray, PyTree
 
-from covey.core import AbstractEnvironment
 from covey.config import catalogue
+from covey.core import AbstractEnvironment
 
 from .common import arguments, in_turn, keep, ratio, shown, summary, table
 

@@ -20,14 +20,14 @@ import jax.random as jr
 import numpy as np
 
 import covey
-from covey.core import AbstractAlgorithm, AbstractExperience, Traits
-from covey.training.costs import cost
-from covey.runs import checkpoint, launch
 from covey.config.config import Config
+from covey.core import AbstractAlgorithm, AbstractExperience, Traits
+from covey.ops import named
+from covey.runs import checkpoint, launch
 from covey.runs.engine import Engine
 from covey.runs.metrics import curves
 from covey.statistics import improvement, interval, iqm
-from covey.ops import named
+from covey.training.costs import cost
 
 from .common import keep, table
 
@@ -66,11 +66,11 @@ class Mixed(AbstractAlgorithm):
     def init(self, spec, key):
         raise NotImplementedError
 
-    def memory(self, spec, learner):
-        return tuple(self.inner.memory(spec, one) for one in learner)
+    def init_carry(self, spec, learner):
+        return tuple(self.inner.init_carry(spec, one) for one in learner)
 
-    def act(self, learner, memory, obs, key, step, explore):
-        acted = [self.inner.act(*pair, obs, key, step, explore) for pair in zip(learner, memory, strict=True)]
+    def act(self, learner, carry, obs, key, step, explore):
+        acted = [self.inner.act(*pair, obs, key, step, explore) for pair in zip(learner, carry, strict=True)]
         (new, mine, _), (old, theirs, _) = acted
         who = jnp.isin(jnp.arange(mine.shape[0]), jnp.array(self.today))
         return (new, old), jnp.where(who.reshape(-1, *[1] * (mine.ndim - 1)), mine, theirs), None
@@ -115,12 +115,12 @@ def yesterday(run: covey.Run, episodes: int = 64) -> dict[str, float]:
     engine = Engine(replace(Config.from_yaml(run.folder.config), eval_episodes=episodes))
     trainer, shapes = engine.trainer, engine.everybody(engine.shapes).learners
     stages = [checkpoint.load_learners(run.path / "stages" / f"{n}.npz", shapes) for n in range(STAGES)]
-    side = trainer.sides[0]
+    side = trainer.slots[0]
     team = trainer.spec.teams.index(side.spec(trainer.spec).teams[0])
 
     def played(today: tuple[int, ...]):
         mixed = Mixed(side.algorithm.experience, side.algorithm, today)
-        pair = replace(trainer, sides=(replace(side, algorithm=mixed), *trainer.sides[1:]))
+        pair = replace(trainer, sides=(replace(side, algorithm=mixed), *trainer.slots[1:]))
 
         def one(new, old, key):
             learners = ((new[0], old[0]), *old[1:])

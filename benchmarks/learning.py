@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import covey
+from covey import yaml_text
 from covey.config import catalogue
 from covey.runs import launch
-from covey import yaml_text
 from covey.runs.metrics import curves
 from covey.statistics import iqm
 
@@ -96,7 +96,7 @@ def panel(axes: Any, world: str, runs: dict[str, covey.Run], along: str) -> None
 def rows(world: str, name: str, run: covey.Run) -> list[dict[str, str]]:
     """A line for each team that somebody learns for; of random play, for each team."""
     told: dict[str, Any] = run.summary
-    train, counted = told["train"], told["eval"].get("tally") or {}
+    train, counted = told["train"], told["eval"].get("counts") or {}
     learners = catalogue.learners(name)
     teams = [t for t in told["eval"]["teams"] if t in learners] or list(told["eval"]["teams"])
     teams = teams if "" not in learners or name == "random" else [told["eval"]["team"]]

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from covey.runs import launch
 from covey.lab import OPERATORS, study
 from covey.lab.descent import descent
 from covey.lab.operators import additive, every_order, solve, weighting
 from covey.lab.reading import Joint, chosen, maxima
+from covey.runs import launch
 
 from .common import keep, table
 

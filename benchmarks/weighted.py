@@ -14,10 +14,10 @@ import numpy as np
 import covey
 from covey.runs import launch, policy
 from covey.runs.folder import RunFolder
-from covey.show.plot import Curve, overlay
 from covey.runs.metrics import curves
-from covey.statistics import describe
+from covey.show.plot import Curve, overlay
 from covey.show.tables import tables_of
+from covey.statistics import describe
 
 from .common import keep, table
 from .learning import trained
@@ -112,7 +112,7 @@ def hunted(runs: list[covey.Run]) -> dict[str, Any]:
     each = [returns for one in told for returns in one["eval"]["team_return"]["per_seed"]]
     seeds = [one["seeds"] for one in told]
     counts = {
-        what: float(np.average([one["eval"]["tally"][what] for one in told], weights=seeds))
+        what: float(np.average([one["eval"]["counts"][what] for one in told], weights=seeds))
         for what in ("captures", "alone")
     }
     return {

@@ -17,8 +17,8 @@ from jaxtyping import Array, Float, Int, PyTree
 from covey.core import AbstractAlgorithm, AbstractExperience, Traits, Trajectory
 from covey.experience import Replay
 from covey.networks.layers import MLP
-from covey.ops import copy, descend, epsilon_greedy, masked, mean, moments, take
-from covey.parts import AbstractOptimiser, AbstractSchedule, AbstractTarget, Adam, Linear, Soft
+from covey.ops import copy, descend, epsilon_greedy, init_opt_state, masked, mean, take
+from covey.parts import AbstractOptimiser, AbstractSchedule, AbstractTarget, Adam, LinearSchedule, SoftTarget
 
 
 class Learner(NamedTuple):
@@ -40,18 +40,18 @@ class Independent(AbstractAlgorithm):
     experience: AbstractExperience = Replay(capacity=50_000, batch_size=128, window=1, steps=4)
     hidden: int = 64
     gamma: float = 0.99
-    epsilon: AbstractSchedule = Linear(1.0, 0.05, 50_000)
-    target: AbstractTarget = Soft(0.01)
+    epsilon: AbstractSchedule = LinearSchedule(1.0, 0.05, 50_000)
+    target: AbstractTarget = SoftTarget(0.01)
     optimiser: AbstractOptimiser = Adam()
 
     def init(self, spec, key):
         online = MLP(spec.features, self.hidden, self.hidden, spec.actions, key=key)
-        return Learner(online, copy(online), moments(self.optimiser, online), jnp.zeros((), int))
+        return Learner(online, copy(online), init_opt_state(self.optimiser, online), jnp.zeros((), int))
 
-    def memory(self, spec, learner):
+    def init_carry(self, spec, learner):
         return None
 
-    def act(self, learner, memory, obs, key, step, explore):
+    def act(self, learner, carry, obs, key, step, explore):
         epsilon = self.epsilon(step) if explore else 0.0
         return None, epsilon_greedy(learner.online(obs.agents), obs.legal, epsilon, key), None
 

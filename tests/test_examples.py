@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from covey.cli import main
+from covey.config.catalogue import resolve
 from covey.environments.games import TwoStep
 from covey.experience import Replay
-from covey.config.catalogue import resolve
 from covey.testing import check_algorithm, check_environment
 
 ROOT = Path(__file__).parents[1]

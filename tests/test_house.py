@@ -59,7 +59,9 @@ def imports(name: str) -> set[str]:
             inner = {f"{base}.{alias.name}" for alias in node.names}
             found |= {x if x in MODULES else base for x in inner}
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            dotted = node.value.partition(":")[0]  # "covey.algorithms.qmix:QMIX": found by name, when asked for
+            dotted = node.value.partition(":")[
+                0
+            ]  # "covey.algorithms.qmix:QMIX": found by name, when asked for
             if dotted in MODULES and dotted.count(".") and name != "covey.config.catalogue":
                 found.add(dotted)
     return {x for x in found if x in MODULES} - {name}

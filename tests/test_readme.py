@@ -7,11 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from covey.cli import main
 from covey.analysis import ablation
-from covey.runs import run
+from covey.cli import main
 from covey.lab import study
 from covey.lab.descent import Descent
+from covey.runs import run
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -4,7 +4,19 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu, trim_mean
 
-from covey.statistics import against, bootstrap, describe, improvement, interval, iqm, iqm_of_tasks, optimality_gap, profile, rank_test, seeds_to_settle
+from covey.statistics import (
+    against,
+    bootstrap,
+    describe,
+    improvement,
+    interval,
+    iqm,
+    iqm_of_tasks,
+    optimality_gap,
+    profile,
+    rank_test,
+    seeds_to_settle,
+)
 
 SCORES = np.array([3.0, -8.0, 5.0, 4.0, 90.0, 6.0, 1.0, 2.0])
 

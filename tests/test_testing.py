@@ -10,7 +10,15 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from covey.core import AbstractAlgorithm, AbstractEnvironment, AbstractExperience, Observation, Spec, Step, Traits
+from covey.core import (
+    AbstractAlgorithm,
+    AbstractEnvironment,
+    AbstractExperience,
+    Observation,
+    Spec,
+    Step,
+    Traits,
+)
 from covey.environments import games, probes
 from covey.environments.particles.adversary import Adversary
 from covey.environments.particles.pursuit import Pursuit
@@ -19,7 +27,7 @@ from covey.environments.particles.speaker_listener import SpeakerListener
 from covey.environments.particles.spread import Spread
 from covey.environments.particles.tag import Tag
 from covey.environments.predator_prey import PredatorPrey
-from covey.experience import Fresh
+from covey.experience import OnPolicy
 from covey.ops import masked
 from covey.testing import CheckError, check_algorithm, check_environment
 
@@ -170,7 +178,7 @@ class Bandit(AbstractAlgorithm):
     traits: ClassVar[Traits] = Traits(
         False, True, discrete=True, continuous=True, recurrent=False, cooperative=False
     )
-    experience: AbstractExperience = Fresh()
+    experience: AbstractExperience = OnPolicy()
     fault: str = ""
 
     def init(self, spec, key):
@@ -180,19 +188,19 @@ class Bandit(AbstractAlgorithm):
             return (bias, 0.5)
         return Learner(bias, jnp.zeros((), int))
 
-    def memory(self, spec, learner):
+    def init_carry(self, spec, learner):
         return jnp.zeros(spec.agents)
 
-    def act(self, learner, memory, obs, key, step, explore):
+    def act(self, learner, carry, obs, key, step, explore):
         fault, noise = self.fault, explore or self.fault == "restless"
         value = learner.bias + noise * jr.normal(key, learner.bias.shape)
         if self.fault == "all":
             value = jnp.zeros((5, learner.bias.shape[1]))
         if fault in ("bold", "tame"):
-            return memory, value if fault == "bold" else jnp.tanh(value), None
+            return carry, value if fault == "bold" else jnp.tanh(value), None
         action = jnp.argmax(value if fault in ("illegal", "all") else masked(value, obs.legal), axis=-1)
-        memory = memory.astype(int) if fault == "memory" else memory
-        return memory, 1.0 * action if fault == "floating" else action, None
+        carry = carry.astype(int) if fault == "memory" else carry
+        return carry, 1.0 * action if fault == "floating" else action, None
 
     def update(self, learner, batch, key, step):
         fault, reward = self.fault, jnp.mean(batch.reward)

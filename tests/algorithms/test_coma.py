@@ -11,17 +11,17 @@ from test_value_losses import SPEC, affine, by_number, story
 
 from covey.algorithms.coma import COMA
 from covey.core import Observation
-from covey.networks.distributions import floored
 from covey.environments.games import TwoStep
-from covey.experience import Fresh
-from covey.networks.agents import FeedForward, Memory
-from covey.parts import Constant, Hard, Make, RMSProp
+from covey.experience import OnPolicy
+from covey.networks.agents import AgentCarry, FeedForward
+from covey.networks.distributions import floored
+from covey.parts import ConstantSchedule, Factory, HardTarget, RMSProp
 from covey.testing import check_algorithm
 
 SMALL = COMA(
-    actor=Make(FeedForward, hidden=4, depth=1), critic=Make(FeedForward, hidden=5, depth=1), gamma=0.9,
-    epsilon=Constant(0.2), actor_optimiser=RMSProp(Constant(0.01)), critic_optimiser=RMSProp(Constant(0.01)),
-    target=Hard(2), experience=Fresh(steps=3),
+    actor=Factory(FeedForward, hidden=4, depth=1), critic=Factory(FeedForward, hidden=5, depth=1), gamma=0.9,
+    epsilon=ConstantSchedule(0.2), actor_optimiser=RMSProp(ConstantSchedule(0.01)), critic_optimiser=RMSProp(ConstantSchedule(0.01)),
+    target=HardTarget(2), experience=OnPolicy(steps=3),
 )  # fmt: skip
 
 
@@ -30,7 +30,7 @@ def lived(**how):
     e = story(padded=True, **how)
     last = jnp.concatenate([jnp.full((1, 2), -1), e.action[:-1].astype(int)])
     action = e.action.at[2].set(jnp.array([2, 0], jnp.int8))
-    return replace(e, action=action, memo=Memory(jnp.zeros((3, 2, 0)), last))
+    return replace(e, action=action, extras=AgentCarry(jnp.zeros((3, 2, 0)), last))
 
 
 def learner():
@@ -125,8 +125,8 @@ def test_it_explores_by_its_floor_and_evaluates_without():
     one = SMALL.init(SPEC, jr.key(0))
     legal = jnp.array([[True, True, False], [True, True, True]])
     obs = Observation(jnp.ones((2, 2)), jnp.ones(2), legal, jnp.ones(2, bool), jnp.array(True))
-    memory = SMALL.memory(SPEC, one)
-    act = lambda key, explore: SMALL.act(one, memory, obs, key, jnp.array(0), explore)[1]
+    carry = SMALL.init_carry(SPEC, one)
+    act = lambda key, explore: SMALL.act(one, carry, obs, key, jnp.array(0), explore)[1]
     drawn = jax.jit(jax.vmap(lambda key: act(key, True)))(jr.split(jr.key(1), 4000))
     x = np.concatenate([np.ones((2, 2)), np.zeros((2, 3)), np.eye(2)], axis=1)
     logits = np.stack([mlp(one.actor.nets, row) for row in x])

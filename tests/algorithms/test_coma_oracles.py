@@ -7,8 +7,9 @@ import pytest
 from covey.algorithms.coma import COMA
 from covey.environments.probes import Coordination, Death, Recall
 from covey.networks.agents import FeedForward, Recurrent
-from covey.parts import Adam, Constant, Hard, Linear, Make
-from covey.training.loop import Side, Trainer
+from covey.parts import Adam, ConstantSchedule, Factory, HardTarget, LinearSchedule
+from covey.training.learners import LearnerSlot
+from covey.training.loop import Trainer
 
 pytestmark = pytest.mark.slow
 SEEDS, COPIES = 5, 32
@@ -17,12 +18,12 @@ SEEDS, COPIES = 5, 32
 def learned(env, cls, iterations):
     """Greedy returns of five seeds."""
     steps = iterations * COPIES * env.spec.horizon
-    adam = Adam(Constant(5e-3))
+    adam = Adam(ConstantSchedule(5e-3))
     algorithm = COMA(
-        actor=Make(cls, hidden=16, depth=1), critic=Make(FeedForward, hidden=32, depth=1), target=Hard(10),
-        epsilon=Linear(0.5, 0.02, steps // 2), actor_optimiser=adam, critic_optimiser=adam,
+        actor=Factory(cls, hidden=16, depth=1), critic=Factory(FeedForward, hidden=32, depth=1), target=HardTarget(10),
+        epsilon=LinearSchedule(0.5, 0.02, steps // 2), actor_optimiser=adam, critic_optimiser=adam,
     )  # fmt: skip
-    trainer = Trainer(env, (Side("team", algorithm, (0, 1)),), COPIES, env.spec.horizon + 1)
+    trainer = Trainer(env, (LearnerSlot("team", algorithm, (0, 1)),), COPIES, env.spec.horizon + 1)
 
     def train(key):
         state, _, _ = trainer.chunk(trainer.init(key), jnp.arange(iterations))

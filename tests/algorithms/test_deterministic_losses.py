@@ -15,18 +15,18 @@ from covey.algorithms.off_policy.actor_step import blended
 from covey.core import Observation, Spec, Trajectory
 from covey.networks.agents import FeedForward
 from covey.networks.mixers import MonotonicMixer
-from covey.parts import Constant, Make
+from covey.parts import ConstantSchedule, Factory
 
 DISCRETE = Spec(("a", "b"), features=3, actions=2, horizon=4, state=2)
 BOX = Spec(("a", "b"), features=3, actions=2, horizon=4, state=2, bounds=(-1.0, 3.0))
 WORLDS = {"discrete": DISCRETE, "continuous": BOX}
-MATRIX, NET = Make(FeedForward, depth=0), Make(FeedForward, hidden=4, depth=1)
+MATRIX, NET = Factory(FeedForward, depth=0), Factory(FeedForward, hidden=4, depth=1)
 GAMMA, PRICE, TEMPERATURE = 0.9, 0.2, 0.7
 
 
 def maddpg(cls=MADDPG, **options):
     plain = {"actor": MATRIX, "critic": NET, "gamma": GAMMA, "regulariser": PRICE}
-    return cls(**plain | {"temperature": Constant(TEMPERATURE)} | options)
+    return cls(**plain | {"temperature": ConstantSchedule(TEMPERATURE)} | options)
 
 
 def transitions(spec, seed=0, b=5):
@@ -55,9 +55,9 @@ def begun(algorithm, spec):
     )  # fmt: skip
 
 
-def through(crew, i, x):
+def through(networks, i, x):
     """Agent i's network."""
-    layers = crew.nets.layers.layers
+    layers = networks.nets.layers.layers
     for n, layer in enumerate(layers, 1):
         x = x @ np.asarray(layer.weight[i], float) + np.asarray(layer.bias[i], float)
         x = np.maximum(x, 0) if n < len(layers) else x
@@ -65,7 +65,7 @@ def through(crew, i, x):
 
 
 def outputs(actors, obs):
-    return np.stack([through(actors.crew, i, np.asarray(obs.agents[i], float)) for i in range(2)])
+    return np.stack([through(actors.networks, i, np.asarray(obs.agents[i], float)) for i in range(2)])
 
 
 def softmax(x):
@@ -87,7 +87,7 @@ def did(spec, action):
 
 def q(critics, i, obs, actions):
     x = np.concatenate([np.asarray(obs.agents, float).ravel(), np.ravel(actions)])
-    return through(critics.crew, i, x)[0]
+    return through(critics.networks, i, x)[0]
 
 
 def keys(name, batch):
@@ -203,17 +203,17 @@ def test_the_gradient_of_a_draw_is_that_of_its_softmax():
     noisy = x + np.asarray(jr.gumbel(key, (1, 2, 2)))[0]
     p = softmax(noisy / TEMPERATURE)
     pull = p * (slope - (p * slope).sum(-1, keepdims=True)) / TEMPERATURE
-    np.testing.assert_allclose(grads.crew.nets.layers.layers[0].bias, -pull, rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(grads.networks.nets.layers.layers[0].bias, -pull, rtol=1e-3, atol=1e-6)
     assert float(loss) == pytest.approx(-slope[np.arange(2), noisy.argmax(-1)].sum(), rel=1e-5)
 
 
 def dual(spec, **options):
-    algorithm = maddpg(DualQ, local_critic=NET, mixer=Make(MonotonicMixer, embed=3, hyper=0), **options)
+    algorithm = maddpg(DualQ, local_critic=NET, mixer=Factory(MonotonicMixer, embed=3, hyper=0), **options)
     return algorithm, begun(algorithm, spec)
 
 
 def local(critics, i, obs, action):
-    return through(critics.crew, i, np.concatenate([np.asarray(obs.agents[i], float), action]))[0]
+    return through(critics.networks, i, np.concatenate([np.asarray(obs.agents[i], float), action]))[0]
 
 
 def mixed(mixer, values, world):

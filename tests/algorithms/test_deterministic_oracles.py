@@ -12,21 +12,28 @@ from covey.algorithms.maddpg import MADDPG
 from covey.environments.probes import Coordination, Death, Meeting, Recall, Truncation
 from covey.experience import Replay
 from covey.networks.agents import FeedForward, Recurrent
-from covey.parts import Adam, Constant, Make, Phases, Soft
-from covey.training.loop import Side, Trainer
+from covey.parts import Adam, ConstantSchedule, Factory, PhasesSchedule, SoftTarget
+from covey.training.learners import LearnerSlot
+from covey.training.loop import Trainer
 
 pytestmark = pytest.mark.slow
 SEEDS, COPIES = 3, 16
-NET, RATE = Make(FeedForward, hidden=16, depth=1), Adam(Constant(5e-3), clip=10.0)
+NET, RATE = Factory(FeedForward, hidden=16, depth=1), Adam(ConstantSchedule(5e-3), clip=10.0)
 RING = Replay(capacity=20_000, batch_size=64, window=1, start=500, every=16)
-PLAIN = {"actor": NET, "critic": NET, "actor_optimiser": RATE, "critic_optimiser": RATE, "target": Soft(0.03)}
+PLAIN = {
+    "actor": NET,
+    "critic": NET,
+    "actor_optimiser": RATE,
+    "critic_optimiser": RATE,
+    "target": SoftTarget(0.03),
+}
 KINDS = {
     "maddpg": MADDPG(**PLAIN, experience=RING),
     "dual_q": DualQ(
         **PLAIN,
         experience=RING,
-        alpha=Phases(0.5, 1000, 3000),
-        local_critic=Make(FeedForward, hidden=16, depth=1),
+        alpha=PhasesSchedule(0.5, 1000, 3000),
+        local_critic=Factory(FeedForward, hidden=16, depth=1),
         local_optimiser=RATE,
         mixer_optimiser=RATE,
     ),
@@ -37,7 +44,7 @@ each = pytest.mark.parametrize("algorithm", KINDS.values(), ids=KINDS.keys())
 def learned(algorithm, env, iterations):
     """Three seeds of learners, and their greedy returns."""
     length = algorithm.experience.length(env.spec, COPIES)
-    trainer = Trainer(env, (Side("team", algorithm, (0, 1)),), COPIES, length)
+    trainer = Trainer(env, (LearnerSlot("team", algorithm, (0, 1)),), COPIES, length)
 
     def train(key):
         state, _, _ = trainer.chunk(trainer.init(key), jnp.arange(iterations))
@@ -71,7 +78,7 @@ def test_meeting(algorithm):
 def test_recall():
     # Would break: actors that remember, and learn from episodes that do not begin at their beginning.
     ring = Replay(capacity=2000, batch_size=32, start=100, every=16)
-    remembers = {"actor": Make(Recurrent, hidden=16), "experience": ring, "critic_input": "state"}
+    remembers = {"actor": Factory(Recurrent, hidden=16), "experience": ring, "critic_input": "state"}
     recurrent = replace(KINDS["maddpg"], **remembers)
     assert learned(recurrent, Recall(), 900)[1].min() == 1
 

@@ -11,21 +11,22 @@ import pytest
 from covey import ops
 from covey.algorithms.dual_q import DualQ
 from covey.algorithms.maddpg import MADDPG
+from covey.algorithms.off_policy.deterministic import Actors
 from covey.core import Observation, Spec, Trajectory
 from covey.environments.particles.pursuit import Pursuit
 from covey.environments.probes import Death, Meeting
 from covey.errors import UserError
 from covey.experience import Replay
 from covey.networks.agents import FeedForward, Recurrent
-from covey.algorithms.off_policy.deterministic import Actors
 from covey.networks.mixers import MonotonicMixer
-from covey.parts import Adam, Constant, Make, Phases, Ramp, Soft
+from covey.parts import Adam, ConstantSchedule, Factory, PhasesSchedule, RampSchedule, SoftTarget
 from covey.testing import check_algorithm
-from covey.training.loop import Side, Trainer
+from covey.training.learners import LearnerSlot
+from covey.training.loop import Trainer
 
 SPEC = Spec(("a", "b", "c"), features=3, actions=2, horizon=4, state=2, team=("hunter", "hunter", "prey"))
-NET, RECURRENT = Make(FeedForward, hidden=4, depth=1), Make(Recurrent, hidden=4)
-HYBRID = {"local_critic": NET, "mixer": Make(MonotonicMixer, embed=3, hyper=0)}
+NET, RECURRENT = Factory(FeedForward, hidden=4, depth=1), Factory(Recurrent, hidden=4)
+HYBRID = {"local_critic": NET, "mixer": Factory(MonotonicMixer, embed=3, hyper=0)}
 RING = Replay(capacity=400, batch_size=8, window=1, start=16, every=8)
 
 
@@ -66,8 +67,8 @@ def adams_first(params, grads, rate):
 
 def test_critics_then_actors_by_the_new_critics_then_targets():
     # Would break: actors that follow the old critics, targets that follow the old networks.
-    plain = Adam(Constant(0.05), clip=0.0)
-    algorithm = maddpg(actor_optimiser=plain, critic_optimiser=plain, target=Soft(0.25))
+    plain = Adam(ConstantSchedule(0.05), clip=0.0)
+    algorithm = maddpg(actor_optimiser=plain, critic_optimiser=plain, target=SoftTarget(0.25))
     learner, batch = born(algorithm), transitions()
     after, _ = updated(algorithm, learner, batch)
     later = algorithm.ahead(learner, batch, jr.key(1), jnp.array(0))
@@ -95,7 +96,7 @@ def norms(moments, i):
 @pytest.mark.parametrize("part", ["actor", "critic"])
 def test_each_agent_is_clipped_by_itself(part):
     # Would break: one norm over the stack of agents: then a's large gradient would shrink b's.
-    options = {f"{part}_optimiser": Adam(Constant(1e-3), clip=1e-3), "regulariser": 1.0}
+    options = {f"{part}_optimiser": Adam(ConstantSchedule(1e-3), clip=1e-3), "regulariser": 1.0}
     algorithm, batch = maddpg(**options), transitions(scale=3.0)
     learner = born(algorithm)
     moments = getattr(updated(algorithm, learner, batch)[0], f"{part}_moments")
@@ -112,34 +113,34 @@ def test_by_default_each_variable_of_each_agent_is_clipped_at_a_half():
     algorithm = maddpg()
     after, _ = updated(algorithm, born(algorithm), transitions(scale=30.0))
     for i in range(3):
-        np.testing.assert_allclose(norms(after.critic_moments, i), 0.5, rtol=1e-3)
+        np.testing.assert_allclose(norms(after.critic_opt_state, i), 0.5, rtol=1e-3)
 
 
 def test_the_stack_moves_like_agents_by_themselves():
     # Would break: an optimiser that mixes the rows of a stack.
-    adam = Adam(Constant(0.1), clip=0.7)
+    adam = Adam(ConstantSchedule(0.1), clip=0.7)
     params, grads = {"w": jnp.ones((3, 2, 2))}, {"w": jr.normal(jr.key(0), (3, 2, 2))}
-    together, _ = ops.step(adam, params, ops.moments(adam, params, True), grads, True)
+    together, _ = ops.step(adam, params, ops.init_opt_state(adam, params, True), grads, True)
     for i in range(3):
         own, gradient = {"w": params["w"][i]}, {"w": grads["w"][i]}
-        alone, _ = ops.step(adam, own, ops.moments(adam, own), gradient)
+        alone, _ = ops.step(adam, own, ops.init_opt_state(adam, own), gradient)
         np.testing.assert_allclose(together["w"][i], alone["w"], rtol=1e-6)
 
 
 def test_the_hybrid_clips_the_mixer_and_each_local_critic_apart():
     # Would break: one clip for both, one for all local critics, settings swapped.
-    adam = lambda clip: Adam(Constant(1e-3), clip=clip)
+    adam = lambda clip: Adam(ConstantSchedule(1e-3), clip=clip)
     algorithm = dual(local_optimiser=adam(1e-4), mixer_optimiser=adam(2e-4))
     after, _ = updated(algorithm, born(algorithm), transitions(scale=3.0))
     for i in range(2):
-        assert np.sqrt(np.sum(norms(after.local_moments, i) ** 2)) == pytest.approx(1e-4, rel=1e-3)
-    mixing = jnp.sqrt(sum(jnp.sum(x**2) for x in jax.tree.leaves(after.mixer_moments[1].mu)))
+        assert np.sqrt(np.sum(norms(after.local_opt_state, i) ** 2)) == pytest.approx(1e-4, rel=1e-3)
+    mixing = jnp.sqrt(sum(jnp.sum(x**2) for x in jax.tree.leaves(after.mixer_opt_state[1].mu)))
     assert 10 * float(mixing) == pytest.approx(2e-4, rel=1e-3)
 
 
 def test_the_hybrids_targets_follow_after_the_update():
     # Would break: a target that stays, or follows the networks of before.
-    algorithm = dual(target=Soft(0.25))
+    algorithm = dual(target=SoftTarget(0.25))
     learner = born(algorithm)
     after, _ = updated(algorithm, learner, transitions())
     followed = jax.tree.map(lambda n, o: 0.25 * n + 0.75 * o, after.online, learner.target)
@@ -149,7 +150,7 @@ def test_the_hybrids_targets_follow_after_the_update():
 
 def test_alpha_counts_from_the_first_update():
     # Would break: a clock that begins with training, or anew at each update.
-    algorithm = dual(alpha=Ramp(100))
+    algorithm = dual(alpha=RampSchedule(100))
     learner, batch, seen = born(algorithm), transitions(), []
     for step in (5000, 5050, 5200):
         learner, told = updated(algorithm, learner, batch, step)
@@ -160,16 +161,16 @@ def test_alpha_counts_from_the_first_update():
 def test_schedules_of_alpha():
     # Would break: a phase that ends elsewhere than the reference says.
     for step, value in ((0, 0), (10_000, 0), (30_000, 0.35), (50_000, 0.7), (900_000, 0.7)):
-        assert float(Phases()(jnp.array(step))) == pytest.approx(value)
+        assert float(PhasesSchedule()(jnp.array(step))) == pytest.approx(value)
     for step, value in ((0, 0), (2500, 0.25), (10_000, 1), (900_000, 1)):
-        assert float(Ramp()(jnp.array(step))) == pytest.approx(value)
+        assert float(RampSchedule()(jnp.array(step))) == pytest.approx(value)
 
 
 def trained(algorithm, env, iterations, copies=4):
     """A learner, by the training loop, and what its updates told."""
     everybody = tuple(range(env.spec.agents))
     length = algorithm.experience.length(env.spec, copies)
-    trainer = Trainer(env, (Side("all", algorithm, everybody),), copies, length)
+    trainer = Trainer(env, (LearnerSlot("all", algorithm, everybody),), copies, length)
 
     def run(key):
         state, told, _ = trainer.chunk(trainer.init(key), jnp.arange(iterations))
@@ -184,7 +185,7 @@ SMALL = Pursuit(adversaries=2, prey=1, obstacles=0)
 @pytest.fixture(scope="module")
 def hunted():
     """A hybrid after real updates, and what it told."""
-    algorithm = dual(alpha=Constant(0.5))
+    algorithm = dual(alpha=ConstantSchedule(0.5))
     return algorithm, *trained(algorithm, SMALL, 20)
 
 
@@ -243,7 +244,7 @@ def test_actors_that_remember_need_whole_episodes():
 
 def test_exploration_draws_by_the_probabilities_or_adds_noise():
     # Would break: greedy exploration, noise on another scale than halves of the range.
-    algorithm = maddpg(noise=Constant(0.05))
+    algorithm = maddpg(noise=ConstantSchedule(0.05))
     learner = born(algorithm)
     obs = jax.tree.map(lambda x: x[0, 0], transitions().obs)
     x = learner.online.actors.step(learner.online.actors.start(), obs)[1]
@@ -282,7 +283,7 @@ def test_at_one_the_hybrid_is_maddpg_to_the_bit(sharing):
     ring = Replay(capacity=20_000, batch_size=32, window=1, start=1000, every=400)
     options = {"sharing": sharing, "agent_id": sharing == "team", "experience": ring}
     plain, _, steps = trained(maddpg(**options), SMALL, 40, copies=64)
-    hybrid, _, too = trained(dual(alpha=Constant(1.0), **options), SMALL, 40, copies=64)
+    hybrid, _, too = trained(dual(alpha=ConstantSchedule(1.0), **options), SMALL, 40, copies=64)
     assert int(steps) == int(too) > 60_000
     assert int(plain.updates) == int(hybrid.plain.updates) > 100
     for mine, theirs in zip(jax.tree.leaves(plain), jax.tree.leaves(hybrid.plain), strict=True):

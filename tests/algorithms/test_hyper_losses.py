@@ -8,17 +8,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from covey.algorithms.on_policy.passes import Chunk, PolicyCarry, PolicyExtras
 from covey.core import Observation, Spec
-from covey.networks.distributions import Categorical
 from covey.networks.agents import FeedForward
+from covey.networks.distributions import Categorical
 from covey.networks.recall import Carried
-from covey.parts import Make
-from covey.algorithms.on_policy.passes import Chunk, Memo, Memory
+from covey.parts import Factory
 from toys.hyper import SPEC as RANDOM
 from toys.hyper import hyper_mappo, rolled, stirred
 
 SPEC = Spec(("a", "b"), features=2, actions=2, horizon=2)
-FLAT = Make(FeedForward, depth=0)
+FLAT = Factory(FeedForward, depth=0)
 OWN = {"context": "own", "increments": "agent", "agent_id": False, "width": 2, "heads": 1}
 SEEN = np.array(
     [
@@ -55,13 +55,15 @@ def chunk(steps, first, valid=None, theta=None):
     alive, legal = jnp.ones((t, 2), bool), jnp.ones((t, 2, 2), bool)
     obs = Observation(jnp.asarray(SEEN[steps]), jnp.zeros((t, 0)), legal, alive, jnp.asarray(first))
     carried = Carried(None, None, None, theta)
-    memory = Memory(jnp.zeros((2, 0)), jnp.zeros((1, 0)), carried)
+    carry = PolicyCarry(jnp.zeros((2, 0)), jnp.zeros((1, 0)), carried)
     choice = jnp.zeros((t, 2), int)
     old = np.log(np.stack([OLD, 1 - OLD], axis=-1), dtype=np.float32)
     policy = Categorical(jnp.broadcast_to(old, (t, 2, 2)), legal)
-    memo = Memo(memory, choice, jnp.log(jnp.broadcast_to(OLD, (t, 2))), jnp.zeros((t, 1)), (choice, policy))
+    extras = PolicyExtras(
+        carry, choice, jnp.log(jnp.broadcast_to(OLD, (t, 2))), jnp.zeros((t, 1)), (choice, policy)
+    )
     valid = jnp.ones(t, bool) if valid is None else jnp.asarray(valid)
-    return Chunk(memory, memo, obs, jnp.zeros((t, 2)), jnp.zeros((t, 1)), valid)
+    return Chunk(carry, extras, obs, jnp.zeros((t, 2)), jnp.zeros((t, 1)), valid)
 
 
 def told(algorithm, learner, *chunks):
@@ -148,7 +150,7 @@ def test_accumulated_weights_are_the_sum_since_the_reset():
         batch = rolled(algorithm, learner)
         base = learner.hyper.start(RANDOM, learner.ppo.actor, False)
         one = lambda obs: learner.hyper.unroll(learner.ppo.actor, base, obs)[1]
-        return batch.memo.memory.more.theta, jax.vmap(one)(batch.obs), batch.obs.first
+        return batch.extras.carry.more.theta, jax.vmap(one)(batch.obs), batch.obs.first
 
     stored, delta, first = map(np.asarray, find(learner))
     for n in range(len(stored)):

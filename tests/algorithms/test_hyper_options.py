@@ -10,7 +10,7 @@ import pytest
 
 from covey.errors import UserError
 from covey.networks.increments import chosen, others
-from covey.parts import Hard
+from covey.parts import HardTarget
 from toys.hyper import BOX, PLAIN, SMALL, SPEC, chunks_of, gradients, hyper_mappo, reached, rolled, stirred
 
 OPTIONS = {
@@ -33,7 +33,7 @@ OPTIONS = {
     "accumulated": hyper_mappo(compose="accumulate"),
     "low rank": hyper_mappo(hyper={"rank": 1}),
     "over updates": hyper_mappo(smooth_over="update"),
-    "to a target": hyper_mappo(align_to="target", target=Hard(2)),
+    "to a target": hyper_mappo(align_to="target", target=HardTarget(2)),
 }
 
 
@@ -48,9 +48,9 @@ def test_what_was_acted_is_learned_from(name):
     def find(learner):
         batch = rolled(algorithm, learner)
         chunk = chunks_of(algorithm, learner, batch)
-        likely = lambda c: learner.hyper.along(learner.ppo.actor, c)[2].log_prob(c.memo.choice)
+        likely = lambda c: learner.hyper.along(learner.ppo.actor, c)[2].log_prob(c.extras.choice)
         grads, told = gradients(algorithm, learner, chunk)
-        return jax.vmap(likely)(chunk), chunk.memo.log_prob, chunk.valid, grads, told
+        return jax.vmap(likely)(chunk), chunk.extras.log_prob, chunk.valid, grads, told
 
     again, left, valid, (actor, hyper), told = find(learner)
     np.testing.assert_allclose(again[valid], left[valid], atol=2e-5)
@@ -60,8 +60,10 @@ def test_what_was_acted_is_learned_from(name):
         mine = getattr(hyper, part)
         assert mine is None or jax.tree.leaves(mine)[0].size == 0 or reached(mine), part
     unused = algorithm.output == "weights"
-    assert reached(chosen(actor.crew.nets, algorithm.layers)) != unused
-    assert not others(actor.crew.nets, algorithm.layers) or reached(others(actor.crew.nets, algorithm.layers))
+    assert reached(chosen(actor.networks.nets, algorithm.layers)) != unused
+    assert not others(actor.networks.nets, algorithm.layers) or reached(
+        others(actor.networks.nets, algorithm.layers)
+    )
 
 
 def test_continuous_actions():
@@ -72,8 +74,8 @@ def test_continuous_actions():
     @jax.jit
     def find(learner):
         chunk = chunks_of(algorithm, learner, rolled(algorithm, learner, BOX))
-        likely = lambda c: learner.hyper.along(learner.ppo.actor, c)[2].log_prob(c.memo.choice)
-        return jax.vmap(likely)(chunk), chunk.memo.log_prob, chunk.valid
+        likely = lambda c: learner.hyper.along(learner.ppo.actor, c)[2].log_prob(c.extras.choice)
+        return jax.vmap(likely)(chunk), chunk.extras.log_prob, chunk.valid
 
     again, left, valid = find(learner)
     np.testing.assert_allclose(again[valid], left[valid], atol=1e-4)
@@ -92,11 +94,11 @@ def test_who_needs_communication(context, history):
     other = replace(obs, agents=obs.agents.at[:, 1].add(1.0))
 
     def policy(obs):
-        memory = algorithm.memory(SPEC, learner)
+        carry = algorithm.init_carry(SPEC, learner)
         for t in range(2):
             now = jax.tree.map(lambda x, t=t: x[t], obs)
-            memory, _, memo = algorithm.act(learner, memory, now, jr.key(0), jnp.array(0), True)
-        return memo.more[1].log_p[0]
+            carry, _, extras = algorithm.act(learner, carry, now, jr.key(0), jnp.array(0), True)
+        return extras.more[1].log_p[0]
 
     one, two = policy(obs), policy(other)
     assert (np.abs(one - two).max() < 1e-6) == (context == "own")

@@ -8,25 +8,26 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from covey.training.costs import cost
 from covey.environments.games import TwoStep
 from covey.environments.probes import Death, Meeting
 from covey.errors import UserError
+from covey.parts import Adam, ConstantSchedule, HardTarget
 from covey.runs.checkpoint import load_part, named_leaves, save, within
-from covey.parts import Adam, Constant, Hard
 from covey.testing import check_algorithm
-from covey.training.loop import Side, Trainer
+from covey.training.costs import cost
+from covey.training.learners import LearnerSlot
+from covey.training.loop import Trainer
 from toys.hyper import PLAIN, SMALL, SPEC, hyper_mappo, rolled
 
 WORLDS = {
     "deaths, without memory": (Death(), PLAIN, {"minibatches": 2, "critic_input": "agent"}),
     "real numbers, with memory": (Meeting(2), SMALL, {"epochs": 2}),
 }
-QUICK = Adam(Constant(1e-2))
+QUICK = Adam(ConstantSchedule(1e-2))
 
 
 def learned(algorithm, env, iterations=3):
-    trainer = Trainer(env, (Side("team", algorithm, tuple(range(env.spec.agents))),), 4, 6)
+    trainer = Trainer(env, (LearnerSlot("team", algorithm, tuple(range(env.spec.agents))),), 4, 6)
     run = jax.jit(lambda key: jax.lax.scan(trainer.iteration, trainer.init(key), jnp.arange(iterations)))
     state, (told, _) = run(jr.key(0))
     return state.learners[0], told
@@ -53,7 +54,7 @@ def test_a_hypernetwork_that_never_moves_changes_nothing():
     # addition. Only rounding may differ: the same sums, fused otherwise.
     env, net, options = WORLDS["deaths, without memory"]
     on = hyper_mappo(
-        net, options, layers="all", optimiser=Adam(Constant(0.0)), smooth_weight=0.0, align_weight=0.0
+        net, options, layers="all", optimiser=Adam(ConstantSchedule(0.0)), smooth_weight=0.0, align_weight=0.0
     )
     base, still = learned(on.ppo, env)[0], learned(on, env)[0]
     for mine, theirs in zip(jax.tree.leaves(base), jax.tree.leaves(still.ppo), strict=True):
@@ -63,12 +64,12 @@ def test_a_hypernetwork_that_never_moves_changes_nothing():
 def test_its_own_optimiser_clip_and_target():
     # Would break: gradients clipped together, rates swapped, a target that counts updates, not steps. Adam's
     # first moment after a step is a tenth of the clipped gradient.
-    adam = lambda clip: Adam(Constant(1e-2), clip=clip)
+    adam = lambda clip: Adam(ConstantSchedule(1e-2), clip=clip)
     algorithm = hyper_mappo(
         ppo={"minibatches": 3, "actor_optimiser": adam(1e-2)},
         optimiser=adam(1e-3),
         align_to="target",
-        target=Hard(2),
+        target=HardTarget(2),
     )
     learner = algorithm.init(SPEC, jr.key(0))
     batch = rolled(algorithm, learner)
@@ -76,8 +77,8 @@ def test_its_own_optimiser_clip_and_target():
     norm = lambda x: float(jnp.sqrt(sum(jnp.sum(y**2) for y in jax.tree.leaves(x))))
     same = lambda x, y: all(map(np.array_equal, jax.tree.leaves(x), jax.tree.leaves(y)))
     after = update(replace(algorithm, ppo=replace(algorithm.ppo, minibatches=1)))
-    assert norm(after.ppo.actor_moments[1].mu) == pytest.approx(1e-3, rel=1e-3)
-    assert norm(after.hyper_moments[1].mu) == pytest.approx(1e-4, rel=1e-3)
+    assert norm(after.ppo.actor_opt_state[1].mu) == pytest.approx(1e-3, rel=1e-3)
+    assert norm(after.hyper_opt_state[1].mu) == pytest.approx(1e-4, rel=1e-3)
     assert int(after.steps) == 1 and same(after.target, learner.hyper)
     later = update(algorithm)
     assert int(later.steps) == 3 and not same(later.target, learner.hyper)

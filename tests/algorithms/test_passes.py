@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from covey import ops
-from covey.errors import UserError
 from covey.algorithms.on_policy.passes import chunks, epochs
+from covey.errors import UserError
 
 
 @pytest.mark.parametrize(

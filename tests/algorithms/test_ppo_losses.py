@@ -8,21 +8,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from covey.algorithms.on_policy.passes import PolicyCarry, PolicyExtras
 from covey.algorithms.ppo import PPO
 from covey.core import Observation, Spec, Trajectory
 from covey.networks.agents import FeedForward
-from covey.parts import Adam, Constant, Make
-from covey.algorithms.on_policy.passes import Memo, Memory
+from covey.parts import Adam, ConstantSchedule, Factory
 
 SPEC = Spec(("a", "b"), features=3, actions=3, horizon=9, state=2)
 N, T, GAMMA, LAM = 2, 9, 0.9, 0.7
-MATRIX = Make(FeedForward, depth=0)
+MATRIX = Factory(FeedForward, depth=0)
 TOLD = ("policy_loss", "entropy", "kl", "clip_fraction", "value_loss", "value_scale")
 
 
 def ppo(**options):
     plain = {"actor": MATRIX, "critic": MATRIX, "agent_id": False, "sharing": "all", "epochs": 1}
-    plain |= {"gamma": GAMMA, "lam": LAM, "value_clip": 0.3, "huber": 1.0, "entropy": Constant(0.05)}
+    plain |= {"gamma": GAMMA, "lam": LAM, "value_clip": 0.3, "huber": 1.0, "entropy": ConstantSchedule(0.05)}
     return PPO(**(plain | options))
 
 
@@ -45,31 +45,31 @@ def rollouts(seed, k):
     alive = rng.random((N, T + 1, 2)) < 0.8
     real = lambda *shape: rng.normal(size=(N, *shape)).astype(np.float32)
     obs = Observation(*map(jnp.asarray, (real(T + 1, 2, 3), real(T + 1, 2), legal, alive, first)))
-    nothing = Memory(jnp.zeros((N, T, 2, 0)), jnp.zeros((N, T, k, 0)))
+    nothing = PolicyCarry(jnp.zeros((N, T, 2, 0)), jnp.zeros((N, T, k, 0)))
     log_prob = np.log(rng.uniform(0.25, 0.5, (N, T, 2))).astype(np.float32)
-    memo = Memo(nothing, jnp.asarray(choice), jnp.asarray(log_prob), jnp.asarray(real(T, k)))
+    extras = PolicyExtras(nothing, jnp.asarray(choice), jnp.asarray(log_prob), jnp.asarray(real(T, k)))
     reward, team = (x * valid[..., None] for x in (real(T, 2), real(T, 1)))
     parts = (choice, reward, team, terminated, valid)
-    return Trajectory(obs, *map(jnp.asarray, parts), memo)
+    return Trajectory(obs, *map(jnp.asarray, parts), extras)
 
 
-def affine(crew, x):
-    layer = crew.nets.layers.layers[0]
+def affine(networks, x):
+    layer = networks.nets.layers.layers[0]
     return np.asarray(x, float) @ np.asarray(layer.weight, float) + np.asarray(layer.bias, float)
 
 
 def expected(algorithm, learner, obs):
     """What the critic says, as it says it."""
     shown = {"state": obs.state[..., None, :], "own": obs.agents}[algorithm.critic_input]
-    return affine(learner.critic.crew, shown)[..., 0]
+    return affine(learner.critic.networks, shown)[..., 0]
 
 
 def brute(algorithm, learner, b):
     """Advantages: every later error of the same episode, discounted; the cut ones bootstrap."""
     scale = (float(learner.scale.centre), float(learner.scale.deviation))
     last = expected(algorithm, learner, jax.tree.map(lambda x: x[:, -1:], b.obs))
-    value = np.concatenate([b.memo.value, last], axis=1) * scale[1] + scale[0]
-    reward = np.broadcast_to(b.reward if algorithm.reward == "own" else b.team_reward, b.memo.value.shape)
+    value = np.concatenate([b.extras.value, last], axis=1) * scale[1] + scale[0]
+    reward = np.broadcast_to(b.reward if algorithm.reward == "own" else b.team_reward, b.extras.value.shape)
     going = ~b.terminated[..., None]
     delta = reward + GAMMA * going * value[:, 1:] - value[:, :-1]
     advantage = np.zeros(delta.shape)
@@ -98,7 +98,7 @@ def made(request):
     if algorithm.normalise_values:
         scale = learner.scale.update(jnp.array([[1.0], [5.0]]), jnp.ones(2, bool))
         learner = type(learner)(
-            learner.actor, learner.critic, learner.actor_moments, learner.critic_moments, scale
+            learner.actor, learner.critic, learner.actor_opt_state, learner.critic_opt_state, scale
         )
     update = jax.jit(lambda learner, batch: algorithm.update(learner, batch, jr.key(1), jnp.array(0)))
     return algorithm, learner, jax.jit(algorithm.examples), update
@@ -139,10 +139,10 @@ def told_by_hand(algorithm, learner, b):
     mine = advantage[active]
     advantage = (advantage - mine.mean()) / (mine.std() + 1e-5)
 
-    logits = np.where(b.obs.legal, affine(learner.actor.crew, b.obs.agents), -np.inf)[:, :-1]
+    logits = np.where(b.obs.legal, affine(learner.actor.networks, b.obs.agents), -np.inf)[:, :-1]
     p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
-    new = np.log(np.take_along_axis(p, b.memo.choice[..., None], -1)[..., 0])
-    ratio = np.exp(new - b.memo.log_prob)
+    new = np.log(np.take_along_axis(p, b.extras.choice[..., None], -1)[..., 0])
+    ratio = np.exp(new - b.extras.log_prob)
     near = np.clip(ratio, 0.8, 1.2)
     gain = np.minimum(ratio * advantage, near * advantage)
     entropy = -np.sum(np.where(p > 0, p * np.log(np.where(p > 0, p, 1)), 0), -1)
@@ -153,7 +153,7 @@ def told_by_hand(algorithm, learner, b):
         w = np.array([0.99999, 1.0]) / 1.99999
         centre = w @ [3.0, mean]
         deviation = np.sqrt(w @ [13.0, square] - centre**2)
-    value, old = expected(algorithm, learner, b.obs)[:, :-1], b.memo.value
+    value, old = expected(algorithm, learner, b.obs)[:, :-1], b.extras.value
     goal = (goal - centre) / deviation
     h = lambda e: np.where(np.abs(e) < 1, 0.5 * e**2, np.abs(e) - 0.5)
     value_loss = np.maximum(h(goal - value), h(goal - (old + np.clip(value - old, -0.3, 0.3))))
@@ -184,15 +184,17 @@ def test_the_figures_can_tell():
     assert not b.obs.alive.all()
     assert not b.valid.all()
     assert b.terminated.any()
-    assert np.abs(expected(algorithm, learner, b.obs)[:, :-1] - b.memo.value).max() > 0.3
+    assert np.abs(expected(algorithm, learner, b.obs)[:, :-1] - b.extras.value).max() > 0.3
 
 
 def actor_slope(entropy):
-    algorithm = ppo(entropy=Constant(entropy), actor_optimiser=Adam(Constant(1.0), clip=0.0, eps=1e6))
+    algorithm = ppo(
+        entropy=ConstantSchedule(entropy), actor_optimiser=Adam(ConstantSchedule(1.0), clip=0.0, eps=1e6)
+    )
     learner = algorithm.init(SPEC, jr.key(0))
     update = jax.jit(lambda *x: algorithm.update(*x, jr.key(0), jnp.array(0)))
     after, _ = update(learner, rollouts(0, 1))
-    step = lambda learner: learner.actor.crew.nets.layers.layers[0].weight
+    step = lambda learner: learner.actor.networks.nets.layers.layers[0].weight
     return np.asarray(step(after) - step(learner), float)
 
 
@@ -205,12 +207,12 @@ def test_entropy_is_wanted():
     b = rollouts(0, 1)
 
     def entropy(weight):
-        logits = b.obs.agents @ weight + learner.actor.crew.nets.layers.layers[0].bias
+        logits = b.obs.agents @ weight + learner.actor.networks.nets.layers.layers[0].bias
         p = jax.nn.softmax(jnp.where(b.obs.legal, logits, -1e9))[:, :-1]
         h = -jnp.sum(p * jnp.log(jnp.maximum(p, 1e-9)), -1)
         return jnp.mean(h, where=b.valid[..., None] & b.obs.alive[:, :-1])
 
-    uphill = np.asarray(jax.jit(jax.grad(entropy))(learner.actor.crew.nets.layers.layers[0].weight))
+    uphill = np.asarray(jax.jit(jax.grad(entropy))(learner.actor.networks.nets.layers.layers[0].weight))
     along = lambda a, b: float(np.sum(a * b) / np.linalg.norm(a) / np.linalg.norm(b))
     assert along(widened, uphill) > 0.999
     assert along(actor_slope(0.0), uphill) < 0.9

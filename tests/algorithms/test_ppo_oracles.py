@@ -10,8 +10,9 @@ import pytest
 from covey.algorithms.ppo import PPO
 from covey.environments.probes import Coordination, Death, Meeting, Recall, Truncation
 from covey.networks.agents import FeedForward, Recurrent
-from covey.parts import Adam, Constant, Linear, Make
-from covey.training.loop import Side, Trainer
+from covey.parts import Adam, ConstantSchedule, Factory, LinearSchedule
+from covey.training.learners import LearnerSlot
+from covey.training.loop import Trainer
 
 pytestmark = pytest.mark.slow
 SEEDS, COPIES, SHORT = 5, 32, 120
@@ -19,18 +20,18 @@ SIGHTS = {"mappo": "state", "ippo": "own"}
 
 
 def net(cls, gain):
-    return Make(cls, hidden=16, depth=1, norm=True, gain=gain)
+    return Factory(cls, hidden=16, depth=1, norm=True, gain=gain)
 
 
 def learned(env, sight, cls, iterations, **options):
     """Five seeds of learners, and their greedy returns."""
-    adam = Adam(Linear(5e-3, 5e-4, 4 * iterations))
+    adam = Adam(LinearSchedule(5e-3, 5e-4, 4 * iterations))
     algorithm = PPO(
         actor=net(cls, 0.01), critic=net(cls, 1.0), critic_input=SIGHTS[sight], epochs=4,
         actor_optimiser=adam, critic_optimiser=adam,
     )  # fmt: skip
     algorithm = replace(algorithm, **options)
-    trainer = Trainer(env, (Side("team", algorithm, (0, 1)),), COPIES, env.spec.horizon + 1)
+    trainer = Trainer(env, (LearnerSlot("team", algorithm, (0, 1)),), COPIES, env.spec.horizon + 1)
 
     def train(key):
         state, _, _ = trainer.chunk(trainer.init(key), jnp.arange(iterations))
@@ -74,13 +75,13 @@ def test_death(sight, cls):
 @each
 def test_meeting(sight, cls):
     # Would break: a squashed density, its entropy, how it fits the bounds. Best -.33, standing still -5.
-    returns = learned(Meeting(), sight, cls, 150, entropy=Constant(1e-3), gamma=0.9)[1]
+    returns = learned(Meeting(), sight, cls, 150, entropy=ConstantSchedule(1e-3), gamma=0.9)[1]
     assert returns.min() > -0.55, returns
 
 
 def test_meeting_with_actions_cut_off():
     # Would break: a density of what is left after cutting off.
-    quiet = Constant(1e-3)
+    quiet = ConstantSchedule(1e-3)
     returns = learned(Meeting(), "ippo", FeedForward, 150, squashed=False, entropy=quiet, gamma=0.9)[1]
     assert returns.min() > -0.55, returns
 
@@ -94,8 +95,8 @@ def test_values_beyond_the_time_limit(sight, cls):
     obs = env.reset(jax.random.key(0), 1)[1]
 
     def value(learner):
-        memory = learner.critic.start()
-        _, v = learner.critic.step(memory, jax.tree.map(lambda x: x[0], obs))
+        carry = learner.critic.start()
+        _, v = learner.critic.step(carry, jax.tree.map(lambda x: x[0], obs))
         return learner.scale.denormalise(v)
 
     np.testing.assert_allclose(jax.vmap(value)(learners), 5.0, rtol=0.03)

@@ -13,12 +13,13 @@ from covey.environments.games import TwoStep
 from covey.environments.probes import Death, Meeting, Recall
 from covey.errors import UserError
 from covey.networks.agents import AbstractAgent, FeedForward, Recurrent
-from covey.parts import Adam, Constant, Linear, Make
+from covey.parts import Adam, ConstantSchedule, Factory, LinearSchedule
 from covey.testing import check_algorithm
-from covey.training.loop import Side, Trainer
+from covey.training.learners import LearnerSlot, view_as
+from covey.training.loop import Trainer
 
-SMALL = Make(Recurrent, hidden=4, norm=True, gain=1.0)
-PLAIN = Make(FeedForward, hidden=4, depth=1, gain=1.0)
+SMALL = Factory(Recurrent, hidden=4, norm=True, gain=1.0)
+PLAIN = Factory(FeedForward, hidden=4, depth=1, gain=1.0)
 
 
 def ppo(net=SMALL, **options):
@@ -27,12 +28,12 @@ def ppo(net=SMALL, **options):
 
 def played(algorithm, env, copies=3, length=11):
     """A learner, and rollouts of it as it sees them: several episodes, and their beginnings."""
-    trainer = Trainer(env, (Side("team", algorithm, tuple(range(env.spec.agents))),), copies, length)
+    trainer = Trainer(env, (LearnerSlot("team", algorithm, tuple(range(env.spec.agents))),), copies, length)
 
     def play(key):
         state = trainer.init(key)
         state, rollouts, _ = trainer.collect(state, jnp.array(0))
-        return state.learners[0], trainer.sides[0].view(env.spec, trainer.kept(0, rollouts))
+        return state.learners[0], view_as(trainer.slots[0], env.spec, trainer.kept(0, rollouts))
 
     return jax.jit(play)(jr.key(0))
 
@@ -48,10 +49,10 @@ def again(algorithm, learner, batch):
         chunk = algorithm.examples(learner, batch)
 
         def one(c):
-            policy = learner.actor.unroll(c.memory.actor, c.obs)
-            return policy.log_prob(c.memo.choice), learner.critic.unroll(c.memory.critic, c.obs)
+            policy = learner.actor.unroll(c.carry.actor, c.obs)
+            return policy.log_prob(c.extras.choice), learner.critic.unroll(c.carry.critic, c.obs)
 
-        return jax.vmap(one)(chunk), (chunk.memo.log_prob, chunk.memo.value), chunk.valid
+        return jax.vmap(one)(chunk), (chunk.extras.log_prob, chunk.extras.value), chunk.valid
 
     found, left, valid = jax.tree.map(np.asarray, jax.jit(find)(learner, batch))
     return [x[valid] for x in found], [x[valid] for x in left]
@@ -102,15 +103,15 @@ def test_chunks_of_one_step_are_the_feed_forward_path():
     # Would break: another shuffle, another batch or another loss for networks that remember: with memory
     # wiped at each step, the same network must learn the same either way.
     env, options = Recall(), {"epochs": 2, "minibatches": 3, "chunk": 1}
-    remembers, forgets = ppo(**options), ppo(Make(Forgetful), **options)
+    remembers, forgets = ppo(**options), ppo(Factory(Forgetful), **options)
     learner, batch = played(remembers, env)
     obs = replace(batch.obs, first=jnp.ones_like(batch.obs.first))
-    memo = replace(batch.memo, memory=jax.tree.map(jnp.zeros_like, batch.memo.memory))
-    none = jax.tree.map(lambda x: x[..., :0], memo.memory)
+    extras = replace(batch.extras, carry=jax.tree.map(jnp.zeros_like, batch.extras.carry))
+    none = jax.tree.map(lambda x: x[..., :0], extras.carry)
     other = forgets.init(env.spec, jr.key(0))
     other = jax.tree.unflatten(jax.tree.structure(other), jax.tree.leaves(learner))
-    after, told = updated(remembers, learner, replace(batch, obs=obs, memo=memo))
-    same, too = updated(forgets, other, replace(batch, obs=obs, memo=replace(memo, memory=none)))
+    after, told = updated(remembers, learner, replace(batch, obs=obs, extras=extras))
+    same, too = updated(forgets, other, replace(batch, obs=obs, extras=replace(extras, carry=none)))
     for mine, theirs in zip(jax.tree.leaves(after), jax.tree.leaves(same), strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-6)
     for name in told:
@@ -129,8 +130,10 @@ def test_the_dead_do_not_move_the_actor(deaths):
     algorithm, learner, batch = deaths
     dead = ~batch.obs.alive[:, :-1]
     assert dead.any()
-    memo = replace(batch.memo, log_prob=jnp.where(dead, -7.0, batch.memo.log_prob))
-    (one, _), (two, _) = (updated(algorithm, learner, replace(batch, memo=m)) for m in (batch.memo, memo))
+    extras = replace(batch.extras, log_prob=jnp.where(dead, -7.0, batch.extras.log_prob))
+    (one, _), (two, _) = (
+        updated(algorithm, learner, replace(batch, extras=m)) for m in (batch.extras, extras)
+    )
     for mine, theirs in zip(jax.tree.leaves(one.actor), jax.tree.leaves(two.actor), strict=True):
         np.testing.assert_array_equal(mine, theirs)
 
@@ -143,17 +146,17 @@ def test_each_optimiser_clips_its_own(deaths):
     # Would break: gradients clipped together, one optimiser for both, or settings swapped. Adam's first
     # moment after a step is a tenth of the clipped gradient.
     algorithm, _, batch = deaths
-    adam = lambda clip: Adam(Constant(1e-3), clip=clip)
+    adam = lambda clip: Adam(ConstantSchedule(1e-3), clip=clip)
     strict = replace(algorithm, actor_optimiser=adam(1e-3), critic_optimiser=adam(1e-2), minibatches=1)
     after, _ = updated(strict, strict.init(Death().spec, jr.key(0)), batch)
-    assert norm(after.actor_moments[1].mu) == pytest.approx(1e-4, rel=1e-3)
-    assert norm(after.critic_moments[1].mu) == pytest.approx(1e-3, rel=1e-3)
+    assert norm(after.actor_opt_state[1].mu) == pytest.approx(1e-4, rel=1e-3)
+    assert norm(after.critic_opt_state[1].mu) == pytest.approx(1e-3, rel=1e-3)
 
 
 def test_learning_rates_count_optimiser_steps(deaths):
     # Would break: a schedule that counts updates or environment steps. Two minibatches use this one up.
     algorithm, _, batch = deaths
-    fade = Adam(Linear(0.1, 0.0, 2))
+    fade = Adam(LinearSchedule(0.1, 0.0, 2))
     short = replace(algorithm, actor_optimiser=fade, critic_optimiser=fade)
     before = short.init(Death().spec, jr.key(0))
     after, _ = updated(short, before, batch)
@@ -166,11 +169,11 @@ def test_learning_rates_count_optimiser_steps(deaths):
 
 def test_ten_updates():
     # Would break: anything that changes what a seed learns, meant or not.
-    adam = Adam(Constant(5e-3))
+    adam = Adam(ConstantSchedule(5e-3))
     algorithm = ppo(
         PLAIN, minibatches=2, epochs=2, critic_input="agent", actor_optimiser=adam, critic_optimiser=adam
     )
-    trainer = Trainer(Death(), (Side("team", algorithm, (0, 1)),), 4, 5)
+    trainer = Trainer(Death(), (LearnerSlot("team", algorithm, (0, 1)),), 4, 5)
     run = jax.jit(lambda key: jax.lax.scan(trainer.iteration, trainer.init(key), jnp.arange(10)))
     state, (told, _) = run(jr.key(0))
     learner = state.learners[0]
@@ -188,7 +191,7 @@ def test_insight_is_what_was_expected():
     scale = learner.scale.update(jnp.array([[1.0], [5.0]]), jnp.ones(2, bool))
     learner = replace(learner, scale=scale)
     value = jax.jit(jax.vmap(algorithm.insight, (None, 0)))(learner, batch)["V"]
-    np.testing.assert_allclose(value, scale.denormalise(batch.memo.value), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(value, scale.denormalise(batch.extras.value), rtol=1e-4, atol=1e-5)
 
 
 def test_own_rewards_need_own_values():

@@ -11,9 +11,9 @@ from covey.algorithms.qmix import QMIX, Learner
 from covey.core import Observation, Spec, Trajectory
 from covey.networks.agents import FeedForward, Recurrent
 from covey.networks.mixers import IndependentMixer, MonotonicMixer, SumMixer
-from covey.parts import Make
+from covey.parts import Factory
 
-IQL, VDN, ONE_UNIT = Make(IndependentMixer), Make(SumMixer), Make(MonotonicMixer, embed=1, hyper=0)
+IQL, VDN, ONE_UNIT = Factory(IndependentMixer), Factory(SumMixer), Factory(MonotonicMixer, embed=1, hyper=0)
 
 
 def episode(seen, actions, rewards, terminated=False, legal=None, padded=False, state=None):
@@ -51,7 +51,7 @@ DONE, PAID = [[1, 0], [0, 1]], [3.0, 2.0]
 def tabular(mixer, **options):
     """An algorithm, and online and target networks that hold the tables."""
     spec = Spec(("a", "b"), features=3, actions=2, horizon=2, state=1)
-    plain = {"agent": Make(FeedForward, depth=0), "last_action": False, "agent_id": False}
+    plain = {"agent": Factory(FeedForward, depth=0), "last_action": False, "agent_id": False}
     algorithm = QMIX(mixer=mixer, sharing="none", gamma=0.5, **(plain | options))
     networks = algorithm.init(spec, jr.key(0)).online
     if mixer is ONE_UNIT:  # Q_tot = ELU(|-1| q_a + |2| q_b) |-1/2| + 1
@@ -203,7 +203,7 @@ def by_hand(algorithm, online, target, e):
     return np.mean(errors)
 
 
-QMIX_2, QMIX_1 = Make(MonotonicMixer, embed=4, hyper=5), Make(MonotonicMixer, embed=4, hyper=0)
+QMIX_2, QMIX_1 = Factory(MonotonicMixer, embed=4, hyper=5), Factory(MonotonicMixer, embed=4, hyper=0)
 ILLEGAL = LEGAL.copy()
 ILLEGAL[1:, :, 1] = ILLEGAL[2, 0, 2] = False
 VARIANTS = {
@@ -220,7 +220,7 @@ VARIANTS = {
 
 
 def with_networks(mixer, options):
-    algorithm = QMIX(agent=Make(Recurrent, hidden=3), mixer=mixer, gamma=0.9, **options)
+    algorithm = QMIX(agent=Factory(Recurrent, hidden=3), mixer=mixer, gamma=0.9, **options)
     learner = algorithm.init(SPEC, jr.key(0))
     return algorithm, by_number(learner.online, 0), by_number(learner.target, 6)
 

@@ -14,10 +14,11 @@ from covey.environments.games import Matrix, TwoStep
 from covey.experience import Replay
 from covey.networks.agents import FeedForward, Recurrent
 from covey.networks.mixers import MonotonicMixer, SumMixer
-from covey.parts import Adam, Constant, Hard, Linear, Make
-from covey.training.loop import Side, Trainer
+from covey.parts import Adam, ConstantSchedule, Factory, HardTarget, LinearSchedule
+from covey.training.learners import LearnerSlot
+from covey.training.loop import Trainer
 
-VDN, QMIXER = Make(SumMixer), Make(MonotonicMixer, embed=8, hyper=16)
+VDN, QMIXER = Factory(SumMixer), Factory(MonotonicMixer, embed=8, hyper=16)
 
 
 def everything(env):
@@ -39,8 +40,8 @@ def everything(env):
 def solved(env, mixer, updates, seeds=3):
     """Learners on the full batch, one a seed; agents are Q-tables, a matrix of what they see."""
     algorithm = QMIX(
-        agent=Make(FeedForward, depth=0), mixer=mixer, sharing="none", last_action=False, agent_id=False,
-        optimiser=Adam(lr=Linear(0.1, 0.001, updates), clip=0.0), target=Hard(20),
+        agent=Factory(FeedForward, depth=0), mixer=mixer, sharing="none", last_action=False, agent_id=False,
+        optimiser=Adam(lr=LinearSchedule(0.1, 0.001, updates), clip=0.0), target=HardTarget(20),
     )  # fmt: skip
     batch = everything(env)
 
@@ -95,10 +96,10 @@ def test_two_step_from_samples(mixer, best):
     # Breaks if anything between acting and learning is wrong: collecting, replay, memory, targets,
     # the mixer's state. Uniform exploration throughout, 20 seeds, greedy return at the end.
     algorithm = QMIX(
-        agent=Make(Recurrent, hidden=16), mixer=mixer, epsilon=Constant(1.0), target=Hard(50),
-        optimiser=Adam(lr=Constant(5e-3)), experience=Replay(capacity=1000, batch_size=32),
+        agent=Factory(Recurrent, hidden=16), mixer=mixer, epsilon=ConstantSchedule(1.0), target=HardTarget(50),
+        optimiser=Adam(lr=ConstantSchedule(5e-3)), experience=Replay(capacity=1000, batch_size=32),
     )  # fmt: skip
-    trainer = Trainer(TwoStep(), (Side("team", algorithm, (0, 1)),), copies=8, length=3)
+    trainer = Trainer(TwoStep(), (LearnerSlot("team", algorithm, (0, 1)),), copies=8, length=3)
 
     def trained(key):
         state, _, _ = trainer.chunk(trainer.init(key), jnp.arange(600))

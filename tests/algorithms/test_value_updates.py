@@ -15,11 +15,12 @@ from covey.environments.games import TwoStep
 from covey.environments.particles.spread import Spread
 from covey.networks.agents import FeedForward, Recurrent
 from covey.networks.mixers import IndependentMixer, MonotonicMixer, SumMixer
-from covey.parts import Adam, Constant, Hard, Make, RMSProp, Soft
-from covey.training.loop import Side, Trainer
+from covey.parts import Adam, ConstantSchedule, Factory, HardTarget, RMSProp, SoftTarget
+from covey.training.learners import LearnerSlot
+from covey.training.loop import Trainer
 
 SPEC = Spec(("a", "b"), features=3, actions=2, horizon=4, state=2)
-SMALL, PLAIN, VDN = Make(Recurrent, hidden=4), Make(FeedForward, hidden=4, depth=1), Make(SumMixer)
+SMALL, PLAIN, VDN = Factory(Recurrent, hidden=4), Factory(FeedForward, hidden=4, depth=1), Factory(SumMixer)
 flat = lambda tree: np.asarray(ravel_pytree(tree)[0], float)
 
 
@@ -63,8 +64,8 @@ def clipped(g, limit):
 def test_rmsprop_is_pytorchs_and_clips_agents_and_mixer_together():
     # Breaks if eps goes inside the root (it is large here, so that it matters), if the average
     # starts at anything but zero, or if agents and mixer are clipped each by its own norm.
-    rmsprop = RMSProp(lr=Constant(0.01), clip=0.05, decay=0.9, eps=0.1)
-    algorithm = QMIX(agent=PLAIN, mixer=Make(MonotonicMixer, embed=4, hyper=0), optimiser=rmsprop)
+    rmsprop = RMSProp(lr=ConstantSchedule(0.01), clip=0.05, decay=0.9, eps=0.1)
+    algorithm = QMIX(agent=PLAIN, mixer=Factory(MonotonicMixer, embed=4, hyper=0), optimiser=rmsprop)
     batches = [batch_of(0), batch_of(1), batch_of(2)]
     story = updated(algorithm, *batches)
     w, square = flat(story[0][0].online), 0.0
@@ -77,7 +78,7 @@ def test_rmsprop_is_pytorchs_and_clips_agents_and_mixer_together():
 
 def test_adam():
     # Breaks if moments are not corrected for their start, or eps is not outside the root.
-    adam = Adam(lr=Constant(0.01), clip=0.05, eps=1e-3)
+    adam = Adam(lr=ConstantSchedule(0.01), clip=0.05, eps=1e-3)
     algorithm = QMIX(agent=PLAIN, mixer=VDN, optimiser=adam)
     batches = [batch_of(0), batch_of(1), batch_of(2)]
     story = updated(algorithm, *batches)
@@ -91,15 +92,15 @@ def test_adam():
 
 def test_a_clip_of_zero_is_none():
     # Breaks if clip=0 scales every gradient to nothing.
-    plain = RMSProp(lr=Constant(0.01), clip=0.0)
-    loose = RMSProp(lr=Constant(0.01), clip=1e9)
+    plain = RMSProp(lr=ConstantSchedule(0.01), clip=0.0)
+    loose = RMSProp(lr=ConstantSchedule(0.01), clip=1e9)
     learn = lambda optimiser: updated(QMIX(agent=PLAIN, mixer=VDN, optimiser=optimiser), batch_of(0))
     np.testing.assert_array_equal(*[flat(learn(optimiser)[1][0].online) for optimiser in (plain, loose)])
 
 
 def test_hard_targets_are_copied_on_time():
     # Breaks if the copy comes an update early or late, or takes the network from before the update.
-    algorithm = QMIX(agent=PLAIN, mixer=VDN, target=Hard(2))
+    algorithm = QMIX(agent=PLAIN, mixer=VDN, target=HardTarget(2))
     story = [learner for learner, _ in updated(algorithm, *map(batch_of, range(4)))]
     for learner, source in zip(story, [0, 0, 2, 2, 4], strict=True):
         np.testing.assert_array_equal(flat(learner.target), flat(story[source].online))
@@ -107,7 +108,7 @@ def test_hard_targets_are_copied_on_time():
 
 def test_soft_targets_take_a_step():
     # Breaks if tau weighs the wrong network, or the mixer is left behind.
-    algorithm = QMIX(agent=PLAIN, mixer=Make(MonotonicMixer, embed=4, hyper=0), target=Soft(0.1))
+    algorithm = QMIX(agent=PLAIN, mixer=Factory(MonotonicMixer, embed=4, hyper=0), target=SoftTarget(0.1))
     (before, _), (after, _) = updated(algorithm, batch_of(0))
     want = 0.1 * flat(after.online) + 0.9 * flat(before.target)
     np.testing.assert_allclose(flat(after.target), want, rtol=1e-6, atol=1e-7)
@@ -133,13 +134,13 @@ def test_rewards_are_standardised_by_what_has_been_seen():
 
 def acted(trainer, ticks):
     """What is played, with the agents' memory after every act: [copies, ticks, ...]."""
-    side = trainer.sides[0]
+    side = trainer.slots[0]
     learner = side.algorithm.init(trainer.spec, jr.key(3))
     start = trainer.begin((learner,), jr.key(4), trainer.copies)
 
     def tick(actors, t):
         actors, record, _ = trainer.tick((learner,), actors, jr.fold_in(jr.key(5), t), jnp.array(0), True)
-        return actors, (record, actors.memory[0].hidden)
+        return actors, (record, actors.carry[0].hidden)
 
     last, (record, hidden) = jax.lax.scan(tick, start, jnp.arange(ticks))
     record, hidden = jax.tree.map(lambda x: jnp.moveaxis(x, 0, 1), (record, hidden))
@@ -158,16 +159,16 @@ def test_acting_and_learning_see_the_same(env, options):
     # Breaks if the loss reads other inputs than acting did: last actions a step off, an action or a
     # memory that outlives its episode, another agent's id. It plays three episodes with two fresh
     # starts between them, half at random, and compares Q of what was done in `act` and in the loss.
-    half = Constant(0.5)
-    algorithm = QMIX(agent=SMALL, mixer=Make(IndependentMixer), epsilon=half, **options)
-    trainer = Trainer(env, (Side("team", algorithm, (0, 1)),), 4, 1)
+    half = ConstantSchedule(0.5)
+    algorithm = QMIX(agent=SMALL, mixer=Factory(IndependentMixer), epsilon=half, **options)
+    trainer = Trainer(env, (LearnerSlot("team", algorithm, (0, 1)),), 4, 1)
     learner, played, hidden = jax.jit(lambda: acted(trainer, 3 * env.spec.horizon + 2))()
     assert int(played.obs.first[:, :-1].sum()) == 4 * 3
     assert int((~played.valid).sum()) == 4 * 2
 
-    crew = learner.online.agents
+    networks = learner.online.agents
     by_agent = jax.vmap(lambda layer, h: layer(h), (0, 2), 2)
-    q = crew.nets.head(hidden) if crew.shared else by_agent(crew.each().head, hidden)
+    q = networks.nets.head(hidden) if networks.shared else by_agent(networks.each().head, hidden)
     q = np.take_along_axis(np.asarray(q), np.asarray(played.action, int)[..., None], -1)[..., 0]
     td_error = jax.jit(jax.vmap(algorithm.td_error, (None, None, 0)))
     _, learned = td_error(learner.online, learner.target, played)
@@ -175,17 +176,17 @@ def test_acting_and_learning_see_the_same(env, options):
     assert np.std(q[np.asarray(played.valid)]) > 0.01
 
 
-@pytest.mark.parametrize("net", [SMALL, Make(FeedForward, hidden=4)], ids=["recurrent", "feed_forward"])
+@pytest.mark.parametrize("net", [SMALL, Factory(FeedForward, hidden=4)], ids=["recurrent", "feed_forward"])
 def test_greedy_is_greedy(net):
     # Breaks if evaluation explores, or an illegal action can be the best.
-    algorithm = QMIX(agent=net, mixer=VDN, epsilon=Constant(1.0))
+    algorithm = QMIX(agent=net, mixer=VDN, epsilon=ConstantSchedule(1.0))
     learner = algorithm.init(SPEC, jr.key(0))
     legal = jnp.array([[True, False], [False, True]])
     obs = Observation(jnp.ones((2, 3)), jnp.zeros(2), legal, jnp.ones(2, bool), jnp.array(True))
-    memory = algorithm.memory(SPEC, learner)
-    _, forced, _ = algorithm.act(learner, memory, obs, jr.key(1), jnp.array(0), False)
+    carry = algorithm.init_carry(SPEC, learner)
+    _, forced, _ = algorithm.act(learner, carry, obs, jr.key(1), jnp.array(0), False)
     np.testing.assert_array_equal(forced, [0, 1])
     free = Observation(obs.agents, obs.state, jnp.ones((2, 2), bool), obs.alive, obs.first)
-    act = lambda key: algorithm.act(learner, memory, free, key, jnp.array(0), False)[1]
+    act = lambda key: algorithm.act(learner, carry, free, key, jnp.array(0), False)[1]
     actions = jax.vmap(act)(jr.split(jr.key(1), 20))
     assert jnp.all(actions == actions[0])

@@ -31,7 +31,7 @@ from covey.environments.games import TwoStep
 from covey.experience import Replay
 from covey.networks.agents import FeedForward, Recurrent
 from covey.networks.mixers import UnrestrictedMixer
-from covey.parts import Adam, Constant, Hard, Make
+from covey.parts import Adam, ConstantSchedule, Factory, HardTarget
 from covey.testing import check_algorithm
 
 # Tables of Q*, whose mixer is a sum here, and of its target. Q_tot's are test_value_losses', as is the story:
@@ -43,7 +43,7 @@ CW, OW = CentralWeighting(), OptimisticWeighting()
 
 def tabular(**options):
     spec = Spec(("a", "b"), features=3, actions=2, horizon=2, state=1)
-    net = Make(FeedForward, depth=0)
+    net = Factory(FeedForward, depth=0)
     algorithm = WQMIX(
         agent=net, central_agent=net, mixer=VDN, central_mixer=VDN, sharing="none", gamma=0.5,
         last_action=False, agent_id=False, **options,
@@ -148,10 +148,10 @@ def test_loss_by_hand(weighting):
     # Breaks if networks, mixers, inputs, masks, weights or targets depart from their equations anywhere.
     cases = {name: VARIANTS[name] for name in ("padded", "terminated", "illegal", "observations")}
     for name, (options, how) in cases.items():
-        net = Make(Recurrent, hidden=3)
+        net = Factory(Recurrent, hidden=3)
         algorithm = WQMIX(
             agent=net, central_agent=net, mixer=QMIX_2,
-            central_mixer=Make(UnrestrictedMixer, hidden=4, depth=2), gamma=0.9, weighting=weighting,
+            central_mixer=Factory(UnrestrictedMixer, hidden=4, depth=2), gamma=0.9, weighting=weighting,
             alpha=0.3, **options,
         )  # fmt: skip
         learner = algorithm.init(SPEC, jr.key(0))
@@ -161,8 +161,8 @@ def test_loss_by_hand(weighting):
 
 
 SMALL = WQMIX(
-    agent=Make(Recurrent, hidden=4), central_agent=Make(Recurrent, hidden=4), mixer=QMIX_2,
-    central_mixer=Make(UnrestrictedMixer, hidden=8), optimiser=Adam(Constant(0.01)), target=Hard(4),
+    agent=Factory(Recurrent, hidden=4), central_agent=Factory(Recurrent, hidden=4), mixer=QMIX_2,
+    central_mixer=Factory(UnrestrictedMixer, hidden=8), optimiser=Adam(ConstantSchedule(0.01)), target=HardTarget(4),
     experience=Replay(capacity=64, batch_size=4),
 )  # fmt: skip
 

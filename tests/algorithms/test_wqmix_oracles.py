@@ -13,10 +13,11 @@ from covey.environments.games import Matrix
 from covey.experience import Replay
 from covey.networks.agents import FeedForward
 from covey.networks.mixers import MonotonicMixer, UnrestrictedMixer
-from covey.parts import Adam, Constant, Hard, Linear, Make
-from covey.training.loop import Side, Trainer
+from covey.parts import Adam, ConstantSchedule, Factory, HardTarget, LinearSchedule
+from covey.training.learners import LearnerSlot
+from covey.training.loop import Trainer
 
-MIXER = Make(MonotonicMixer, embed=8, hyper=16)
+MIXER = Factory(MonotonicMixer, embed=8, hyper=16)
 CW, OW = CentralWeighting(), OptimisticWeighting()
 
 
@@ -25,7 +26,7 @@ def algorithm(weighting, agent, optimiser, **options):
     both = {"mixer": MIXER, "sharing": "none", "last_action": False, "optimiser": optimiser, **options}
     if weighting is None:
         return QMIX(agent=agent, **both)
-    star = {"central_agent": agent, "central_mixer": Make(UnrestrictedMixer, hidden=32)}
+    star = {"central_agent": agent, "central_mixer": Factory(UnrestrictedMixer, hidden=32)}
     return WQMIX(agent=agent, weighting=weighting, **star, **both)
 
 
@@ -35,8 +36,8 @@ def test_the_matrix_game(weighting):
     # Breaks if weights go to the wrong actions, or are lost on the way: on all nine joint actions gradient
     # descent gives the 8 away, and with alpha = .1 it does not, from any of five starts.
     env, updates = Matrix(), 2500
-    adam = Adam(lr=Linear(0.02, 0.0005, updates), clip=0.0)
-    learn = algorithm(weighting, Make(FeedForward, depth=0), adam, agent_id=False, target=Hard(20))
+    adam = Adam(lr=LinearSchedule(0.02, 0.0005, updates), clip=0.0)
+    learn = algorithm(weighting, Factory(FeedForward, depth=0), adam, agent_id=False, target=HardTarget(20))
     batch, seen = everything(env), env.reset(jr.key(0), 1)[1].state[0]
 
     def train(seed):
@@ -60,10 +61,10 @@ def test_the_matrix_game(weighting):
 def test_the_matrix_game_from_samples(weighting):
     # Breaks if anything between acting and learning is wrong: replay, memory, greedy actions, weights.
     learn = algorithm(
-        weighting, Make(FeedForward, hidden=16, depth=1), Adam(lr=Constant(3e-3)), epsilon=Constant(1.0),
-        target=Hard(50), experience=Replay(capacity=1000, batch_size=32),
+        weighting, Factory(FeedForward, hidden=16, depth=1), Adam(lr=ConstantSchedule(3e-3)), epsilon=ConstantSchedule(1.0),
+        target=HardTarget(50), experience=Replay(capacity=1000, batch_size=32),
     )  # fmt: skip
-    trainer = Trainer(Matrix(), (Side("team", learn, (0, 1)),), copies=8, length=2)
+    trainer = Trainer(Matrix(), (LearnerSlot("team", learn, (0, 1)),), copies=8, length=2)
 
     def trained(key):
         state, _, _ = trainer.chunk(trainer.init(key), jnp.arange(3000))

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import covey
-from covey.cli import main
-from covey.errors import UserError
 from covey.analysis import ablation
+from covey.cli import main
 from covey.config import grid
+from covey.errors import UserError
 from covey.runs import run
 
 SMALL = ["agent=feed_forward", "agent.hidden=4", "experience.capacity=64", "experience.batch_size=4"]

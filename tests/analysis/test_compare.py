@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 import covey
-from covey.cli import main
-from covey.runs import checkpoint, run
 from covey.analysis.compare import wording
 from covey.analysis.compare.bits import placed, same
 from covey.analysis.compare.differences import differing, every_setting, nested, tensors, unread
+from covey.cli import main
 from covey.config.config import Config
+from covey.runs import checkpoint, run
 from covey.runs.engine import Engine
 
 SETTINGS = {
@@ -147,12 +147,12 @@ def test_no_seed_in_common(base, tmp_path):
 
 def test_other_tensors(base, tmp_path):
     # Would break: a re-run of what cannot be compared; names of one run's tensors missing.
-    told = covey.compare(base, copied(base, tmp_path / "wide", sides=config(mixer_of_embed=3).sides))
+    told = covey.compare(base, copied(base, tmp_path / "wide", learners=config(mixer_of_embed=3).learners))
     lone = told["tensors"]
     assert not lone["a"] and not lone["b"] and all("mixer" in name for name in lone["shapes"])
     assert "not made of the same tensors" in told["parting"]["why"]
     plain = config(mixer="sum", mixer_of_embed=None, mixer_of_hyper=None)
-    told = covey.compare(base, copied(base, tmp_path / "sum", sides=plain.sides))
+    told = covey.compare(base, copied(base, tmp_path / "sum", learners=plain.learners))
     assert not told["tensors"]["b"] and all("mixer" in name for name in told["tensors"]["a"])
     assert "only A has online.mixer" in wording.lines(told)
 

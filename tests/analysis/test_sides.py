@@ -16,16 +16,16 @@ import covey
 from covey.algorithms.frozen import Frozen
 from covey.algorithms.maddpg import MADDPG
 from covey.algorithms.qmix import QMIX
+from covey.analysis.versus import staying
+from covey.config.config import Config
 from covey.core import Observation, Spec
 from covey.environments.games import TwoStep
 from covey.errors import UserError
-from covey.runs import run
-from covey.config.config import Config
-from covey.runs.policy import Agent
-from covey.analysis.versus import staying
 from covey.networks.agents import FeedForward
-from covey.parts import Make
-from covey.training.learners import Side
+from covey.parts import Factory
+from covey.runs import run
+from covey.runs.policy import Agent
+from covey.training.learners import LearnerSlot, observe_as
 from covey.training.loop import Trainer
 
 FACTIONS = f"{Path(__file__).parents[1]}/toys/worlds.py:Factions"
@@ -119,11 +119,11 @@ def test_against_itself_a_run_evaluates(runs, hunt):
 @pytest.mark.slow
 def test_crossplay_is_every_pair_of_runs(runs, hunt, tmp_path):
     names = [runs["one"], runs["two"], hunt]
-    table = covey.crossplay(names, side="blue", out=tmp_path / "table")
+    table = covey.crossplay(names, slot="blue", out=tmp_path / "table")
     assert json.loads((tmp_path / "table" / "crossplay.json").read_text()) == table
     assert (tmp_path / "table" / "crossplay.png").stat().st_size > 0
     for i, j in ((0, 1), (1, 0), (1, 2)):
-        one = covey.versus(names[i], names[j], side="blue", every=True)
+        one = covey.versus(names[i], names[j], slot="blue", every=True)
         assert one["pairs"] == [2, 2, 3][i] * [2, 2, 3][j]
         assert table["team_return"][i][j] == pytest.approx(one["teams"]["blue"]["mean"], abs=1e-6)
     assert table["team_return"][0][1] != table["team_return"][1][0]
@@ -132,31 +132,33 @@ def test_crossplay_is_every_pair_of_runs(runs, hunt, tmp_path):
 # Would break: a side cut out of a learner for everybody that acts on other agents' observations.
 def test_some_agents_of_a_learner_for_all():
     world = Spec(("r0", "b0", "r1"), features=3, actions=4, horizon=5, team=("red", "blue", "red"))
-    player = MADDPG(actor=Make(FeedForward, hidden=4), critic=Make(FeedForward, hidden=4))
+    player = MADDPG(actor=Factory(FeedForward, hidden=4), critic=Factory(FeedForward, hidden=4))
     frozen = Frozen("runs/x", "all", player, world, 1)
     rows = jr.normal(jr.key(0), (3, 3))
     obs = Observation(rows, jnp.zeros(0), jnp.ones((3, 4), bool), jnp.ones(3, bool), jnp.ones((), bool))
     for members in ((0, 2), (1,)):
-        side = Side("some", frozen, members)
-        learner = frozen.init(side.spec(world), jr.key(1))
+        slot = LearnerSlot("some", frozen, members)
+        learner = frozen.init(slot.spec(world), jr.key(1))
         args = jr.key(2), jnp.zeros((), int), False
-        _, action, memo = frozen.act(learner, frozen.memory(side.spec(world), learner), side.look(obs), *args)
-        whole = player.act(learner.player, player.memory(world, learner.player), obs, *args)[1]
+        _, action, extras = frozen.act(
+            learner, frozen.init_carry(slot.spec(world), learner), observe_as(slot, obs), *args
+        )
+        whole = player.act(learner.player, player.init_carry(world, learner.player), obs, *args)[1]
         np.testing.assert_array_equal(action, whole[np.array(members)])
-        assert memo is None
+        assert extras is None
 
 
 # Would break: a stochastic player frozen to its greedy actions, or the other way round; schedules that go on.
 def test_how_it_plays():
     world = Spec(("a", "b"), features=3, actions=4, horizon=5)
-    player = QMIX(agent=Make(FeedForward, hidden=4))
+    player = QMIX(agent=Factory(FeedForward, hidden=4))
     obs = Observation(
         jnp.zeros((2, 3)), jnp.zeros(0), jnp.ones((2, 4), bool), jnp.ones(2, bool), jnp.ones((), bool)
     )
 
     def actions(frozen, trained_for):
         learner = replace(frozen.init(world, jr.key(0)), step=jnp.array(trained_for))
-        act = lambda key: frozen.act(learner, frozen.memory(world, learner), obs, key, 0, True)[1]
+        act = lambda key: frozen.act(learner, frozen.init_carry(world, learner), obs, key, 0, True)[1]
         return np.asarray(jax.vmap(act)(jr.split(jr.key(1), 64)))
 
     frozen = Frozen("runs/x", "team", player, world, 1)
@@ -188,8 +190,8 @@ def test_what_cannot_be_played(runs, tmp_path):
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / "config.yaml").write_text("")
     assert "has no checkpoint yet" in refused("iql", FACTIONS, f"blue=run:{tmp_path}/new")
-    assert "there is no such team; the teams are red, blue" in said(covey.versus, one, one, side="green")
-    assert "leaves nobody" in said(covey.versus, one, one, side="red+blue")
+    assert "there is no such team; the teams are red, blue" in said(covey.versus, one, one, slot="green")
+    assert "leaves nobody" in said(covey.versus, one, one, slot="red+blue")
     assert "have one team" in said(staying, Spec(("a", "b"), features=1, actions=2, horizon=1), None)
 
 
@@ -197,16 +199,16 @@ def test_what_cannot_be_played(runs, tmp_path):
 def test_settings_are_for_who_learns(runs):
     parsed = Config.parse("iql", FACTIONS, ["gamma=.5", f"blue=run:{runs['one']}", "blue.greedy=false"])
     assert parsed.algorithm == f"red=iql+blue=run:{runs['one']}"
-    assert parsed.sides["red"]["gamma"] == 0.5
+    assert parsed.learners["red"]["gamma"] == 0.5
     blue = parsed.build()[1][1].algorithm
-    assert isinstance(blue, Frozen) and blue.side == "blue" and blue.greedy is False
+    assert isinstance(blue, Frozen) and blue.slot == "blue" and blue.greedy is False
     assert blue.world.names == ("b0",) and blue.player.gamma == QMIX.gamma
     both = Config.parse("red=iql+blue=vdn", FACTIONS, [f"blue=run:{runs['one']}"])
     assert both.algorithm == parsed.algorithm
     # a setting may be called as a team is
     prey = Config.parse("qmix", "pursuit", ["agent=feed_forward"])
-    assert prey.sides["adversary"]["agent"]["name"] == "feed_forward"
-    assert prey.sides["agent"]["name"] == "random"
+    assert prey.learners["adversary"]["agent"]["name"] == "feed_forward"
+    assert prey.learners["agent"]["name"] == "random"
 
 
 # Would break: an agent by itself that acts on another's row, forgets within an episode, or remembers across.
@@ -233,9 +235,9 @@ class Gossip(QMIX):
 # Would break: an agent given away by itself that needs what its teammates see.
 def test_an_agent_that_cannot_be_alone():
     env = TwoStep()
-    side = Side("team", Gossip(agent=Make(FeedForward, hidden=16)), (0, 1))
-    learner = side.algorithm.init(env.spec, jr.key(0))
-    trainer = Trainer(env, (side,), 1, 1)
+    slot = LearnerSlot("team", Gossip(agent=Factory(FeedForward, hidden=16)), (0, 1))
+    learner = slot.algorithm.init(env.spec, jr.key(0))
+    trainer = Trainer(env, (slot,), 1, 1)
     assert "also acts on what its teammates see" in said(Agent, trainer, (learner,), "agent_1")
     Agent(trainer, (learner,), "agent_0")
 

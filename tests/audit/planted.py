@@ -11,7 +11,14 @@ from covey import ops
 from covey.core import AbstractAlgorithm, AbstractExperience, Traits
 from covey.experience import Replay
 from covey.networks.layers import MLP, Linear
-from covey.parts import AbstractOptimiser, AbstractSchedule, AbstractTarget, Adam, Constant, Hard
+from covey.parts import (
+    AbstractOptimiser,
+    AbstractSchedule,
+    AbstractTarget,
+    Adam,
+    ConstantSchedule,
+    HardTarget,
+)
 
 
 class Networks(eqx.Module):
@@ -43,8 +50,8 @@ class Sound(AbstractAlgorithm):
     experience: AbstractExperience = Replay(capacity=256, batch_size=8, window=1, steps=4)
     gamma: float = 0.9
     small: float = 0.01  # how much large values cost
-    epsilon: AbstractSchedule = Constant(0.3)
-    target: AbstractTarget = Hard(10)
+    epsilon: AbstractSchedule = ConstantSchedule(0.3)
+    target: AbstractTarget = HardTarget(10)
     optimiser: AbstractOptimiser = Adam()
 
     def init(self, spec, key):
@@ -52,12 +59,12 @@ class Sound(AbstractAlgorithm):
         return Learner(online, ops.copy(online), self.moments(online), jnp.zeros((), int))
 
     def moments(self, online):
-        return ops.moments(self.optimiser, online)
+        return ops.init_opt_state(self.optimiser, online)
 
-    def memory(self, spec, learner):
+    def init_carry(self, spec, learner):
         return None
 
-    def act(self, learner, memory, obs, key, step, explore):
+    def act(self, learner, carry, obs, key, step, explore):
         q = learner.online.agents(obs.agents)
         return None, ops.epsilon_greedy(q, obs.legal, self.epsilon(step) if explore else 0.0, key), None
 
@@ -83,7 +90,7 @@ class Sound(AbstractAlgorithm):
 
     def update(self, learner, batch, key, step):
         online, optimiser, metrics = ops.descend(
-            self.optimiser, self.loss, learner.online, learner.optimiser, learner.target, batch
+            self.optimiser, self.loss, learner.online, learner.opt_state, learner.target, batch
         )
         updates = learner.updates + 1
         return Learner(online, self.follow(online, learner.target, updates), optimiser, updates), metrics
@@ -116,13 +123,13 @@ class NoExcuse(NeverCalled):
 
 class NotGivenToTheOptimiser(Sound):
     def moments(self, online):
-        return ops.moments(self.optimiser, online.agents)
+        return ops.init_opt_state(self.optimiser, online.agents)
 
     def update(self, learner, batch, key, step):
         put = lambda agents: eqx.tree_at(lambda online: online.agents, learner.online, agents)
         loss = lambda agents, *rest: self.loss(put(agents), *rest)
         agents, optimiser, metrics = ops.descend(
-            self.optimiser, loss, learner.online.agents, learner.optimiser, learner.target, batch
+            self.optimiser, loss, learner.online.agents, learner.opt_state, learner.target, batch
         )
         online, updates = put(agents), learner.updates + 1
         return Learner(online, self.follow(online, learner.target, updates), optimiser, updates), metrics

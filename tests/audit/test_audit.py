@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from covey.cli import main
-from covey.errors import UserError
-from covey.config.catalogue import ALGORITHMS, ENVIRONMENTS
-from covey.config.config import PRESETS, Config
 from covey.audit import table
 from covey.audit.audit import Audit
 from covey.audit.static import asked, examine, switches
 from covey.audit.subjects import Subject
+from covey.cli import main
+from covey.config.catalogue import ALGORITHMS, ENVIRONMENTS
+from covey.config.config import PRESETS, Config
+from covey.errors import UserError
 from covey.runs.engine import Engine
 
 PLANTED = Path(__file__).parent / "planted.py"
@@ -123,8 +123,8 @@ def test_what_somebody_chose_is_tried_first():
     # Would break: a dozen learners traced, a second each, before the setting that it was; a default blamed.
     config = Config.parse("mappo", "probe/death", ["normalise_values=false"], OPTIONS)
     trainer = Engine(config).trainer
-    subject = Subject(trainer.sides[0], trainer.spec, trainer.copies, trainer.length)
-    (first, _), *others = switches(asked(config.sides[trainer.sides[0].name], {}, subject))
+    subject = Subject(trainer.slots[0], trainer.spec, trainer.copies, trainer.length)
+    (first, _), *others = switches(asked(config.slots[trainer.slots[0].name], {}, subject))
     assert first.path == "normalise_values" and len(others) > 5
 
 

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from covey.errors import UserError
 from covey.config import catalogue
 from covey.config.catalogue import ALGORITHMS, ENVIRONMENTS, Entry, find, learners, load, reference, resolve
+from covey.errors import UserError
 
 
 def sentence(call, *args) -> str:
@@ -28,7 +28,7 @@ def test_every_entry_leads_to_something_that_can_be_called(entry):
 # An import of JAX in the catalogue or in the list: `covey --help` would take seconds.
 def test_names_and_the_list_need_no_jax():
     code = (
-        "import sys; from covey.experiment import catalogue, describe; describe.listing();"
+        "import sys; from covey.config import catalogue; from covey.show import describe; describe.listing();"
         "catalogue.find('algorithm', 'qmix'); assert not {'jax', 'numpy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

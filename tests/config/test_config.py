@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from covey import text
 from covey.algorithms.qmix import QMIX
 from covey.algorithms.random import Random
+from covey.config import catalogue, config, settings
+from covey.config.config import Config
 from covey.environments.particles.spread import Spread
 from covey.errors import UserError
-from covey.config import catalogue, config, settings
-from covey import text
-from covey.config.config import Config
 from covey.networks.mixers import SumMixer
-from covey.parts import Constant, Make
+from covey.parts import ConstantSchedule, Factory
 
 TAG = """
 from covey.core import AbstractEnvironment, Spec, Traits
@@ -57,13 +57,13 @@ def test_from_a_command_line_to_what_runs():
     parsed = Config.parse(
         "vdn", "spread", ["preset=original", "env.agents=4", "epsilon=.1"], {"steps": "1e6", "seeds": None}
     )
-    env, (side,) = parsed.build()
+    env, (slot,) = parsed.build()
     assert isinstance(env, Spread)
-    assert (side.name, side.members) == ("team", (0, 1, 2, 3))
-    wanted = QMIX(mixer=Make(SumMixer), epsilon=Constant(0.1))
-    assert settings.dump(side.algorithm) == settings.dump(wanted)
+    assert (slot.name, slot.members) == ("team", (0, 1, 2, 3))
+    wanted = QMIX(mixer=Factory(SumMixer), epsilon=ConstantSchedule(0.1))
+    assert settings.dump(slot.algorithm) == settings.dump(wanted)
     assert (parsed.steps, parsed.eval_every, parsed.seeds) == (1_000_000, 50_000, Config.seeds)
-    assert parsed.sides["team"]["name"] == "vdn"
+    assert parsed.learners["team"]["name"] == "vdn"
     assert parsed.env["agents"] == 4
 
 
@@ -99,10 +99,10 @@ def test_who_has_the_last_word(tmp_path, monkeypatch):
     )
     (tmp_path / "mine.yaml").write_text("sides: {team: {gamma: 0.2, lam: 0.2}}\nenvs: 4\n")
     file = {"config": tmp_path / "mine.yaml"}
-    tree = lambda parsed: {name: parsed.sides["team"][name] for name in ("gamma", "lam")}
+    tree = lambda parsed: {name: parsed.learners["team"][name] for name in ("gamma", "lam")}
     parsed = Config.parse("qmix", "spread", ["gamma=.3"], file)
     assert tree(parsed) == {"gamma": 0.3, "lam": 0.2}
-    assert parsed.sides["team"]["mixer"] == {"name": "monotonic", "embed": 32, "hyper": 7}
+    assert parsed.learners["team"]["mixer"] == {"name": "monotonic", "embed": 32, "hyper": 7}
     assert (parsed.envs, parsed.steps, parsed.eval_every, parsed.preset) == (4, 40, 2, "tuned")
     parsed = Config.parse("qmix", "spread", ["preset=original"], {"steps": 10})
     assert tree(parsed) == {"gamma": QMIX().gamma, "lam": QMIX().lam}
@@ -123,8 +123,8 @@ def test_every_preset_can_be_built(path: Path):
 # A learner that gets another's agents or settings, or a team that nobody plays.
 def test_teams_and_who_learns_for_them():
     alone = Config.parse("qmix", "tag.py:Tag", ["gamma=.5"])
-    _, sides = alone.build()
-    assert [(side.name, type(side.algorithm), side.members) for side in sides] == [
+    _, slots = alone.build()
+    assert [(slot.name, type(slot.algorithm), slot.members) for slot in slots] == [
         ("wolf", QMIX, (0, 1)),
         ("agent", Random, (2,)),
     ]
@@ -135,14 +135,14 @@ def test_teams_and_who_learns_for_them():
     both = Config.parse(
         "wolf=qmix+agent=iql", "tag.py:Tag", ["gamma=.5", "agent.gamma=.6", "agent.hidden=8", "env.prey=3"]
     )
-    gammas = {name: (tree["gamma"], tree["agent"]["hidden"]) for name, tree in both.sides.items()}
+    gammas = {name: (tree["gamma"], tree["agent"]["hidden"]) for name, tree in both.learners.items()}
     assert gammas == {"wolf": (0.5, 8), "agent": (0.6, 8)}
-    assert [side.members for side in both.build()[1]] == [(0, 1), (2, 3, 4)]
+    assert [slot.members for slot in both.build()[1]] == [(0, 1), (2, 3, 4)]
     assert not both.notes
 
     selfish = Config.parse("tag.py:Selfish", "tag.py:Tag", ["gamma=.5"])
-    (side,) = selfish.build()[1]
-    assert (side.name, side.members) == ("all", (0, 1, 2))
+    (slot,) = selfish.build()[1]
+    assert (slot.name, slot.members) == ("all", (0, 1, 2))
 
 
 # A policy that cannot be tried elsewhere because a team has another name there.
@@ -152,7 +152,7 @@ def test_elsewhere():
     said = sentence(parsed.elsewhere, "spread", {})
     assert said == "spread has teams team, the run learned wolf, agent"
     moved = Config.parse("qmix", "spread").elsewhere("two_step", {})
-    assert [side.members for side in moved.build()[1]] == [(0, 1)]
+    assert [slot.members for slot in moved.build()[1]] == [(0, 1)]
 
 
 # A run that stops working when the user's file is edited or gone.

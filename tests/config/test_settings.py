@@ -9,16 +9,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from covey import text
 from covey.algorithms.qmix import QMIX
+from covey.config import settings
+from covey.config.settings import Place, apply, choices, coerce, construct, dump, restore
 from covey.environments.particles.spread import Spread
 from covey.errors import UserError
-from covey.experience import Fresh, Replay
-from covey.config import settings
-from covey import text
-from covey.config.settings import Place, apply, choices, coerce, construct, dump, restore
+from covey.experience import OnPolicy, Replay
 from covey.networks.agents import AbstractAgent, FeedForward, Recurrent
 from covey.networks.mixers import AbstractMixer, IndependentMixer, MonotonicMixer, SumMixer, UnrestrictedMixer
-from covey.parts import AbstractOptimiser, AbstractSchedule, Adam, Constant, Hard, Linear, Make, Phases, RAdam, Ramp, RMSProp, Soft
+from covey.parts import (
+    AbstractOptimiser,
+    AbstractSchedule,
+    Adam,
+    ConstantSchedule,
+    Factory,
+    HardTarget,
+    LinearSchedule,
+    PhasesSchedule,
+    RAdam,
+    RampSchedule,
+    RMSProp,
+    SoftTarget,
+)
 
 MINE = """
 from covey.networks.mixers import AbstractMixer
@@ -62,12 +75,12 @@ def test_overrides_reach_everything():
         gamma=1.0,
         double=False,
         sharing="none",
-        mixer=Make(MonotonicMixer, embed=64, hyper=64),
-        epsilon=Constant(0.1),
-        target=Soft(),
-        optimiser=Adam(Constant(1e-3)),
+        mixer=Factory(MonotonicMixer, embed=64, hyper=64),
+        epsilon=ConstantSchedule(0.1),
+        target=SoftTarget(),
+        optimiser=Adam(ConstantSchedule(1e-3)),
         experience=Replay(capacity=1000, start=1000),
-        agent=Make(FeedForward, hidden=64, depth=1),
+        agent=Factory(FeedForward, hidden=64, depth=1),
     ))  # fmt: skip
     assert isinstance(changed.experience.capacity, int)
 
@@ -77,7 +90,7 @@ def test_the_part_is_chosen_first_and_begins_anew():
     one = typed("optimiser.clip=5", "optimiser=adam")
     assert one == typed("optimiser=adam", "optimiser.clip=5")
     assert one.optimiser == Adam(clip=5.0)
-    assert typed("epsilon=linear", "epsilon.steps=7").epsilon == Linear(
+    assert typed("epsilon=linear", "epsilon.steps=7").epsilon == LinearSchedule(
         1.0, 0.05, 7
     )  # not replaced: it was one
 
@@ -88,7 +101,12 @@ def test_choices_are_named_after_their_classes():
     names = "monotonic", "sum", "independent", "unrestricted"
     assert choices(AbstractMixer) == dict(zip(names, classes, strict=True))
     assert choices(AbstractAgent) == {"feed_forward": FeedForward, "recurrent": Recurrent}
-    schedules = {"constant": Constant, "linear": Linear, "phases": Phases, "ramp": Ramp}
+    schedules = {
+        "constant": ConstantSchedule,
+        "linear": LinearSchedule,
+        "phases": PhasesSchedule,
+        "ramp": RampSchedule,
+    }
     assert choices(AbstractSchedule) == schedules
     assert choices(AbstractOptimiser) == {"adam": Adam, "radam": RAdam, "rmsprop": RMSProp}
 
@@ -159,9 +177,11 @@ def test_a_users_function(mine):
 
 # From Python: classes, parts and nested mappings that are not understood as their texts are.
 def test_values_from_python():
-    changed = apply(QMIX(), {"mixer": SumMixer, "epsilon": Linear(0.5, 0.1, 10), "optimiser": {"clip": 1}})
-    assert changed.mixer == Make(SumMixer)
-    assert changed.epsilon == Linear(0.5, 0.1, 10)
+    changed = apply(
+        QMIX(), {"mixer": SumMixer, "epsilon": LinearSchedule(0.5, 0.1, 10), "optimiser": {"clip": 1}}
+    )
+    assert changed.mixer == Factory(SumMixer)
+    assert changed.epsilon == LinearSchedule(0.5, 0.1, 10)
     assert changed.optimiser == RMSProp(clip=1.0)
     assert changed == apply(
         QMIX(), {"mixer": "sum", "epsilon": {"start": 0.5, "end": 0.1, "steps": 10}, "optimiser.clip": 1}
@@ -172,18 +192,19 @@ def test_values_from_python():
 
 numbers = st.floats(0, 1)
 counts = st.integers(1, 10**6)
-schedules = st.builds(Constant, numbers) | st.builds(Linear, numbers, numbers, counts)
+schedules = st.builds(ConstantSchedule, numbers) | st.builds(LinearSchedule, numbers, numbers, counts)
 learners = st.builds(
     QMIX,
-    experience=st.builds(Fresh, st.none() | counts) | st.builds(Replay, counts, counts, st.none() | counts),
-    agent=st.builds(lambda h: Make(Recurrent, hidden=h), counts),
-    mixer=st.just(Make(SumMixer))
-    | st.builds(lambda e, h: Make(MonotonicMixer, embed=e, hyper=h), counts, counts),
+    experience=st.builds(OnPolicy, st.none() | counts)
+    | st.builds(Replay, counts, counts, st.none() | counts),
+    agent=st.builds(lambda h: Factory(Recurrent, hidden=h), counts),
+    mixer=st.just(Factory(SumMixer))
+    | st.builds(lambda e, h: Factory(MonotonicMixer, embed=e, hyper=h), counts, counts),
     sharing=st.sampled_from(["team", "all", "none"]),
     double=st.booleans(),
     gamma=numbers,
     epsilon=schedules,
-    target=st.builds(Hard, counts) | st.builds(Soft, numbers),
+    target=st.builds(HardTarget, counts) | st.builds(SoftTarget, numbers),
     optimiser=st.builds(RAdam, schedules, numbers) | st.builds(RMSProp, schedules, numbers, numbers),
 )
 

@@ -10,11 +10,11 @@ import pytest
 from gymnasium.spaces import Box, Dict, Discrete
 
 import covey
+from covey.config.config import Config
 from covey.environments.adapters.pettingzoo import PettingZoo
 from covey.environments.particles import adversary, chase, reference, speaker_listener, spread, tag
 from covey.errors import UserError
 from covey.runs import run
-from covey.config.config import Config
 from covey.training.host import Copy
 
 SPREAD = "mpe2.simple_spread_v3"

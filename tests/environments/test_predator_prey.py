@@ -9,9 +9,9 @@ import jax.random as jr
 import numpy as np
 import pytest
 
+from covey.core.scene import Scenic
 from covey.environments.predator_prey import CATCH, DOWN, LEFT, RIGHT, STAY, UP, PredatorPrey, State
 from covey.errors import UserError
-from covey.core.scene import Scenic
 
 SMALL = PredatorPrey(agents=3, prey=2, rows=4, columns=5, sight=1, horizon=6)
 WAYS = {RIGHT: (0, 1), DOWN: (1, 0), LEFT: (0, -1), UP: (-1, 0)}
@@ -100,7 +100,7 @@ def test_two_catch_one_and_are_frozen():
     after, step = play(board("aXb..", ".....", ".....", "c...Y"), (CATCH, CATCH, STAY))
     assert all(rows[0] == "....." and rows[3][0] == "c" for rows in ends(after))
     assert (step.team_reward == 10).all() and (step.reward == 10).all()
-    assert (step.tally["captures"] == 1).all() and not step.tally["alone"].any()
+    assert (step.counts["captures"] == 1).all() and not step.counts["alone"].any()
     np.testing.assert_array_equal(step.obs.alive[0], [False, False, True])
     assert not step.obs.agents[:, :2].any() and step.obs.agents[:, 2].any()
     np.testing.assert_array_equal(step.obs.legal[0, :2], [[False] * 4 + [True, False]] * 2)
@@ -122,7 +122,7 @@ def test_all_who_catch_are_frozen_and_no_one_else():
 def test_one_alone_pays_for_each_prey_and_the_prey_moves_on():
     # Would break: a punishment per agent, none for a second prey, one where two caught; prey held fast.
     after, step = play(board("aX...", ".....", ".....", "b...c"), (CATCH, STAY, STAY))
-    assert (step.team_reward == -2).all() and (step.tally["alone"] == 1).all() and after.free.all()
+    assert (step.team_reward == -2).all() and (step.counts["alone"] == 1).all() and after.free.all()
     assert all(rows[0][1] == "." for rows in ends(after))
     _, step = play(board("aX...", "Y....", ".....", "b...c"), (CATCH, STAY, STAY))
     assert (step.team_reward == -4).all()

@@ -13,14 +13,14 @@ from covey.ops import named
 N = 4000
 
 
-def returns(env, policy, memory=None):
+def returns(env, policy, carry=None):
     """Team returns of N episodes; `policy(memory, obs)` is told all observations, and remembers."""
     key = jr.key(0)
     state, obs = jax.jit(env.reset, static_argnums=1)(named(key, "reset"), N)
     total, ends = 0.0, []
     step = jax.jit(env.step)
     for t in range(env.spec.horizon):
-        memory, action = policy(memory, obs)
+        carry, action = policy(carry, obs)
         state, now = step(state, action, named(key, "step", t))
         obs, total = now.obs, total + now.team_reward[:, 0]
         ends.append((bool(now.terminated.all()), bool(now.truncated.all())))

@@ -50,7 +50,7 @@ def test_each_step_is_tag_s_and_pays_what_it_says(counts, continuous):
     assert (np.argmin(d, 0) == np.argmin(d, 0)[:1]).all(0).any()  # one is nearest to all prey
     whole = np.concatenate([state.pos, state.vel, state.obstacles]).reshape(env.spec.state, -1)
     np.testing.assert_array_equal(step.obs.state, whole.T)
-    np.testing.assert_array_equal(step.tally["captures"][sure], contacts[sure])
+    np.testing.assert_array_equal(step.counts["captures"][sure], contacts[sure])
 
 
 def test_five_hunt_two_and_begin_as_in_tag():

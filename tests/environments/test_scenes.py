@@ -6,8 +6,8 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from covey.environments.particles import adversary, chase, pursuit, reference, speaker_listener, spread, tag
 from covey.core.scene import Scenic
+from covey.environments.particles import adversary, chase, pursuit, reference, speaker_listener, spread, tag
 
 N = 3
 WORLDS = {  # and what their state calls the things that stand about

@@ -76,7 +76,7 @@ def test_captures_count_contacts():
     pos = jnp.array([[0.0, 0.0], [0.1, 0.0], [0.05, 0.05], [0.9, 0.9]])[..., None]
     state = State(pos, jnp.zeros_like(pos), jnp.zeros((0, 2, 1)), jnp.zeros(1, int))
     _, step = jax.jit(Tag(2, 2, 0).step)(state, jnp.zeros((1, 4), jnp.int8), jr.key(0))
-    assert step.tally["captures"].item() == 2
+    assert step.counts["captures"].item() == 2
     np.testing.assert_allclose(step.reward[0], [20, 20, -20, 0], atol=1e-5)
 
 

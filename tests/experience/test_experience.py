@@ -14,7 +14,8 @@ from covey.environments.probes import Truncation
 from covey.errors import UserError
 from covey.experience import Replay
 from covey.runs.memory import size
-from covey.training.loop import Side, Trainer
+from covey.training.learners import LearnerSlot
+from covey.training.loop import Trainer
 from toys.worlds import Counting
 
 SERIAL, TIME, END, TRUE, DID = range(5)  # what the clerk of `Counting` sees
@@ -26,7 +27,7 @@ def collected(copies, length, iterations):
 
     @jax.jit
     def run(longest, key):
-        trainer = Trainer(Counting(longest), (Side("team", Random(), (0,)),), copies, length)
+        trainer = Trainer(Counting(longest), (LearnerSlot("team", Random(), (0,)),), copies, length)
         step = lambda state, clock: trainer.collect(state, clock)[:2]
         return jax.lax.scan(step, trainer.init(key), jnp.arange(iterations))[1]
 
@@ -79,13 +80,13 @@ def programs(window):
 
 def replayed(window, iterations):
     """The store, the whole story of every copy, and many windows drawn at its end."""
-    rollouts, store, add, draw = programs(window)
+    rollouts, buffer, add, draw = programs(window)
     for clock in range(iterations):
         latest = jax.tree.map(lambda x, i=clock: x[i], rollouts)
-        store = add(store, latest, jnp.array(clock))
-    batch = draw(store, latest, jnp.array(iterations - 1), jax.random.key(0))
+        buffer = add(buffer, latest, jnp.array(clock))
+    batch = draw(buffer, latest, jnp.array(iterations - 1), jax.random.key(0))
     joined = lambda x: np.concatenate(x[:iterations, :, :LENGTH], axis=1)
-    return store, jax.tree.map(joined, rollouts), jax.tree.map(np.asarray, batch)
+    return buffer, jax.tree.map(joined, rollouts), jax.tree.map(np.asarray, batch)
 
 
 @pytest.mark.parametrize("iterations", [4, BLOCKS, BLOCKS + 1, 21])
@@ -121,9 +122,9 @@ def test_windows_are_pieces_of_what_happened_each_with_equal_chance(window, iter
 @pytest.mark.parametrize("window", [None, 1])
 def test_nothing_is_stored_twice(window):
     # fails if windows are stored, or an observation as one step's last and the next one's first
-    store, story, _ = replayed(window, BLOCKS)
-    assert {x.shape[:2] for x in jax.tree.leaves(store)} == {(COPIES, SIZE)}
-    np.testing.assert_array_equal(store.obs.agents, story.obs.agents)
+    buffer, story, _ = replayed(window, BLOCKS)
+    assert {x.shape[:2] for x in jax.tree.leaves(buffer)} == {(COPIES, SIZE)}
+    np.testing.assert_array_equal(buffer.obs.agents, story.obs.agents)
 
 
 @pytest.mark.parametrize(("window", "capacity"), [(None, 2), (1, 20)])
@@ -160,13 +161,13 @@ def test_half_precision_keeps_three_digits_in_half_the_room():
     spec, clock, key = Counting(jnp.array(6)).spec, jnp.array(1), jax.random.key(0)
 
     def drawn(replay):
-        store = replay.init(spec, rollouts)
+        buffer = replay.init(spec, rollouts)
         for past in range(2):
-            store = replay.add(store, rollouts, jnp.array(past))
-        return store, replay.batch(spec, store, rollouts, clock, key)
+            buffer = replay.add(buffer, rollouts, jnp.array(past))
+        return buffer, replay.batch(spec, buffer, rollouts, clock, key)
 
-    (_, exact), (store, near) = drawn(full), drawn(half)
-    assert store.obs.agents.dtype == jnp.float16
+    (_, exact), (buffer, near) = drawn(full), drawn(half)
+    assert buffer.obs.agents.dtype == jnp.float16
     for a, b in zip(jax.tree.leaves(exact), jax.tree.leaves(near), strict=True):
         assert a.dtype == b.dtype
         np.testing.assert_allclose(a, b, rtol=1e-3)
@@ -177,6 +178,6 @@ def test_half_precision_keeps_three_digits_in_half_the_room():
 def test_a_million_transitions_of_pursuit(half, gigabytes):
     # fails if an observation is kept twice, or anything in a wider type than it needs
     replay = Replay(capacity=1_000_000, window=1, half=half, steps=25)
-    trainer = Trainer(Pursuit(), (Side("all", Random(experience=replay), tuple(range(7))),), 16, 25)
-    store = jax.eval_shape(trainer.init, jax.random.key(0)).stores[0]
-    assert size(store) / 1e9 == pytest.approx(gigabytes, abs=0.01)
+    trainer = Trainer(Pursuit(), (LearnerSlot("all", Random(experience=replay), tuple(range(7))),), 16, 25)
+    buffer = jax.eval_shape(trainer.init, jax.random.key(0)).buffers[0]
+    assert size(buffer) / 1e9 == pytest.approx(gigabytes, abs=0.01)

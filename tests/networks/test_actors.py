@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from covey.core import Observation, Spec
-from covey.networks.distributions import Categorical, Gaussian
 from covey.networks.actors import Actor, Critic, seen
 from covey.networks.agents import FeedForward, Recurrent
-from covey.parts import Make
+from covey.networks.distributions import Categorical, Gaussian
+from covey.parts import Factory
 
 SPEC = Spec(("a", "b", "c"), features=2, actions=3, horizon=5, state=4, team=("red", "red", "blue"))
 BOX = Spec(SPEC.names, features=2, actions=3, horizon=5, state=4, team=SPEC.team, bounds=(0.0, 1.0))
-NET = Make(FeedForward, hidden=8)
+NET = Factory(FeedForward, hidden=8)
 step, unroll = (jax.jit(lambda it, h, obs, do=do: getattr(it, do)(h, obs)) for do in ("step", "unroll"))
 
 
@@ -125,7 +125,7 @@ def test_where_actions_are_continuous_outputs_are_means():
         assert isinstance(policy, Gaussian)
         assert (policy.bounds, policy.squashed) == (BOX.bounds, squashed)
         np.testing.assert_array_equal(policy.legal, obs.legal)
-        np.testing.assert_array_equal(policy.mean, actor.crew.step(actor.start(), seen(obs, True))[1])
+        np.testing.assert_array_equal(policy.mean, actor.networks.step(actor.start(), seen(obs, True))[1])
         assert policy.log_prob(policy.mode()).shape == (3,)
 
 
@@ -145,7 +145,7 @@ def test_deviations_belong_to_groups(sharing):
 @pytest.mark.parametrize(("spec", "sight"), [(SPEC, "agent"), (BOX, "state")], ids=["discrete", "continuous"])
 def test_unrolling_is_stepping(spec, sight):
     # Would break: legal actions of another moment, or memory that crosses an episode's beginning.
-    net = Make(Recurrent, hidden=4)
+    net = Factory(Recurrent, hidden=4)
     actor, judge = (
         Actor(net, spec, "team", True, True, 0.5, key=jr.key(0)),
         Critic(net, spec, "team", True, sight, key=jr.key(1)),

@@ -7,23 +7,23 @@ import numpy as np
 import pytest
 
 from covey.core import Spec
-from covey.networks.agents import Crew, FeedForward, Recurrent
-from covey.parts import Make
+from covey.networks.agents import AgentNetworks, FeedForward, Recurrent
+from covey.parts import Factory
 
 SPEC = Spec(names=("a", "b", "c"), features=4, actions=3, horizon=5, team=("red", "red", "blue"))
 DEEP = {"depth": 2, "norm": True, "gain": 1.0, "activation": "tanh"}
-NETS = [Make(FeedForward, hidden=8), Make(Recurrent, hidden=8)]
+NETS = [Factory(FeedForward, hidden=8), Factory(Recurrent, hidden=8)]
 KINDS = {
     "feed_forward": NETS[0],
     "recurrent": NETS[1],
-    "deep": Make(Recurrent, hidden=8, after=1, **DEEP),
-    "bare": Make(Recurrent, hidden=8, depth=0),
+    "deep": Factory(Recurrent, hidden=8, after=1, **DEEP),
+    "bare": Factory(Recurrent, hidden=8, depth=0),
 }
 GROUPS = {"all": (0, 0, 0), "team": (0, 0, 1), "none": (0, 1, 2)}
 
 
-def crew(net, sharing, seed=0, spec=SPEC):
-    return Crew(net, spec, 4, 3, sharing, key=jr.key(seed))
+def networks(net, sharing, seed=0, spec=SPEC):
+    return AgentNetworks(net, spec, 4, 3, sharing, key=jr.key(seed))
 
 
 def size(tree):
@@ -38,7 +38,7 @@ def size(tree):
 def test_unroll_is_repeated_step(kind, sharing):
     # Breaks if unrolling keeps memory across an episode's beginning, wipes it a step early or
     # late, hands an agent another one's network, or leaves out a norm or a layer that stepping has.
-    team = crew(KINDS[kind], sharing)
+    team = networks(KINDS[kind], sharing)
     step, unroll = jax.jit(lambda h, x: team.step(h, x)), jax.jit(lambda h, *x: team.unroll(h, *x))
     xs = jr.normal(jr.key(1), (6, 3, 4))
     first = jnp.array([True, False, False, True, False, False])
@@ -53,7 +53,7 @@ def test_unroll_is_repeated_step(kind, sharing):
 
 def test_an_episode_knows_nothing_of_the_one_before():
     # Breaks if anything leaks through `first`; and, the other way, if nothing is remembered at all.
-    team = crew(NETS[1], "team")
+    team = networks(NETS[1], "team")
     xs = jr.normal(jr.key(1), (4, 3, 4))
     first = jnp.array([True, False, True, False])
     run = jax.jit(lambda xs: team.unroll(team.start(), xs, first)[1])
@@ -66,7 +66,7 @@ def test_an_episode_knows_nothing_of_the_one_before():
 @pytest.mark.parametrize("net", NETS, ids=["feed_forward", "recurrent"])
 def test_a_gradient_touches_its_own_group_only(net, sharing):
     # Breaks if agents of different groups share a parameter, or those of one group do not.
-    team = crew(net, sharing)
+    team = networks(net, sharing)
     x = jr.normal(jr.key(1), (3, 4))
     own = lambda team, i: team.step(team.start() + 0.1, x)[1][i].sum()
     gradient = jax.jit(jax.grad(own))
@@ -82,13 +82,13 @@ def test_a_gradient_touches_its_own_group_only(net, sharing):
 def test_parameters_count_once_a_group(sharing):
     # Breaks if sharing still allocates a network an agent.
     one = size(NETS[1](4, 3, key=jr.key(0)))
-    assert size(crew(NETS[1], sharing)) == one * len(set(GROUPS[sharing]))
+    assert size(networks(NETS[1], sharing)) == one * len(set(GROUPS[sharing]))
 
 
 def test_groups_begin_apart_and_agents_of_one_group_agree():
     # Breaks if every group is initialised with the same key.
     x = jnp.ones((3, 4))
-    q = lambda sharing: crew(NETS[0], sharing).step(jnp.zeros((3, 0)), x)[1]
+    q = lambda sharing: networks(NETS[0], sharing).step(jnp.zeros((3, 0)), x)[1]
     shared, team, none = q("all"), q("team"), q("none")
     assert jnp.array_equal(shared[0], shared[2])
     assert jnp.allclose(team[0], team[1])
@@ -99,20 +99,20 @@ def test_groups_begin_apart_and_agents_of_one_group_agree():
 def test_a_world_without_teams_is_one_team():
     # Breaks if an environment that names no teams falls apart into groups.
     plain = Spec(names=("a", "b"), features=4, actions=3, horizon=5)
-    assert crew(NETS[0], "team", spec=plain).groups == (0, 0)
+    assert networks(NETS[0], "team", spec=plain).groups == (0, 0)
 
 
 def test_an_agents_draw_belongs_to_its_name():
     # Breaks if initial weights depend on how many agents there are: an added one must move nobody.
     pair = Spec(names=("a", "b"), features=4, actions=3, horizon=5)
-    of = lambda spec, i: jax.tree.map(lambda w: w[i], crew(NETS[1], "none", spec=spec).nets)
+    of = lambda spec, i: jax.tree.map(lambda w: w[i], networks(NETS[1], "none", spec=spec).nets)
     for mine, theirs in zip(jax.tree.leaves(of(pair, 1)), jax.tree.leaves(of(SPEC, 1)), strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-6)
 
 
 def test_unrolling_begins_with_the_memory_it_is_given():
     # Would break: a chunk from an episode's middle that begins with an empty memory.
-    team = crew(NETS[1], "all")
+    team = networks(NETS[1], "all")
     xs, first = jr.normal(jr.key(1), (4, 3, 4)), jnp.array([True, False, False, False])
     run = jax.jit(lambda h, xs, first: team.unroll(h, xs, first))
     whole = run(team.start(), xs, first)[1]

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from jax.flatten_util import ravel_pytree
 
 from covey.networks.mixers import IndependentMixer, MonotonicMixer, SumMixer
-from covey.parts import Make
+from covey.parts import Factory
 
 WORLD = 3
 MIXERS = {
-    "two-layer": Make(MonotonicMixer, embed=8, hyper=16),
-    "one-layer": Make(MonotonicMixer, embed=8, hyper=0),
-    "sum": Make(SumMixer),
+    "two-layer": Factory(MonotonicMixer, embed=8, hyper=16),
+    "one-layer": Factory(MonotonicMixer, embed=8, hyper=0),
+    "sum": Factory(SumMixer),
 }
 seeds = st.integers(0, 2**31 - 1)
 
@@ -78,7 +78,7 @@ def test_igm_can_fail():
         def __call__(self, q, world):
             return q[..., :1] - q[..., 1:]
 
-    q, total = jax.device_get(every_joint_value(Make(Difference), 2, 0))
+    q, total = jax.device_get(every_joint_value(Factory(Difference), 2, 0))
     assert total[tuple(np.argmax(q, axis=-1))] < np.max(total) - 0.1
 
 

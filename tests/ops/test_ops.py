@@ -174,7 +174,7 @@ def test_devices_that_share_a_batch_find_its_mean(size):
     mesh = jax.sharding.Mesh(np.array(jax.devices()), (ops.PART,))
     x, mask = jnp.arange(size, dtype=float), jnp.arange(size) % 3 > 0
     whole = jax.sharding.PartitionSpec()
-    f = lambda x, mask: ops.pooled(ops.mean(*ops.share((x, mask))))
+    f = lambda x, mask: ops.pooled(ops.mean(*ops.shard((x, mask))))
     got = jax.shard_map(f, mesh=mesh, in_specs=whole, out_specs=whole, check_vma=False)(x, mask)
     assert got == pytest.approx(ops.mean(x, mask))
 

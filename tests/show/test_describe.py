@@ -2,8 +2,8 @@
 
 import pytest
 
-from covey.errors import UserError
 from covey.config.catalogue import ALGORITHMS, ENVIRONMENTS
+from covey.errors import UserError
 from covey.show.describe import describe, listing, traits_table
 
 

@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 
 from covey.core import Spec
+from covey.core.scene import Scene
 from covey.errors import UserError
 from covey.show.film import arena, footer, reel, theme, writers
 from covey.show.film.panel import HEIGHT, Heading, Panel
 from covey.show.film.table import Table
 from covey.show.playback import Episode, Followed, Replay
-from covey.core.scene import Scene
 
 MOMENTS = 4
 SPEC = Spec(
@@ -63,7 +63,7 @@ def episode(**changes) -> Episode:
         "reward": rng.normal(size=(MOMENTS - 1, 3)),
         "team_reward": rng.normal(size=(MOMENTS - 1, 2)),
         "alive": np.ones((MOMENTS, 3), bool),
-        "tally": {"captures": np.array([0.0, 1.0, 1.0])},
+        "counts": {"captures": np.array([0.0, 1.0, 1.0])},
         "gauges": {
             "q_tot": rng.normal(size=(MOMENTS - 1, 1)).astype(np.float32),
             "weights": rng.random((MOMENTS - 1, 3)),

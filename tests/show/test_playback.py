@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 import covey
+from covey.core.scene import Scene
 from covey.errors import UserError
+from covey.runs.folder import RunFolder
 from covey.show import playback as replays
 from covey.show import watch
-from covey.runs.folder import RunFolder
-from covey.core.scene import Scene
-from covey.training.loop import Side, Trainer
+from covey.training.learners import LearnerSlot
+from covey.training.loop import Trainer
 from toys.learners import Reinforce
 from toys.worlds import Counting
 
@@ -42,10 +43,10 @@ class Thoughtful(Reinforce):
 def film():
     """Episodes of different lengths, and what an evaluation makes of the same."""
     env = Shown(jnp.array(6))
-    trainer = Trainer(env, (Side("team", Thoughtful(), (0,)),), copies=COPIES, length=6)
+    trainer = Trainer(env, (LearnerSlot("team", Thoughtful(), (0,)),), copies=COPIES, length=6)
 
     def both(key):
-        learners = (trainer.sides[0].algorithm.init(env.spec, key),)
+        learners = (trainer.slots[0].algorithm.init(env.spec, key),)
         told = trainer.evaluate(learners, key, jnp.zeros((), int), COPIES)
         rollouts, scenes = replays.rollout(trainer, learners, key, COPIES)
         return rollouts, scenes, replays.gauges(trainer, learners, rollouts), told
@@ -61,7 +62,9 @@ def test_episodes_are_those_of_an_evaluation(film):
     np.testing.assert_array_equal([e.length for e in episodes], told["length"])
     np.testing.assert_allclose([e.returns for e in episodes], told["teams"], rtol=1e-6)
     np.testing.assert_allclose([e.reward.sum(axis=0) for e in episodes], told["agents"], rtol=1e-6)
-    np.testing.assert_allclose([e.tally["acted"].sum() for e in episodes], told["tally"]["acted"], rtol=1e-6)
+    np.testing.assert_allclose(
+        [e.counts["acted"].sum() for e in episodes], told["counts"]["acted"], rtol=1e-6
+    )
 
 
 def test_scenes_stand_at_their_moments_up_to_the_last(film):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from covey.show.plot import learning_curve
 from covey.runs.metrics import curves
+from covey.show.plot import learning_curve
 
 
 def row(report, seed, value):

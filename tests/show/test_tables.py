@@ -10,13 +10,13 @@ import pytest
 
 import covey
 from covey.algorithms.random import Random
+from covey.config.config import Config
 from covey.environments.games import Matrix, Penalty, TwoStep
 from covey.errors import UserError
-from covey.show import tables
-from covey.config.config import Config
 from covey.runs.engine import Engine
 from covey.runs.folder import RunFolder
 from covey.runs.policy import trained
+from covey.show import tables
 
 PNG = b"\x89PNG"
 
@@ -40,14 +40,14 @@ def run(tmp_path_factory):
 def beginner(algorithm, *settings):
     """A run's loop on a matrix, and learners as training finds them."""
     trainer = Engine(Config.parse(algorithm, "matrix", settings, {"seeds": 1})).trainer
-    side = trainer.sides[0]
-    return trainer, (side.algorithm.init(side.spec(trainer.spec), jr.key(1)),)
+    slot = trainer.slots[0]
+    return trainer, (slot.algorithm.init(slot.spec(trainer.spec), jr.key(1)),)
 
 
 def test_values_are_those_of_each_joint_action(run):
     # Would break: tables transposed, values of another step than the path's last, paths not taken.
     engine, learners = trained(run, 1)
-    algorithm = engine.trainer.sides[0].algorithm
+    algorithm = engine.trainer.slots[0].algorithm
     for found in tables.tables_of(engine.trainer, learners):
         assert found.called == "Q_tot"
         for joint in np.ndindex(2, 2):
@@ -67,7 +67,7 @@ def test_values_of_each_agent_are_averaged():
     # Would break: the first agent's for everybody's; fewer choices of the third agent than there are.
     trainer, learners = beginner("iql", "env.payoff=[[[1,2,3],[4,5,6]],[[7,8,9],[1,2,3]]]")
     (found,) = tables.tables_of(trainer, learners)
-    algorithm, rollouts = trainer.sides[0].algorithm, tables.played(trainer.env, jnp.array([[[1, 0, 2]]]))
+    algorithm, rollouts = trainer.slots[0].algorithm, tables.played(trainer.env, jnp.array([[[1, 0, 2]]]))
     told = algorithm.insight(learners[0], jax.tree.map(lambda x: x[0], rollouts))["Q"]
     assert told.shape == (1, 3) and len(np.unique(told)) == 3
     assert found.called == "Q" and found.value[1, 0, 2] == pytest.approx(float(told.mean()), rel=1e-5)
@@ -88,9 +88,9 @@ def test_paths_lead_where_they_say():
 def test_one_that_cannot_tell_still_shows_the_game(tmp_path):
     # Would break: the value of a moment drawn as an action's, a frame around one of many random actions.
     trainer, learners = beginner("random")
-    (side,) = trainer.sides
+    (slot,) = trainer.slots
     for algorithm in (Random(), Momentary()):
-        some = replace(trainer, sides=(replace(side, algorithm=algorithm),))
+        some = replace(trainer, slots=(replace(slot, algorithm=algorithm),))
         (found,) = tables.tables_of(some, learners)
         assert found.value is None and found.chosen is None
         assert tables.verdict(found, 8.0) == ""

@@ -12,19 +12,19 @@ from covey.algorithms.ppo import PPO
 from covey.core import Observation, Spec, Trajectory
 from covey.networks.agents import FeedForward, Recurrent
 from covey.networks.hypernetworks import Hypernetwork
-from covey.parts import Make
+from covey.parts import Factory
 
 SPEC = Spec(("a", "b"), features=3, actions=3, horizon=9)
 BOX = replace(SPEC, bounds=(-1.0, 1.0))
-SMALL = Make(Recurrent, hidden=4, norm=True, gain=1.0)
-PLAIN = Make(FeedForward, hidden=4, depth=1, gain=1.0)
+SMALL = Factory(Recurrent, hidden=4, norm=True, gain=1.0)
+PLAIN = Factory(FeedForward, hidden=4, depth=1, gain=1.0)
 N, T = 3, 12
 
 
 def hyper_mappo(net=PLAIN, ppo=(), hyper=(), **options):
     base = {"actor": net, "critic": net, "epochs": 1, "chunk": 5, "sharing": "all"} | dict(ppo)
     sizes = {"width": 8, "heads": 2} | dict(hyper)
-    return HyperMAPPO(ppo=PPO(**base), hyper=Make(Hypernetwork, **sizes), **options)
+    return HyperMAPPO(ppo=PPO(**base), hyper=Factory(Hypernetwork, **sizes), **options)
 
 
 def stirred(algorithm, spec=SPEC, size=0.3):
@@ -50,22 +50,22 @@ def sights(spec, seed=0):
 
 def rolled(algorithm, learner, spec=SPEC, seed=0):
     """What acting leaves behind. An episode's last step is the one before another begins; it is not real."""
-    obs, start = sights(spec, seed), algorithm.memory(spec, learner)
+    obs, start = sights(spec, seed), algorithm.init_carry(spec, learner)
 
     def one(obs, key):
-        def tick(memory, x):
+        def tick(carry, x):
             now, key = x
-            memory = jax.tree.map(lambda new, old: jnp.where(now.first, new, old), start, memory)
-            memory, action, memo = algorithm.act(learner, memory, now, key, jnp.array(0), True)
-            return memory, (action, memo)
+            carry = jax.tree.map(lambda new, old: jnp.where(now.first, new, old), start, carry)
+            carry, action, extras = algorithm.act(learner, carry, now, key, jnp.array(0), True)
+            return carry, (action, extras)
 
         now = jax.tree.map(lambda x: x[:-1], obs)
         return jax.lax.scan(tick, start, (now, jr.split(key, T)))[1]
 
-    action, memo = jax.vmap(one)(obs, jr.split(jr.key(seed), N))
+    action, extras = jax.vmap(one)(obs, jr.split(jr.key(seed), N))
     reward = jr.normal(jr.key(seed), (N, T, 2))
     team = jnp.mean(reward, axis=-1, keepdims=True)
-    return Trajectory(obs, action, reward, team, jnp.zeros((N, T), bool), ~obs.first[:, 1:], memo)
+    return Trajectory(obs, action, reward, team, jnp.zeros((N, T), bool), ~obs.first[:, 1:], extras)
 
 
 def chunks_of(algorithm, learner, batch):

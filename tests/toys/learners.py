@@ -8,37 +8,37 @@ import jax.numpy as jnp
 import jax.random as jr
 
 from covey.core import AbstractAlgorithm, AbstractExperience, Traits
-from covey.experience import Fresh, Replay
-from covey.networks.agents import AbstractAgent, Crew, Recurrent
+from covey.experience import OnPolicy, Replay
+from covey.networks.agents import AbstractAgent, AgentNetworks, Recurrent
 from covey.networks.layers import MLP, Linear
-from covey.ops import copy, descend, masked, mean, moments, named, take, td_lambda
-from covey.parts import AbstractOptimiser, AbstractTarget, Adam, Constant, Make, Soft
+from covey.ops import copy, descend, init_opt_state, masked, mean, named, take, td_lambda
+from covey.parts import AbstractOptimiser, AbstractTarget, Adam, ConstantSchedule, Factory, SoftTarget
 
 
 class Reinforce(AbstractAlgorithm):
     """On-policy, recurrent: log pi(u) (G - the batch's mean G)."""
 
     traits: ClassVar[Traits] = Traits(False, True, True, False, True, True)
-    experience: AbstractExperience = Fresh()
-    agent: Make[AbstractAgent] = Make(Recurrent, hidden=16)
-    optimiser: AbstractOptimiser = Adam(Constant(1e-2))
+    experience: AbstractExperience = OnPolicy()
+    agent: Factory[AbstractAgent] = Factory(Recurrent, hidden=16)
+    optimiser: AbstractOptimiser = Adam(ConstantSchedule(1e-2))
 
     def init(self, spec, key):
-        crew = Crew(self.agent, spec, spec.features, spec.actions, "none", key=key)
-        return crew, moments(self.optimiser, crew)
+        networks = AgentNetworks(self.agent, spec, spec.features, spec.actions, "none", key=key)
+        return networks, init_opt_state(self.optimiser, networks)
 
-    def memory(self, spec, learner):
+    def init_carry(self, spec, learner):
         return learner[0].start()
 
-    def act(self, learner, memory, obs, key, step, explore):
-        after, logits = learner[0].step(memory, obs.agents)
+    def act(self, learner, carry, obs, key, step, explore):
+        after, logits = learner[0].step(carry, obs.agents)
         logits = masked(logits, obs.legal)
         action = jr.categorical(key, logits) if explore else jnp.argmax(logits, axis=-1)
-        return after, action, memory
+        return after, action, carry
 
-    def loss(self, crew, batch):
+    def loss(self, networks, batch):
         def one(t):
-            _, logits = crew.unroll(t.memo[0], t.now.agents, t.now.first)
+            _, logits = networks.unroll(t.extras[0], t.now.agents, t.now.first)
             log_pi = take(jax.nn.log_softmax(masked(logits, t.now.legal)), t.action)
             later = jnp.zeros_like(t.team_reward)  # no critic
             return log_pi, td_lambda(t.team_reward, later, t.terminated, t.valid, 1.0, 1.0)
@@ -48,8 +48,8 @@ class Reinforce(AbstractAlgorithm):
         return loss, {"loss": loss}
 
     def update(self, learner, batch, key, step):
-        crew, state, metrics = descend(self.optimiser, self.loss, *learner, batch)
-        return (crew, state), metrics
+        networks, state, metrics = descend(self.optimiser, self.loss, *learner, batch)
+        return (networks, state), metrics
 
 
 class FastWeights(AbstractAgent):
@@ -91,19 +91,19 @@ class DDPG(AbstractAlgorithm):
 
     traits: ClassVar[Traits] = Traits(False, False, False, True, False, False)
     experience: AbstractExperience = Replay(capacity=4000, batch_size=64, window=1, steps=4, updates=2)
-    optimiser: AbstractOptimiser = Adam(Constant(3e-3))
-    target: AbstractTarget = Soft(0.02)
+    optimiser: AbstractOptimiser = Adam(ConstantSchedule(3e-3))
+    target: AbstractTarget = SoftTarget(0.02)
 
     def init(self, spec, key):
         actor = MLP(spec.features, 16, spec.actions, key=named(key, "actor"))
         critic = MLP(spec.features + spec.actions, 32, 1, key=named(key, "critic"))
         online = Networks(actor, critic)
-        return online, copy(online), moments(self.optimiser, online)
+        return online, copy(online), init_opt_state(self.optimiser, online)
 
-    def memory(self, spec, learner):
+    def init_carry(self, spec, learner):
         return None
 
-    def act(self, learner, memory, obs, key, step, explore):
+    def act(self, learner, carry, obs, key, step, explore):
         action = jnp.tanh(learner[0].actor(obs.agents))
         noise = 0.3 * explore * jr.normal(key, action.shape)
         return None, jnp.clip(action + noise, -1.0, 1.0), None

@@ -8,15 +8,16 @@ from covey.environments.probes import Meeting, Recall
 from covey.experience import Replay
 from covey.networks.agents import FeedForward, Recurrent
 from covey.networks.mixers import SumMixer
-from covey.parts import Adam, Constant, Make
-from covey.training.loop import Side, Trainer
+from covey.parts import Adam, ConstantSchedule, Factory
+from covey.training.learners import LearnerSlot, view_as
+from covey.training.loop import Trainer
 from toys.learners import DDPG, FastWeights, Reinforce
 from toys.worlds import Factions
 
 
-def side(algorithm, spec, team=None):
+def slot(algorithm, spec, team=None):
     members = spec.members(team) if team else tuple(range(spec.agents))
-    return Side(team or "team", algorithm, members)
+    return LearnerSlot(team or "team", algorithm, members)
 
 
 def train(trainer, iterations):
@@ -29,11 +30,11 @@ def train(trainer, iterations):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("agent", [Make(Recurrent, hidden=16), Make(FastWeights, hidden=8)])
+@pytest.mark.parametrize("agent", [Factory(Recurrent, hidden=16), Factory(FastWeights, hidden=8)])
 def test_memory_within_an_episode_is_learnt_to_be_used(agent):
     # fails if memory is lost between steps, kept between episodes, or gradients do not reach back: then 1/4
     env = Recall()
-    trainer = Trainer(env, (side(Reinforce(agent=agent), env.spec),), copies=32, length=4)
+    trainer = Trainer(env, (slot(Reinforce(agent=agent), env.spec),), copies=32, length=4)
     _, _, (_, last) = train(trainer, 150)
     assert last[0] > 0.9
 
@@ -41,13 +42,13 @@ def test_memory_within_an_episode_is_learnt_to_be_used(agent):
 def test_weights_in_memory_change_within_an_episode_and_are_laid_anew():
     # fails if an episode inherits another's weights, or if act's increments are dropped
     env = Recall()
-    trainer = Trainer(env, (side(Reinforce(agent=Make(FastWeights)), env.spec),), copies=5, length=13)
+    trainer = Trainer(env, (slot(Reinforce(agent=Factory(FastWeights)), env.spec),), copies=5, length=13)
     state = trainer.init(jax.random.key(1))
     _, rollouts, _ = jax.jit(trainer.collect)(state, jnp.array(0))
-    first, memory = np.asarray(rollouts.obs.first[:, :-1]), np.asarray(rollouts.memo[0])
+    first, carry = np.asarray(rollouts.obs.first[:, :-1]), np.asarray(rollouts.extras[0])
     assert first.sum(1).tolist() == [4] * 5
-    assert not memory[first].any()
-    moved = np.abs(np.diff(memory, axis=1)).sum((2, 3)) > 0
+    assert not carry[first].any()
+    moved = np.abs(np.diff(carry, axis=1)).sum((2, 3)) > 0
     assert (moved | ~np.asarray(rollouts.valid[:, :-1])).all()
 
 
@@ -55,24 +56,24 @@ def test_weights_in_memory_change_within_an_episode_and_are_laid_anew():
 def test_continuous_actions_from_transitions():
     # fails if transitions are cut wrongly, bounds are lost, or a cut-off is learnt as an end
     env = Meeting()
-    trainer = Trainer(env, (side(DDPG(), env.spec),), copies=8, length=4)
+    trainer = Trainer(env, (slot(DDPG(), env.spec),), copies=8, length=4)
     _, _, (first, last) = train(trainer, 600)
     assert last[0] > max(-1.5, first[0])  # noise remains; at random about -4
 
 
 def factions():
     env = Factions()
-    agent = Make(FeedForward, hidden=16, depth=1)
+    agent = Factory(FeedForward, hidden=16, depth=1)
     red = Reinforce(agent=agent)
     blue = QMIX(
         experience=Replay(capacity=400, batch_size=16),
         agent=agent,
-        mixer=Make(SumMixer),
-        epsilon=Constant(0.1),
-        optimiser=Adam(Constant(1e-2)),
+        mixer=Factory(SumMixer),
+        epsilon=ConstantSchedule(0.1),
+        optimiser=Adam(ConstantSchedule(1e-2)),
     )
-    sides = side(red, env.spec, "red"), side(blue, env.spec, "blue")
-    return Trainer(env, sides, copies=16, length=4)
+    slots = slot(red, env.spec, "red"), slot(blue, env.spec, "blue")
+    return Trainer(env, slots, copies=16, length=4)
 
 
 @pytest.mark.slow
@@ -90,13 +91,13 @@ def test_each_side_sees_its_own_agents_and_the_others_apart():
     trainer = factions()
     _, joint, _ = trainer.collect(trainer.init(jax.random.key(0)), jnp.array(0))
     for i, (own, rest, team) in enumerate([((0, 2), (1,), 0), ((1,), (0, 2), 1)]):
-        seen = trainer.sides[i].view(trainer.spec, trainer.kept(i, joint))
+        seen = view_as(trainer.slots[i], trainer.spec, trainer.kept(i, joint))
         np.testing.assert_array_equal(seen.obs.agents, joint.obs.agents[:, :, own])
         np.testing.assert_array_equal(seen.obs.others, joint.obs.agents[:, :, rest])
         np.testing.assert_array_equal(seen.action, joint.action[:, :, own])
         np.testing.assert_array_equal(seen.others, joint.action[:, :, rest])
         np.testing.assert_array_equal(seen.reward, joint.reward[:, :, own])
         np.testing.assert_array_equal(seen.team_reward, joint.team_reward[:, :, team : team + 1])
-        spec = trainer.sides[i].spec(trainer.spec)
+        spec = trainer.slots[i].spec(trainer.spec)
         assert (spec.agents, spec.others) == (len(own), len(rest))
         assert seen.obs.world.shape[-1] == spec.world

@@ -4,10 +4,15 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 
-from covey.core import AbstractEnvironment, Observation, Spec, Step
-from covey.core import AbstractHostEnvironment
-from covey.core import HostStep
-from covey.core import HostObservation
+from covey.core import (
+    AbstractEnvironment,
+    AbstractHostEnvironment,
+    HostObservation,
+    HostStep,
+    Observation,
+    Spec,
+    Step,
+)
 from covey.ops import named
 
 
@@ -69,7 +74,7 @@ class Factions(AbstractEnvironment):
 class HostRecall(AbstractHostEnvironment):
     """`Recall` of the probes in plain Python: each of two agents acts out the bit it saw two steps before."""
 
-    tally = ("won",)
+    counts = ("won",)
 
     def __init__(self):
         self.spec = Spec(("left", "right"), features=3, state=3, actions=2, horizon=3)
@@ -90,5 +95,5 @@ class HostRecall(AbstractHostEnvironment):
         self.t += 1
         won = float(self.t == 3 and all(action == (self.bits > 0)))
         return HostStep(
-            self.look(), np.full(2, won), terminated=self.t == 3, truncated=False, tally={"won": won}
+            self.look(), np.full(2, won), terminated=self.t == 3, truncated=False, counts={"won": won}
         )

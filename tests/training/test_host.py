@@ -9,7 +9,8 @@ from covey.environments.probes import Recall
 from covey.errors import UserError
 from covey.experience import Replay
 from covey.training.host import Copy, Host, StandIn, identity, in_turn
-from covey.training.loop import Side, Trainer
+from covey.training.learners import LearnerSlot
+from covey.training.loop import Trainer
 from toys.learners import Reinforce
 from toys.worlds import HostRecall
 
@@ -18,8 +19,8 @@ KEY = jax.random.key(0)
 
 def host(make=HostRecall, length=4, copies=16, algorithm=None):
     world = make()
-    sides = (Side("team", algorithm or Reinforce(), tuple(range(world.spec.agents))),)
-    return Host(Trainer(StandIn(world.spec, world.tally), sides, copies, length), make)
+    slots = (LearnerSlot("team", algorithm or Reinforce(), tuple(range(world.spec.agents))),)
+    return Host(Trainer(StandIn(world.spec, world.counts), slots, copies, length), make)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,7 @@ def test_a_world_in_plain_python_is_learnt(loop):
     result = loop.evaluate(state.learners, KEY, state.steps, 40)
     assert result["teams"].shape == (40, 1)
     assert result["teams"].mean() > 0.9
-    np.testing.assert_array_equal(result["tally"]["won"], result["teams"][:, 0])
+    np.testing.assert_array_equal(result["counts"]["won"], result["teams"][:, 0])
     assert metrics["episodes"].sum() == 150 * 16
 
 
@@ -96,7 +97,7 @@ def test_a_resumed_run_gives_up_the_episodes_under_way():
     loop = host(**options)
     state, _, _ = loop.chunk(loop.init(KEY), jnp.arange(1))
     resumed, _, _ = host(**options).chunk(state, jnp.arange(1, 2))
-    ring = resumed.stores[0]
+    ring = resumed.buffers[0]
     np.testing.assert_array_equal(ring.valid[0, :4], [True, True, False, True])
     np.testing.assert_array_equal(ring.obs.first[0, :4], [True, False, False, True])
     assert not ring.terminated.any()

@@ -7,12 +7,13 @@ import pytest
 
 from covey.algorithms.qmix import QMIX
 from covey.algorithms.random import Random
-from covey.training.devices import Layout
 from covey.environments.probes import Death, Recall
 from covey.experience import Replay
 from covey.networks.agents import FeedForward
-from covey.parts import Make
-from covey.training.loop import Side, Trainer
+from covey.parts import Factory
+from covey.training.devices import Layout
+from covey.training.learners import LearnerSlot
+from covey.training.loop import Trainer
 from toys.worlds import Counting
 
 KEY = jax.random.key(0)
@@ -20,9 +21,9 @@ KEY = jax.random.key(0)
 
 def trainer():
     algorithm = QMIX(
-        experience=Replay(capacity=64, batch_size=8, updates=2), agent=Make(FeedForward, hidden=8, depth=1)
+        experience=Replay(capacity=64, batch_size=8, updates=2), agent=Factory(FeedForward, hidden=8, depth=1)
     )
-    return Trainer(Recall(), (Side("team", algorithm, (0, 1)),), copies=4, length=4)
+    return Trainer(Recall(), (LearnerSlot("team", algorithm, (0, 1)),), copies=4, length=4)
 
 
 @cache
@@ -94,16 +95,18 @@ def judged(loop, episodes):
 
 def test_evaluation_sums_the_first_episode_only():
     # fails if a second episode's rewards are added, or an episode's last step is left out
-    told = judged(Trainer(Counting(jnp.array(6)), (Side("team", Random(), (0,)),), copies=1, length=7), 50)
+    told = judged(
+        Trainer(Counting(jnp.array(6)), (LearnerSlot("team", Random(), (0,)),), copies=1, length=7), 50
+    )
     length = told["length"]
     assert set(length.tolist()) == set(range(1, 7))
-    np.testing.assert_allclose(told["teams"][:, 0], 5 * length * (length + 1) + told["tally"]["acted"])
+    np.testing.assert_allclose(told["teams"][:, 0], 5 * length * (length + 1) + told["counts"]["acted"])
     np.testing.assert_array_equal(told["teams"], told["agents"])
 
 
 def test_the_dead_are_paid_no_more():
     # fails if rewards are given to the wrong agent, or a team's reward is taken from its dead
-    told = judged(Trainer(Death(life=2, horizon=4), (Side("team", Random(), (0, 1)),), 1, 5), 50)
+    told = judged(Trainer(Death(life=2, horizon=4), (LearnerSlot("team", Random(), (0, 1)),), 1, 5), 50)
     assert told["agents"][:, 0].max() == 2
     assert told["teams"].max() > 2
 

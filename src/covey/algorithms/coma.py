@@ -24,19 +24,36 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from .. import ops
 from ..core import AbstractAlgorithm, AbstractExperience, Metrics, Observation, Spec, Traits, Trajectory
-from ..experience import Fresh
+from ..experience import OnPolicy
 from ..networks.actors import everything
-from ..networks.agents import AbstractAgent, Crew, FeedForward, Memory, Recurrent, Sharing, begun, remembered
+from ..networks.agents import (
+    AbstractAgent,
+    AgentCarry,
+    AgentNetworks,
+    FeedForward,
+    Recurrent,
+    Sharing,
+    begun,
+    remembered,
+)
 from ..networks.distributions import floored
-from ..parts import AbstractOptimiser, AbstractSchedule, AbstractTarget, Hard, Linear, Make, RMSProp
+from ..parts import (
+    AbstractOptimiser,
+    AbstractSchedule,
+    AbstractTarget,
+    Factory,
+    HardTarget,
+    LinearSchedule,
+    RMSProp,
+)
 
 
 class Learner(eqx.Module):
-    actor: Crew
-    critic: Crew
-    target: Crew  # of the critic
-    actor_moments: PyTree[Array]
-    critic_moments: PyTree[Array]
+    actor: AgentNetworks
+    critic: AgentNetworks
+    target: AgentNetworks  # of the critic
+    actor_opt_state: PyTree[Array]
+    critic_opt_state: PyTree[Array]
     updates: Int[Array, ""]
 
 
@@ -46,47 +63,54 @@ class COMA(AbstractAlgorithm[Learner]):
     traits: ClassVar[Traits] = Traits(
         centralised=True, on_policy=True, discrete=True, continuous=False, recurrent=True, cooperative=True
     )
-    experience: AbstractExperience = Fresh()
-    actor: Make[AbstractAgent] = Make(Recurrent, hidden=64)
-    critic: Make[FeedForward] = Make(FeedForward, hidden=128, depth=2)
+    experience: AbstractExperience = OnPolicy()
+    actor: Factory[AbstractAgent] = Factory(Recurrent, hidden=64)
+    critic: Factory[FeedForward] = Factory(FeedForward, hidden=128, depth=2)
     sharing: Sharing = "team"
     last_action: bool = True  # among the actor's inputs, one-hot
     agent_id: bool = True  # likewise
     gamma: float = 0.99
     lam: float = 0.8
-    epsilon: AbstractSchedule = Linear(0.5, 0.01, 100_000)
-    target: AbstractTarget = Hard(200)
+    epsilon: AbstractSchedule = LinearSchedule(0.5, 0.01, 100_000)
+    target: AbstractTarget = HardTarget(200)
     actor_optimiser: AbstractOptimiser = RMSProp()
     critic_optimiser: AbstractOptimiser = RMSProp()
 
     def init(self, spec: Spec, key: PRNGKeyArray) -> Learner:
         n, a = spec.agents, spec.actions
-        crew = lambda name, make, width: Crew(make, spec, width, a, self.sharing, key=ops.named(key, name))
-        actor = crew("actor", self.actor, spec.features + self.last_action * a + self.agent_id * n)
-        critic = crew("critic", self.critic, spec.world + spec.features + 2 * n * a + n)
-        moments = ops.moments(self.actor_optimiser, actor), ops.moments(self.critic_optimiser, critic)
-        return Learner(actor, critic, ops.copy(critic), *moments, jnp.zeros((), int))
+        networks = lambda name, make, width: AgentNetworks(
+            make, spec, width, a, self.sharing, key=ops.named(key, name)
+        )
+        actor = networks("actor", self.actor, spec.features + self.last_action * a + self.agent_id * n)
+        critic = networks("critic", self.critic, spec.world + spec.features + 2 * n * a + n)
+        opt_state = (
+            ops.init_opt_state(self.actor_optimiser, actor),
+            ops.init_opt_state(self.critic_optimiser, critic),
+        )
+        return Learner(actor, critic, ops.copy(critic), *opt_state, jnp.zeros((), int))
 
-    def memory(self, spec: Spec, learner: Learner) -> Memory:
+    def init_carry(self, spec: Spec, learner: Learner) -> AgentCarry:
         return begun(learner.actor)
 
-    def act(self, learner: Learner, memory: Memory, obs: Observation, key, step, explore: bool):
-        x = remembered(obs, memory.action, self.last_action, self.agent_id)
-        hidden, logits = learner.actor.step(memory.hidden, x)
+    def act(self, learner: Learner, carry: AgentCarry, obs: Observation, key, step, explore: bool):
+        x = remembered(obs, carry.action, self.last_action, self.agent_id)
+        hidden, logits = learner.actor.step(carry.hidden, x)
         likely = floored(logits, obs.legal, self.epsilon(step))
         action = jnp.argmax(ops.masked(logits, obs.legal), axis=-1)
         action = jr.categorical(key, jnp.log(likely)) if explore else action
-        return Memory(hidden, action), action, memory
+        return AgentCarry(hidden, action), action, carry
 
     def judged(
-        self, critic: Crew, t: Trajectory, last: Int[Array, "T agents"]
+        self, critic: AgentNetworks, t: Trajectory, last: Int[Array, "T agents"]
     ) -> Float[Array, "T agents actions"]:
         """Every agent's every action, beside what the others did."""
         return critic.unroll(critic.start(), everything(t.now, t.action, last), t.now.first)[1]
 
-    def critic_loss(self, critic: Crew, target: Crew, batch: Trajectory) -> tuple[Float[Array, ""], Metrics]:
+    def critic_loss(
+        self, critic: AgentNetworks, target: AgentNetworks, batch: Trajectory
+    ) -> tuple[Float[Array, ""], Metrics]:
         def one(t: Trajectory) -> tuple[Float[Array, "t agents"], Float[Array, "t agents"]]:
-            taken = lambda critic: ops.take(self.judged(critic, t, t.memo.action), t.action)
+            taken = lambda critic: ops.take(self.judged(critic, t, t.extras.action), t.action)
             later, value = taken(target)[1:], taken(critic)[:-1]
             reward = jnp.broadcast_to(t.team_reward[:-1, :1], value.shape)
             y = ops.td_lambda(reward, later, t.terminated[:-1], t.valid[:-1], self.gamma, self.lam)
@@ -98,12 +122,12 @@ class COMA(AbstractAlgorithm[Learner]):
         return loss, {"critic_loss": loss, "q": ops.mean(value, valid, exact=False)}
 
     def actor_loss(
-        self, actor: Crew, critic: Crew, batch: Trajectory, epsilon
+        self, actor: AgentNetworks, critic: AgentNetworks, batch: Trajectory, epsilon
     ) -> tuple[Float[Array, ""], Metrics]:
         def one(t: Trajectory) -> tuple[Float[Array, "T agents"], Float[Array, "T agents"]]:
-            x = remembered(t.now, t.memo.action, self.last_action, self.agent_id)
-            p = floored(actor.unroll(t.memo.hidden[0], x, t.now.first)[1], t.now.legal, epsilon)
-            q = self.judged(critic, t, t.memo.action)
+            x = remembered(t.now, t.extras.action, self.last_action, self.agent_id)
+            p = floored(actor.unroll(t.extras.hidden[0], x, t.now.first)[1], t.now.legal, epsilon)
+            q = self.judged(critic, t, t.extras.action)
             advantage = jax.lax.stop_gradient(ops.take(q, t.action) - jnp.sum(p * q, axis=-1))
             likely = jnp.maximum(ops.take(p, t.action), 1e-10)
             return -advantage * jnp.log(likely), -jnp.sum(p * jnp.log(jnp.maximum(p, 1e-10)), axis=-1)
@@ -118,25 +142,25 @@ class COMA(AbstractAlgorithm[Learner]):
         return {"Q": ops.take(self.judged(learner.critic, episode, last), episode.action)}
 
     def update(self, learner: Learner, batch: Trajectory, key: PRNGKeyArray, step) -> tuple[Learner, Metrics]:
-        batch, epsilon = ops.share(batch), self.epsilon(step)
-        critic, critic_moments, judged = ops.descend(
+        batch, epsilon = ops.shard(batch), self.epsilon(step)
+        critic, critic_opt_state, judged = ops.descend(
             self.critic_optimiser,
             self.critic_loss,
             learner.critic,
-            learner.critic_moments,
+            learner.critic_opt_state,
             learner.target,
             batch,
         )
-        actor, actor_moments, told = ops.descend(
+        actor, actor_opt_state, told = ops.descend(
             self.actor_optimiser,
             self.actor_loss,
             learner.actor,
-            learner.actor_moments,
+            learner.actor_opt_state,
             critic,
             batch,
             epsilon,
         )
         updates = learner.updates + 1
         target = self.target(critic, learner.target, updates)
-        learner = Learner(actor, critic, target, actor_moments, critic_moments, updates)
+        learner = Learner(actor, critic, target, actor_opt_state, critic_opt_state, updates)
         return learner, judged | told | {"epsilon": epsilon}

@@ -24,11 +24,19 @@ from .. import ops
 from ..core import AbstractAlgorithm, AbstractExperience, Metrics, Observation, Spec, Traits, Trajectory
 from ..networks.agents import AbstractAgent, FeedForward, Sharing
 from ..networks.mixers import AbstractMixer, MixerInput, MonotonicMixer, world_of, world_width
-from ..parts import AbstractOptimiser, AbstractSchedule, AbstractTarget, Adam, Constant, Make, Phases
+from ..parts import (
+    AbstractOptimiser,
+    AbstractSchedule,
+    AbstractTarget,
+    Adam,
+    ConstantSchedule,
+    Factory,
+    PhasesSchedule,
+)
 from . import maddpg
 from .maddpg import MADDPG
 from .off_policy.actor_step import blended, disagreement
-from .off_policy.deterministic import JointSight, LocalCritics, Vectors
+from .off_policy.deterministic import JointCriticInput, LocalCritics, Vectors
 
 
 class Mixed(eqx.Module):
@@ -40,8 +48,8 @@ class Learner(eqx.Module):
     plain: maddpg.Learner
     online: Mixed
     target: Mixed
-    local_moments: PyTree[Array]
-    mixer_moments: PyTree[Array]
+    local_opt_state: PyTree[Array]
+    mixer_opt_state: PyTree[Array]
     begun: Int[Array, ""]  # the step of the first update, -1 before it
 
 
@@ -50,17 +58,17 @@ class DualQ(AbstractAlgorithm[Learner]):
 
     traits: ClassVar[Traits] = MADDPG.traits
     course: ClassVar[tuple[str, ...]] = ("alpha",)  # what films show of its training
-    alpha: AbstractSchedule = Phases()
-    local_critic: Make[FeedForward] = Make(FeedForward, hidden=64, depth=2, norm=True)
-    mixer: Make[AbstractMixer] = Make(MonotonicMixer, embed=32, hyper=64)
+    alpha: AbstractSchedule = PhasesSchedule()
+    local_critic: Factory[FeedForward] = Factory(FeedForward, hidden=64, depth=2, norm=True)
+    mixer: Factory[AbstractMixer] = Factory(MonotonicMixer, embed=32, hyper=64)
     mixer_input: MixerInput = "state"  # the world's, or the team's observations
-    local_optimiser: AbstractOptimiser = Adam(Constant(1e-3), clip=5.0)
-    mixer_optimiser: AbstractOptimiser = Adam(Constant(1e-3), clip=10.0)
+    local_optimiser: AbstractOptimiser = Adam(ConstantSchedule(1e-3), clip=5.0)
+    mixer_optimiser: AbstractOptimiser = Adam(ConstantSchedule(1e-3), clip=10.0)
     # what follows is maddpg's
     experience: AbstractExperience = MADDPG.experience
-    actor: Make[AbstractAgent] = MADDPG.actor
-    critic: Make[FeedForward] = MADDPG.critic
-    critic_input: JointSight = MADDPG.critic_input
+    actor: Factory[AbstractAgent] = MADDPG.actor
+    critic: Factory[FeedForward] = MADDPG.critic
+    critic_input: JointCriticInput = MADDPG.critic_input
     sharing: Sharing = MADDPG.sharing
     agent_id: bool = MADDPG.agent_id
     gamma: float = MADDPG.gamma
@@ -83,16 +91,16 @@ class DualQ(AbstractAlgorithm[Learner]):
         )
         world = world_width(self.mixer_input, spec.of(critics.members))
         online = Mixed(critics, self.mixer(len(critics.members), world, key=ops.named(key, "mixer")))
-        local = ops.moments(self.local_optimiser, critics, critics.crew.stacked)
-        mixing = ops.moments(self.mixer_optimiser, online.mixer)
+        local = ops.init_opt_state(self.local_optimiser, critics, critics.networks.stacked)
+        mixing = ops.init_opt_state(self.mixer_optimiser, online.mixer)
         begun = jnp.full((), -1, int)
         return Learner(self.plain.init(spec, key), online, ops.copy(online), local, mixing, begun)
 
-    def memory(self, spec: Spec, learner: Learner) -> Float[Array, "agents h"]:
-        return self.plain.memory(spec, learner.plain)
+    def init_carry(self, spec: Spec, learner: Learner) -> Float[Array, "agents h"]:
+        return self.plain.init_carry(spec, learner.plain)
 
-    def act(self, learner: Learner, memory, obs: Observation, key, step, explore: bool):
-        return self.plain.act(learner.plain, memory, obs, key, step, explore)
+    def act(self, learner: Learner, carry, obs: Observation, key, step, explore: bool):
+        return self.plain.act(learner.plain, carry, obs, key, step, explore)
 
     def joint(self, mixed: Mixed, obs: Observation, actions: Vectors) -> Float[Array, "T 1"]:
         world = world_of(self.mixer_input, obs, mixed.critics.members)
@@ -114,12 +122,16 @@ class DualQ(AbstractAlgorithm[Learner]):
 
     def mix(self, learner: Learner, batch: Trajectory, did, later) -> tuple[tuple, Metrics]:
         """One loss, two optimisers."""
-        old, moments = learner.online, (learner.local_moments, learner.mixer_moments)
+        old, opt_state = learner.online, (learner.local_opt_state, learner.mixer_opt_state)
         grads, told = ops.gradients(self.loss, old, learner.target, batch, did, later)
         critics, local = ops.step(
-            self.local_optimiser, old.critics, moments[0], grads.critics, stacked=old.critics.crew.stacked
+            self.local_optimiser,
+            old.critics,
+            opt_state[0],
+            grads.critics,
+            stacked=old.critics.networks.stacked,
         )
-        mixer, mixing = ops.step(self.mixer_optimiser, old.mixer, moments[1], grads.mixer)
+        mixer, mixing = ops.step(self.mixer_optimiser, old.mixer, opt_state[1], grads.mixer)
         return (Mixed(critics, mixer), local, mixing), told
 
     def update(self, learner: Learner, batch: Trajectory, key: PRNGKeyArray, step) -> tuple[Learner, Metrics]:

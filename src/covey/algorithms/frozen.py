@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Int, PyTree
 
 from ..core import AbstractAlgorithm, AbstractExperience, Observation, Spec, Traits
-from ..experience import Fresh
+from ..experience import OnPolicy
 from .random import Random
 
 
@@ -32,13 +32,13 @@ class Frozen(AbstractAlgorithm[Learner]):
 
     traits: ClassVar[Traits] = Random.traits
     run: str
-    side: str  # whose it was there
+    slot: str  # whose it was there
     player: AbstractAlgorithm
     world: Spec  # as that side saw it
     seeds: int  # that the run trained
     greedy: bool | None = None
     seed: int | None = None
-    experience: AbstractExperience = Fresh(updates=0)
+    experience: AbstractExperience = OnPolicy(updates=0)
 
     def __check_init__(self):
         if self.seed is not None and not 0 <= self.seed < self.seeds:
@@ -52,14 +52,14 @@ class Frozen(AbstractAlgorithm[Learner]):
         places = tuple(map(self.world.names.index, spec.names))
         return Learner(self.player.init(self.world, key), jnp.zeros((), int), places)
 
-    def memory(self, spec: Spec, learner: Learner):
-        return self.player.memory(self.world, learner.player)
+    def init_carry(self, spec: Spec, learner: Learner):
+        return self.player.init_carry(self.world, learner.player)
 
-    def act(self, learner: Learner, memory, obs: Observation, key, step, explore: bool):
+    def act(self, learner: Learner, carry, obs: Observation, key, step, explore: bool):
         explore = self.player.traits.on_policy if self.greedy is None else not self.greedy
         seen = self.whole(obs, learner.places)
-        memory, action, _ = self.player.act(learner.player, memory, seen, key, learner.step, explore)
-        return memory, action[np.array(learner.places)], None
+        carry, action, _ = self.player.act(learner.player, carry, seen, key, learner.step, explore)
+        return carry, action[np.array(learner.places)], None
 
     def whole(self, obs: Observation, places: tuple[int, ...]) -> Observation:
         """Where it learned for everybody and plays for some, the others are put back among its agents."""

@@ -27,11 +27,19 @@ from ..errors import UserError
 from ..networks.actors import Actor
 from ..networks.hypernetworks import Hypernetwork
 from ..networks.increments import Layers, Output
-from ..parts import AbstractOptimiser, AbstractTarget, Adam, Apart, Constant, Hard, Make
+from ..parts import (
+    AbstractOptimiser,
+    AbstractTarget,
+    Adam,
+    ConstantSchedule,
+    Factory,
+    HardTarget,
+    PerPartOptimiser,
+)
 from ..training.costs import comparison
 from . import ppo
 from .on_policy import passes
-from .on_policy.passes import Chunk, Memory
+from .on_policy.passes import Chunk, PolicyCarry
 from .ppo import PPO
 
 Params = tuple[Actor, Hypernetwork]
@@ -40,7 +48,7 @@ Params = tuple[Actor, Hypernetwork]
 class Learner(eqx.Module):
     ppo: ppo.Learner
     hyper: Hypernetwork | None = None  # None, and so the rest: layers=none
-    hyper_moments: PyTree[Array] = None
+    hyper_opt_state: PyTree[Array] = None
     target: Hypernetwork | None = None
     steps: Int[Array, ""] | None = None  # of the optimiser
 
@@ -53,13 +61,13 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
     layers: Layers = "last"  # that get increments; `all`: but those of a GRU; `none`: this is mappo
     output: Output = "increment"  # or all of a layer's weights
     compose: Literal["base", "accumulate"] = "base"
-    hyper: Make[Hypernetwork] = Make(Hypernetwork)
+    hyper: Factory[Hypernetwork] = Factory(Hypernetwork)
     smooth_weight: float = 0.1
     smooth_over: Literal["time", "update"] = "time"
     align_weight: float = 0.05
     align_to: Literal["behaviour", "target"] = "behaviour"
-    target: AbstractTarget = Hard(100)  # in optimiser steps
-    optimiser: AbstractOptimiser = Adam(Constant(1e-4), eps=1e-5)
+    target: AbstractTarget = HardTarget(100)  # in optimiser steps
+    optimiser: AbstractOptimiser = Adam(ConstantSchedule(1e-4), eps=1e-5)
 
     @property
     def experience(self) -> AbstractExperience:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -73,21 +81,21 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
             raise UserError("compose=accumulate adds increments up: set output=increment")
         hyper = self.hyper(spec, base.actor, self.layers, self.output, key=ops.named(key, "hyper"))
         target = ops.copy(hyper) if self.align_weight and self.align_to == "target" else None
-        return Learner(base, hyper, ops.moments(self.optimiser, hyper), target, jnp.zeros((), int))
+        return Learner(base, hyper, ops.init_opt_state(self.optimiser, hyper), target, jnp.zeros((), int))
 
-    def memory(self, spec: Spec, learner: Learner) -> Memory:
+    def init_carry(self, spec: Spec, learner: Learner) -> PolicyCarry:
         more = learner.hyper and learner.hyper.start(spec, learner.ppo.actor, self.compose == "accumulate")
-        return replace(self.ppo.memory(spec, learner.ppo), more=more)
+        return replace(self.ppo.init_carry(spec, learner.ppo), more=more)
 
-    def act(self, learner: Learner, memory: Memory, obs: Observation, key, step, explore: bool):
+    def act(self, learner: Learner, carry: PolicyCarry, obs: Observation, key, step, explore: bool):
         actor, hyper = learner.ppo.actor, learner.hyper
         if hyper is None:
-            return self.ppo.act(learner.ppo, memory, obs, key, step, explore)
-        carried, _, theta = hyper.unroll(actor, memory.more, jax.tree.map(lambda x: x[None], obs))
-        hidden, policy = hyper.shift(actor, theta[0]).step(memory.actor, obs)
-        after, action, memo = self.ppo.decide(learner.ppo, memory, obs, key, explore, hidden, policy)
-        memo = memo and replace(memo, more=(action, policy))
-        return replace(after, more=carried.push(obs, action, policy)), action, memo
+            return self.ppo.act(learner.ppo, carry, obs, key, step, explore)
+        carried, _, theta = hyper.unroll(actor, carry.more, jax.tree.map(lambda x: x[None], obs))
+        hidden, policy = hyper.shift(actor, theta[0]).step(carry.actor, obs)
+        after, action, extras = self.ppo.decide(learner.ppo, carry, obs, key, explore, hidden, policy)
+        extras = extras and replace(extras, more=(action, policy))
+        return replace(after, more=carried.push(obs, action, policy)), action, extras
 
     def span(self, learner: Learner) -> int:
         """The steps of a chunk: several where anything goes from one step to the next."""
@@ -100,7 +108,7 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
         delta, theta, policy = params[1].along(params[0], chunk)
         told = passes.terms(policy, chunk, self.ppo.clip)
         if self.align_weight:
-            old = chunk.memo.more[1] if fixed.target is None else fixed.target.along(params[0], chunk)[2]
+            old = chunk.extras.more[1] if fixed.target is None else fixed.target.along(params[0], chunk)[2]
             told["align_loss"] = jax.lax.stop_gradient(old).kl(policy)
         size = lambda x: jnp.sum(x**2, axis=-1).reshape(len(x), -1)
         mine = {"increment_norm": jnp.sqrt(size(theta))}
@@ -125,13 +133,15 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
 
     def improve(self, learner: Learner, start: Learner, batch: Chunk, entropy) -> tuple[Learner, Metrics]:
         base, params = learner.ppo, (learner.ppo.actor, learner.hyper)
-        moments = base.actor_moments, learner.hyper_moments
-        both = Apart((self.ppo.actor_optimiser, self.optimiser))
+        opt_state = base.actor_opt_state, learner.hyper_opt_state
+        both = PerPartOptimiser((self.ppo.actor_optimiser, self.optimiser))
         fixed = replace(start, target=learner.target)
-        (actor, hyper), moments, told = ops.descend(both, self.loss, params, moments, fixed, batch, entropy)
-        base, judged = self.ppo.judge(replace(base, actor=actor, actor_moments=moments[0]), batch)
+        (actor, hyper), opt_state, told = ops.descend(
+            both, self.loss, params, opt_state, fixed, batch, entropy
+        )
+        base, judged = self.ppo.judge(replace(base, actor=actor, actor_opt_state=opt_state[0]), batch)
         target = learner.target and self.target(hyper, learner.target, jnp.asarray(learner.steps) + 1)
-        return Learner(base, hyper, moments[1], target, jnp.asarray(learner.steps) + 1), told | judged
+        return Learner(base, hyper, opt_state[1], target, jnp.asarray(learner.steps) + 1), told | judged
 
     def update(self, learner: Learner, batch: Trajectory, key: PRNGKeyArray, step) -> tuple[Learner, Metrics]:
         if learner.hyper is None:

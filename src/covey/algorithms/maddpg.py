@@ -25,16 +25,24 @@ from .. import ops
 from ..core import AbstractAlgorithm, AbstractExperience, Metrics, Observation, Spec, Traits, Trajectory
 from ..experience import Replay, keep_whole
 from ..networks.agents import AbstractAgent, FeedForward, Sharing
-from ..parts import AbstractOptimiser, AbstractSchedule, AbstractTarget, Adam, Constant, Make, Soft
-from .off_policy.actor_step import Fresh, Value
-from .off_policy.deterministic import Actors, Critics, JointSight, Networks, Vectors
+from ..parts import (
+    AbstractOptimiser,
+    AbstractSchedule,
+    AbstractTarget,
+    Adam,
+    ConstantSchedule,
+    Factory,
+    SoftTarget,
+)
+from .off_policy.actor_step import FreshActions, Value
+from .off_policy.deterministic import Actors, Critics, JointCriticInput, Networks, Vectors
 
 
 class Learner(eqx.Module):
     online: Networks
     target: Networks
-    actor_moments: PyTree[Array]
-    critic_moments: PyTree[Array]
+    actor_opt_state: PyTree[Array]
+    critic_opt_state: PyTree[Array]
     updates: Int[Array, ""]
 
 
@@ -45,18 +53,20 @@ class MADDPG(AbstractAlgorithm[Learner]):
         centralised=True, on_policy=False, discrete=True, continuous=True, recurrent=True, cooperative=False
     )
     experience: AbstractExperience = Replay(1_000_000, batch_size=1024, window=1, start=25_600, every=100)
-    actor: Make[AbstractAgent] = Make(FeedForward, hidden=64, depth=2, xavier=True)
-    critic: Make[FeedForward] = Make(FeedForward, hidden=64, depth=2, xavier=True)
-    critic_input: JointSight = "observations"
+    actor: Factory[AbstractAgent] = Factory(FeedForward, hidden=64, depth=2, xavier=True)
+    critic: Factory[FeedForward] = Factory(FeedForward, hidden=64, depth=2, xavier=True)
+    critic_input: JointCriticInput = "observations"
     sharing: Sharing = "none"
     agent_id: bool = False  # among networks' inputs, one-hot; needed where they are shared
     gamma: float = 0.95
-    temperature: AbstractSchedule = Constant(1.0)  # of Gumbel draws, where actions are discrete
-    noise: AbstractSchedule = Constant(0.1)  # where they are continuous: its deviation in halves of the range
+    temperature: AbstractSchedule = ConstantSchedule(1.0)  # of Gumbel draws, where actions are discrete
+    noise: AbstractSchedule = ConstantSchedule(
+        0.1
+    )  # where they are continuous: its deviation in halves of the range
     regulariser: float = 1e-3  # the price of large outputs
-    target: AbstractTarget = Soft(0.01)
-    actor_optimiser: AbstractOptimiser = Adam(Constant(1e-2), clip=0.5, clip_by="variable")
-    critic_optimiser: AbstractOptimiser = Adam(Constant(1e-2), clip=0.5, clip_by="variable")
+    target: AbstractTarget = SoftTarget(0.01)
+    actor_optimiser: AbstractOptimiser = Adam(ConstantSchedule(1e-2), clip=0.5, clip_by="variable")
+    critic_optimiser: AbstractOptimiser = Adam(ConstantSchedule(1e-2), clip=0.5, clip_by="variable")
 
     def init(self, spec: Spec, key: PRNGKeyArray) -> Learner:
         shared = self.sharing, self.agent_id
@@ -64,19 +74,19 @@ class MADDPG(AbstractAlgorithm[Learner]):
         critics = Critics(self.critic, spec, *shared, self.critic_input, key=ops.named(key, "critic"))
         if actors.remember:
             keep_whole(self.experience, "actor=feed_forward")
-        online, stacked = Networks(actors, critics), actors.crew.stacked
-        acting = ops.moments(self.actor_optimiser, actors, stacked)
-        judging = ops.moments(self.critic_optimiser, critics, stacked)
+        online, stacked = Networks(actors, critics), actors.networks.stacked
+        acting = ops.init_opt_state(self.actor_optimiser, actors, stacked)
+        judging = ops.init_opt_state(self.critic_optimiser, critics, stacked)
         return Learner(online, ops.copy(online), acting, judging, jnp.zeros((), int))
 
-    def memory(self, spec: Spec, learner: Learner) -> Float[Array, "agents h"]:
+    def init_carry(self, spec: Spec, learner: Learner) -> Float[Array, "agents h"]:
         return learner.online.actors.start()
 
-    def act(self, learner: Learner, memory, obs: Observation, key, step, explore: bool):
+    def act(self, learner: Learner, carry, obs: Observation, key, step, explore: bool):
         actors = learner.online.actors
-        memory, x = actors.step(memory, obs)
+        carry, x = actors.step(carry, obs)
         explored = lambda: actors.explore(x, obs.legal, self.noise(step), key)
-        return memory, explored() if explore else actors.best(x, obs.legal), None
+        return carry, explored() if explore else actors.best(x, obs.legal), None
 
     def ahead(self, learner: Learner, batch: Trajectory, key: PRNGKeyArray, step) -> Float[Array, "b ..."]:
         """What target actors would do after each step."""
@@ -100,7 +110,7 @@ class MADDPG(AbstractAlgorithm[Learner]):
         told = lambda x: ops.mean(x, batch.valid, exact=False)
         return loss, {"critic_loss": loss, "q": told(q), "td_error": told(jnp.abs(error))}
 
-    def fresh(self, batch: Trajectory, key: PRNGKeyArray, step) -> Fresh:
+    def fresh(self, batch: Trajectory, key: PRNGKeyArray, step) -> FreshActions:
         """For actors: what new actions of their own are worth, and the outputs that these come from."""
         temperature, keys = self.temperature(step), ops.each(ops.named(key, "actor"), batch)
 
@@ -110,7 +120,7 @@ class MADDPG(AbstractAlgorithm[Learner]):
 
         return lambda actors, value: jax.vmap(one, (None, None, 0, 0))(actors, value, batch, keys)
 
-    def actor_loss(self, actors: Actors, value: Value, batch: Trajectory, fresh: Fresh):
+    def actor_loss(self, actors: Actors, value: Value, batch: Trajectory, fresh: FreshActions):
         """The sum of all agents', each a mean over the steps that it lives."""
         worth, x = fresh(actors, value)
         active = batch.valid[..., None] & batch.obs.alive[:, :-1]
@@ -120,16 +130,16 @@ class MADDPG(AbstractAlgorithm[Learner]):
         return self.regulariser * size - worth, {k: x / active.shape[-1] for k, x in told.items()}
 
     def improve_critics(self, learner: Learner, batch: Trajectory, later) -> tuple[Learner, Metrics]:
-        nets, args = learner.online, (learner.critic_moments, learner.target, batch, later)
-        descend = partial(ops.descend, stacked=nets.critics.crew.stacked)
-        critics, moments, told = descend(self.critic_optimiser, self.critic_loss, nets.critics, *args)
-        return replace(learner, online=Networks(nets.actors, critics), critic_moments=moments), told
+        nets, args = learner.online, (learner.critic_opt_state, learner.target, batch, later)
+        descend = partial(ops.descend, stacked=nets.critics.networks.stacked)
+        critics, opt_state, told = descend(self.critic_optimiser, self.critic_loss, nets.critics, *args)
+        return replace(learner, online=Networks(nets.actors, critics), critic_opt_state=opt_state), told
 
-    def improve_actors(self, learner: Learner, value: Value, batch: Trajectory, fresh: Fresh):
-        nets, args = learner.online, (learner.actor_moments, value, batch, fresh)
-        descend = partial(ops.descend, stacked=nets.actors.crew.stacked)
-        actors, moments, told = descend(self.actor_optimiser, self.actor_loss, nets.actors, *args)
-        return replace(learner, online=Networks(actors, nets.critics), actor_moments=moments), told
+    def improve_actors(self, learner: Learner, value: Value, batch: Trajectory, fresh: FreshActions):
+        nets, args = learner.online, (learner.actor_opt_state, value, batch, fresh)
+        descend = partial(ops.descend, stacked=nets.actors.networks.stacked)
+        actors, opt_state, told = descend(self.actor_optimiser, self.actor_loss, nets.actors, *args)
+        return replace(learner, online=Networks(actors, nets.critics), actor_opt_state=opt_state), told
 
     def followed(self, learner: Learner) -> Learner:
         updates = learner.updates + 1

@@ -24,19 +24,19 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 from .. import ops
 from ..core import AbstractAlgorithm, AbstractExperience, Metrics, Observation, Spec, Traits, Trajectory
 from ..errors import UserError
-from ..experience import Fresh
-from ..networks.actors import Actor, Critic, Sight
+from ..experience import OnPolicy
+from ..networks.actors import Actor, Critic, CriticInput
 from ..networks.agents import AbstractAgent, Recurrent, Sharing
-from ..parts import AbstractOptimiser, AbstractSchedule, Adam, Constant, Make
-from .on_policy.passes import Chunk, Memo, Memory, epochs, span, terms
+from ..parts import AbstractOptimiser, AbstractSchedule, Adam, ConstantSchedule, Factory
+from .on_policy.passes import Chunk, PolicyCarry, PolicyExtras, epochs, span, terms
 from .on_policy.value_scale import ValueNorm
 
 
 class Learner(eqx.Module):
     actor: Actor
     critic: Critic
-    actor_moments: PyTree[Array]
-    critic_moments: PyTree[Array]
+    actor_opt_state: PyTree[Array]
+    critic_opt_state: PyTree[Array]
     scale: ValueNorm
 
 
@@ -46,10 +46,10 @@ class PPO(AbstractAlgorithm[Learner]):
     traits: ClassVar[Traits] = Traits(
         centralised=True, on_policy=True, discrete=True, continuous=True, recurrent=True, cooperative=True
     )
-    experience: AbstractExperience = Fresh()
-    actor: Make[AbstractAgent] = Make(Recurrent, depth=2, norm=True, gain=0.01)
-    critic: Make[AbstractAgent] = Make(Recurrent, depth=2, norm=True, gain=1.0)
-    critic_input: Sight = "state"
+    experience: AbstractExperience = OnPolicy()
+    actor: Factory[AbstractAgent] = Factory(Recurrent, depth=2, norm=True, gain=0.01)
+    critic: Factory[AbstractAgent] = Factory(Recurrent, depth=2, norm=True, gain=1.0)
+    critic_input: CriticInput = "state"
     sharing: Sharing = "team"
     agent_id: bool = True  # among what agents see, one-hot
     reward: Literal["team", "own"] = "team"
@@ -58,15 +58,15 @@ class PPO(AbstractAlgorithm[Learner]):
     clip: float = 0.2
     value_clip: float = 0.2  # 0: none
     huber: float = 10.0
-    entropy: AbstractSchedule = Constant(0.01)
+    entropy: AbstractSchedule = ConstantSchedule(0.01)
     epochs: int = 10
     minibatches: int = 1
     chunk: int = 10  # steps, for networks that remember
     normalise_values: bool = True
     squashed: bool = True  # continuous actions: by tanh, else cut off at the bounds
     deviation: float = 0.5  # likewise: at first, in halves of the range
-    actor_optimiser: AbstractOptimiser = Adam(Constant(5e-4), eps=1e-5)
-    critic_optimiser: AbstractOptimiser = Adam(Constant(5e-4), eps=1e-5)
+    actor_optimiser: AbstractOptimiser = Adam(ConstantSchedule(5e-4), eps=1e-5)
+    critic_optimiser: AbstractOptimiser = Adam(ConstantSchedule(5e-4), eps=1e-5)
 
     def init(self, spec: Spec, key: PRNGKeyArray) -> Learner:
         if self.reward == "own" and self.critic_input == "state":
@@ -76,28 +76,31 @@ class PPO(AbstractAlgorithm[Learner]):
             self.actor, spec, self.sharing, ids, self.squashed, self.deviation, key=named("actor")
         )  # fmt: skip
         critic = Critic(self.critic, spec, self.sharing, ids, self.critic_input, key=named("critic"))
-        moments = ops.moments(self.actor_optimiser, actor), ops.moments(self.critic_optimiser, critic)
-        return Learner(actor, critic, *moments, ValueNorm(self.normalise_values))
+        opt_state = (
+            ops.init_opt_state(self.actor_optimiser, actor),
+            ops.init_opt_state(self.critic_optimiser, critic),
+        )
+        return Learner(actor, critic, *opt_state, ValueNorm(self.normalise_values))
 
-    def memory(self, spec: Spec, learner: Learner) -> Memory:
-        return Memory(learner.actor.start(), learner.critic.start())
+    def init_carry(self, spec: Spec, learner: Learner) -> PolicyCarry:
+        return PolicyCarry(learner.actor.start(), learner.critic.start())
 
-    def act(self, learner: Learner, memory: Memory, obs: Observation, key, step, explore: bool):
-        return self.decide(learner, memory, obs, key, explore, *learner.actor.step(memory.actor, obs))
+    def act(self, learner: Learner, carry: PolicyCarry, obs: Observation, key, step, explore: bool):
+        return self.decide(learner, carry, obs, key, explore, *learner.actor.step(carry.actor, obs))
 
-    def decide(self, learner: Learner, memory: Memory, obs: Observation, key, explore, hidden, policy):
+    def decide(self, learner: Learner, carry: PolicyCarry, obs: Observation, key, explore, hidden, policy):
         """What follows from the actor's new memory and its policy."""
         if not explore:
-            return Memory(hidden, memory.critic), policy.action(policy.mode()), None
+            return PolicyCarry(hidden, carry.critic), policy.action(policy.mode()), None
         choice = policy.sample(key)
-        critic, value = learner.critic.step(memory.critic, obs)
-        memo = Memo(memory, choice, policy.log_prob(choice), value)
-        return Memory(hidden, critic), policy.action(choice), memo
+        critic, value = learner.critic.step(carry.critic, obs)
+        extras = PolicyExtras(carry, choice, policy.log_prob(choice), value)
+        return PolicyCarry(hidden, critic), policy.action(choice), extras
 
     def assessed(self, learner: Learner, t: Trajectory) -> tuple[Float[Array, "T k"], Float[Array, "T k"]]:
         """A and G of a rollout; what its last observation is worth is found here."""
         last = jax.tree.map(lambda x: x[-2:], t.obs)
-        value = jnp.append(t.memo.value, learner.critic.unroll(t.memo.memory.critic[-1], last)[1:], axis=0)
+        value = jnp.append(t.extras.value, learner.critic.unroll(t.extras.carry.critic[-1], last)[1:], axis=0)
         value = learner.scale.denormalise(value)
         reward = t.reward if self.reward == "own" else jnp.broadcast_to(t.team_reward[:, :1], value[1:].shape)
         advantage = ops.gae(reward, value, t.terminated, t.valid, self.gamma, self.lam)
@@ -108,7 +111,7 @@ class PPO(AbstractAlgorithm[Learner]):
         obs = jax.tree.map(lambda x: x[:, :-1], batch.obs)
         active = batch.valid[..., None] & obs.alive
         advantage = ops.standardised(jnp.broadcast_to(advantage, active.shape), active)
-        whole = Chunk(batch.memo.memory, batch.memo, obs, advantage, goal, batch.valid)
+        whole = Chunk(batch.extras.carry, batch.extras, obs, advantage, goal, batch.valid)
         return whole.cut(size or span(learner, self.chunk))
 
     def total(self, told: Metrics, batch: Chunk, entropy) -> tuple[Float[Array, ""], Metrics]:
@@ -116,29 +119,29 @@ class PPO(AbstractAlgorithm[Learner]):
         return loss, {name: ops.mean(x, batch.active, exact=False) for name, x in told.items()}
 
     def actor_loss(self, actor: Actor, batch: Chunk, entropy) -> tuple[Float[Array, ""], Metrics]:
-        one = lambda chunk: terms(actor.unroll(chunk.memory.actor, chunk.obs), chunk, self.clip)
+        one = lambda chunk: terms(actor.unroll(chunk.carry.actor, chunk.obs), chunk, self.clip)
         return self.total(jax.vmap(one)(batch), batch, entropy)
 
     def critic_loss(self, critic: Critic, batch: Chunk, scale: ValueNorm) -> tuple[Float[Array, ""], Metrics]:
-        value = jax.vmap(lambda chunk: critic.unroll(chunk.memory.critic, chunk.obs))(batch)
-        old, goal = batch.memo.value, scale.normalise(batch.goal)
+        value = jax.vmap(lambda chunk: critic.unroll(chunk.carry.critic, chunk.obs))(batch)
+        old, goal = batch.extras.value, scale.normalise(batch.goal)
         loss = ops.mean(ops.clipped_value_loss(value, old, goal, self.value_clip, self.huber), batch.valid)
         return loss, {"value_loss": loss}
 
     def judge(self, learner: Learner, batch: Chunk) -> tuple[Learner, Metrics]:
         """The critic's step. The scale sees a minibatch's goals before they are brought to it."""
         scale = learner.scale.update(batch.goal, batch.valid) if self.normalise_values else learner.scale
-        critic, moments, told = ops.descend(
-            self.critic_optimiser, self.critic_loss, learner.critic, learner.critic_moments, batch, scale
+        critic, opt_state, told = ops.descend(
+            self.critic_optimiser, self.critic_loss, learner.critic, learner.critic_opt_state, batch, scale
         )
-        learner = replace(learner, critic=critic, critic_moments=moments, scale=scale)
+        learner = replace(learner, critic=critic, critic_opt_state=opt_state, scale=scale)
         return learner, told | {"value_scale": scale.deviation}
 
     def improve(self, learner: Learner, batch: Chunk, entropy) -> tuple[Learner, Metrics]:
-        actor, moments, told = ops.descend(
-            self.actor_optimiser, self.actor_loss, learner.actor, learner.actor_moments, batch, entropy
+        actor, opt_state, told = ops.descend(
+            self.actor_optimiser, self.actor_loss, learner.actor, learner.actor_opt_state, batch, entropy
         )
-        learner, judged = self.judge(replace(learner, actor=actor, actor_moments=moments), batch)
+        learner, judged = self.judge(replace(learner, actor=actor, actor_opt_state=opt_state), batch)
         return learner, told | judged
 
     def update(self, learner: Learner, batch: Trajectory, key: PRNGKeyArray, step) -> tuple[Learner, Metrics]:

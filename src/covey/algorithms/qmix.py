@@ -21,20 +21,28 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 from .. import ops
 from ..core import AbstractAlgorithm, AbstractExperience, Metrics, Observation, Spec, Traits, Trajectory
 from ..experience import Replay, keep_whole
-from ..networks.agents import AbstractAgent, Crew, Memory, Recurrent, Sharing, begun, remembered
+from ..networks.agents import AbstractAgent, AgentCarry, AgentNetworks, Recurrent, Sharing, begun, remembered
 from ..networks.mixers import AbstractMixer, MixerInput, MonotonicMixer, world_of, world_width
-from ..parts import AbstractOptimiser, AbstractSchedule, AbstractTarget, Hard, Linear, Make, RMSProp
+from ..parts import (
+    AbstractOptimiser,
+    AbstractSchedule,
+    AbstractTarget,
+    Factory,
+    HardTarget,
+    LinearSchedule,
+    RMSProp,
+)
 
 
 class Networks(eqx.Module):
-    agents: Crew
+    agents: AgentNetworks
     mixer: AbstractMixer
 
 
 class Learner(eqx.Module):
     online: Networks
     target: Networks
-    optimiser: PyTree[Array]
+    opt_state: PyTree[Array]
     updates: Int[Array, ""]
     rewards: Float[Array, "2"]  # running mean and mean square of the reward
 
@@ -46,8 +54,8 @@ class QMIX(AbstractAlgorithm[Learner]):
         centralised=True, on_policy=False, discrete=True, continuous=False, recurrent=True, cooperative=True
     )
     experience: AbstractExperience = Replay(capacity=5000, batch_size=32)
-    agent: Make[AbstractAgent] = Make(Recurrent, hidden=64)
-    mixer: Make[AbstractMixer] = Make(MonotonicMixer, embed=32, hyper=64)
+    agent: Factory[AbstractAgent] = Factory(Recurrent, hidden=64)
+    mixer: Factory[AbstractMixer] = Factory(MonotonicMixer, embed=32, hyper=64)
     sharing: Sharing = "team"
     last_action: bool = True  # among an agent's inputs, one-hot
     agent_id: bool = True  # likewise
@@ -55,15 +63,17 @@ class QMIX(AbstractAlgorithm[Learner]):
     gamma: float = 0.99
     lam: float = 0.0  # of TD(lambda); 0: one-step targets
     double: bool = True  # the online net chooses, the target net evaluates
-    epsilon: AbstractSchedule = Linear(1.0, 0.05, 50_000)
-    target: AbstractTarget = Hard(200)
+    epsilon: AbstractSchedule = LinearSchedule(1.0, 0.05, 50_000)
+    target: AbstractTarget = HardTarget(200)
     optimiser: AbstractOptimiser = RMSProp()
     standardise_rewards: bool = False
 
     def networks(self, spec: Spec, key: PRNGKeyArray) -> Networks:
         width = spec.features + self.last_action * spec.actions + self.agent_id * spec.agents
         world = world_width(self.mixer_input, spec)
-        agents = Crew(self.agent, spec, width, spec.actions, self.sharing, key=ops.named(key, "agent"))
+        agents = AgentNetworks(
+            self.agent, spec, width, spec.actions, self.sharing, key=ops.named(key, "agent")
+        )
         if agents.nets.width or self.last_action:
             keep_whole(self.experience, "agent=feed_forward last_action=false")
         return Networks(agents, self.mixer(spec.agents, world, key=ops.named(key, "mixer")))
@@ -71,21 +81,21 @@ class QMIX(AbstractAlgorithm[Learner]):
     def init(self, spec: Spec, key: PRNGKeyArray) -> Learner:
         online = self.networks(spec, key)
         updates, rewards = jnp.zeros((), int), jnp.array([0.0, 1.0])
-        return Learner(online, ops.copy(online), ops.moments(self.optimiser, online), updates, rewards)
+        return Learner(online, ops.copy(online), ops.init_opt_state(self.optimiser, online), updates, rewards)
 
-    def memory(self, spec: Spec, learner: Learner) -> Memory:
+    def init_carry(self, spec: Spec, learner: Learner) -> AgentCarry:
         return begun(learner.online.agents)
 
     def inputs(self, obs: Observation, last: Int[Array, "*t agents"]) -> Float[Array, "*t agents i"]:
         return remembered(obs, last, self.last_action, self.agent_id)
 
-    def act(self, learner: Learner, memory: Memory, obs: Observation, key, step, explore: bool):
-        return self.play(learner.online, memory, obs, key, self.epsilon(step) if explore else 0.0)
+    def act(self, learner: Learner, carry: AgentCarry, obs: Observation, key, step, explore: bool):
+        return self.play(learner.online, carry, obs, key, self.epsilon(step) if explore else 0.0)
 
-    def play(self, networks: Networks, memory: Memory, obs: Observation, key, epsilon):
-        hidden, q = networks.agents.step(memory.hidden, self.inputs(obs, memory.action))
+    def play(self, networks: Networks, carry: AgentCarry, obs: Observation, key, epsilon):
+        hidden, q = networks.agents.step(carry.hidden, self.inputs(obs, carry.action))
         action = ops.epsilon_greedy(q, obs.legal, epsilon, key)
-        return Memory(hidden, action), action, None
+        return AgentCarry(hidden, action), action, None
 
     def values(self, networks: Networks, episode: Trajectory) -> Float[Array, "moments agents actions"]:
         """Everybody's, of every action, at each moment of an episode."""
@@ -124,7 +134,7 @@ class QMIX(AbstractAlgorithm[Learner]):
         if self.standardise_rewards:
             rewards, batch = self.standardised(learner, batch)
         online, optimiser, metrics = ops.descend(
-            self.optimiser, self.loss, learner.online, learner.optimiser, learner.target, batch
+            self.optimiser, self.loss, learner.online, learner.opt_state, learner.target, batch
         )
         updates = learner.updates + 1
         target = self.target(online, learner.target, updates)

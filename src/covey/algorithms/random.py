@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import jax.random as jr
 
 from ..core import AbstractAlgorithm, AbstractExperience, Spec, Traits
-from ..experience import Fresh
+from ..experience import OnPolicy
 from ..ops import masked
 
 
@@ -16,15 +16,15 @@ class Random(AbstractAlgorithm[Spec]):
     traits: ClassVar[Traits] = Traits(
         centralised=False, on_policy=True, discrete=True, continuous=True, recurrent=False, cooperative=False
     )
-    experience: AbstractExperience = Fresh(updates=0)
+    experience: AbstractExperience = OnPolicy(updates=0)
 
     def init(self, spec, key):
         return spec
 
-    def memory(self, spec, learner):
+    def init_carry(self, spec, learner):
         return None
 
-    def act(self, learner, memory, obs, key, step, explore):
+    def act(self, learner, carry, obs, key, step, explore):
         u = jr.uniform(key, obs.legal.shape)
         if learner.bounds is None:
             return None, jnp.argmax(masked(u, obs.legal), axis=-1), None

@@ -25,9 +25,17 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 from .. import ops
 from ..core import AbstractAlgorithm, AbstractExperience, Metrics, Observation, Spec, Traits, Trajectory
 from ..experience import Replay
-from ..networks.agents import AbstractAgent, Memory, Recurrent, Sharing, begun
+from ..networks.agents import AbstractAgent, AgentCarry, Recurrent, Sharing, begun
 from ..networks.mixers import AbstractMixer, MonotonicMixer, UnrestrictedMixer
-from ..parts import AbstractOptimiser, AbstractSchedule, AbstractTarget, Hard, Linear, Make, RMSProp
+from ..parts import (
+    AbstractOptimiser,
+    AbstractSchedule,
+    AbstractTarget,
+    Factory,
+    HardTarget,
+    LinearSchedule,
+    RMSProp,
+)
 from .qmix import QMIX, Networks
 
 
@@ -67,7 +75,7 @@ class Pair(eqx.Module):
 class Learner(eqx.Module):
     online: Pair
     target: Networks
-    optimiser: PyTree[Array]
+    opt_state: PyTree[Array]
     updates: Int[Array, ""]
 
 
@@ -78,19 +86,19 @@ class WQMIX(AbstractAlgorithm[Learner]):
     experience: AbstractExperience = Replay(capacity=5000, batch_size=32)
     weighting: AbstractWeighting = CentralWeighting()
     alpha: float = 0.1  # the weight of what matters less; 1: no weighting
-    agent: Make[AbstractAgent] = Make(Recurrent, hidden=64)
-    mixer: Make[AbstractMixer] = Make(MonotonicMixer, embed=32, hyper=64)
+    agent: Factory[AbstractAgent] = Factory(Recurrent, hidden=64)
+    mixer: Factory[AbstractMixer] = Factory(MonotonicMixer, embed=32, hyper=64)
     central: bool = True  # false: without Q*
-    central_agent: Make[AbstractAgent] = Make(Recurrent, hidden=64)
-    central_mixer: Make[AbstractMixer] = Make(UnrestrictedMixer, hidden=256, depth=3)
+    central_agent: Factory[AbstractAgent] = Factory(Recurrent, hidden=64)
+    central_mixer: Factory[AbstractMixer] = Factory(UnrestrictedMixer, hidden=256, depth=3)
     sharing: Sharing = "team"
     last_action: bool = True  # among an agent's inputs, one-hot
     agent_id: bool = True  # likewise
     mixer_input: Literal["state", "observations"] = "state"  # the world's, or the team's observations
     gamma: float = 0.99
     lam: float = 0.0  # of TD(lambda); 0: one-step targets
-    epsilon: AbstractSchedule = Linear(1.0, 0.05, 50_000)
-    target: AbstractTarget = Hard(200)
+    epsilon: AbstractSchedule = LinearSchedule(1.0, 0.05, 50_000)
+    target: AbstractTarget = HardTarget(200)
     optimiser: AbstractOptimiser = RMSProp()
 
     @property
@@ -103,13 +111,15 @@ class WQMIX(AbstractAlgorithm[Learner]):
         central = replace(self.qmix, agent=self.central_agent, mixer=self.central_mixer)
         central = central.networks(spec, ops.named(key, "central")) if self.central else None
         online = Pair(self.qmix.networks(spec, key), central)
-        return Learner(online, ops.copy(online.judge), ops.moments(self.optimiser, online), jnp.array(0, int))
+        return Learner(
+            online, ops.copy(online.judge), ops.init_opt_state(self.optimiser, online), jnp.array(0, int)
+        )
 
-    def memory(self, spec: Spec, learner: Learner) -> Memory:
+    def init_carry(self, spec: Spec, learner: Learner) -> AgentCarry:
         return begun(learner.online.plain.agents)
 
-    def act(self, learner: Learner, memory: Memory, obs: Observation, key, step, explore: bool):
-        return self.qmix.play(learner.online.plain, memory, obs, key, self.epsilon(step) if explore else 0.0)
+    def act(self, learner: Learner, carry: AgentCarry, obs: Observation, key, step, explore: bool):
+        return self.qmix.play(learner.online.plain, carry, obs, key, self.epsilon(step) if explore else 0.0)
 
     def told(self, online: Pair, target: Networks, episode: Trajectory) -> dict[str, Float[Array, "T k"]]:
         """One episode, as in the paper: joint values of what was done, their target and weight."""
@@ -144,7 +154,7 @@ class WQMIX(AbstractAlgorithm[Learner]):
 
     def update(self, learner: Learner, batch: Trajectory, key: PRNGKeyArray, step) -> tuple[Learner, Metrics]:
         online, optimiser, metrics = ops.descend(
-            self.optimiser, self.loss, learner.online, learner.optimiser, learner.target, batch
+            self.optimiser, self.loss, learner.online, learner.opt_state, learner.target, batch
         )
         target = self.target(online.judge, learner.target, updates := learner.updates + 1)
         return Learner(online, target, optimiser, updates), metrics | {"epsilon": self.epsilon(step)}

@@ -22,7 +22,7 @@ from ..runs.folder import RunFolder
 from ..runs.metrics import Numbers, convention
 from ..runs.summary import statistic
 from ..text import count, signed
-from ..training.learners import Side
+from ..training.learners import LearnerSlot
 
 Pairs = list[tuple[int, int]]  # a seed of the one run and a seed of the other
 
@@ -33,7 +33,7 @@ class Entrant(NamedTuple):
     path: str
     config: Config
     spec: Spec
-    sides: tuple[Side, ...]
+    sides: tuple[LearnerSlot, ...]
 
 
 def entrant(path: str | Path) -> Entrant:
@@ -82,7 +82,7 @@ class Matches:
         ]
         key = json.dumps([config.environment, config.env, alike, pairs, episodes])
         if key not in self.engines:
-            of = replace(config, sides=sides, seeds=pairs, seed=0, eval_episodes=episodes)
+            of = replace(config, learners=sides, seeds=pairs, seed=0, eval_episodes=episodes)
             self.engines[key] = Engine(of)
         return self.engines[key]
 
@@ -137,10 +137,10 @@ def versus(
 def outcome(spec: Spec, results: Numbers, teams: Sequence[str], pairs: Pairs) -> dict[str, Any]:
     mine, theirs = zip(*pairs, strict=True)
     whose = lambda team: mine if team in teams else theirs
-    tally: Any = results["tally"]
+    counts: Any = results["counts"]
     return {
         "teams": {t: by_seed(results["teams"][..., i], whose(t)) for i, t in enumerate(spec.teams)},
-        "tally": {name: by_seed(x, mine) for name, x in tally.items()},
+        "counts": {name: by_seed(x, mine) for name, x in counts.items()},
     }
 
 
@@ -168,7 +168,7 @@ def crossplay(
         "episodes": matches.episodes or runs[0].config.eval_episodes,
         "team_return": pick("teams", teams[0], "mean"),
         "ci95": pick("teams", teams[0], "ci95"),
-        "tally": {name: pick("tally", name, "mean") for name in cells[0][0]["tally"]},
+        "counts": {name: pick("counts", name, "mean") for name in cells[0][0]["counts"]},
     }
     folder = RunFolder(out)
     folder.write_json(folder.path / "crossplay.json", told)
@@ -185,7 +185,7 @@ def value(tree: Any, keys: Sequence[str]) -> Any:
 def tables(told: dict[str, Any]) -> dict[str, list[list[float]]]:
     """By what is in them."""
     return {f"{told['side']} return": told["team_return"]} | {
-        f"{name} an episode": table for name, table in told["tally"].items()
+        f"{name} an episode": table for name, table in told["counts"].items()
     }
 
 
@@ -200,7 +200,7 @@ def lines(told: dict[str, Any]) -> str:
     plays = f"{count(told['pairs'], 'pair')} of seeds × {count(told['episodes'], 'greedy episode')}"
     heads = f"{told['run']} against {told['versus']} in {told['environment']}, {plays} ({told['convention']})"
     teams = [f"{t} of {told['sides'][t]}: return {statistic(r)}" for t, r in told["teams"].items()]
-    return "\n".join([heads, *teams, *(f"{n} an episode: {statistic(r)}" for n, r in told["tally"].items())])
+    return "\n".join([heads, *teams, *(f"{n} an episode: {statistic(r)}" for n, r in told["counts"].items())])
 
 
 def text(told: dict[str, Any]) -> str:

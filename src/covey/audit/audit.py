@@ -11,6 +11,7 @@ from jaxtyping import Shaped
 
 from ..config import config
 from ..ops import named
+from ..training.learners import observe_as
 from ..training.loop import TrainState
 from .static import examine
 from .watch import Watch
@@ -28,13 +29,13 @@ class Audit:
         self.late = False
         many = len(self.told.structures) > 1
         self.watches: dict[int, Watch] = {}
-        for i, side in enumerate(engine.trainer.sides):
-            if (structure := self.told.structures.get(side.name)) is not None:
+        for i, slot in enumerate(engine.trainer.slots):
+            if (structure := self.told.structures.get(slot.name)) is not None:
                 idle = lambda m, s=structure: s.returned(m) or not s.called(m)
                 exempt = {m.name for m in structure.anatomy.modules if idle(m)}
                 still = any(name.endswith((".lr", ".lr.value")) for name in self.told.off)
-                prefix = f"{side.name}/" if many else ""
-                self.watches[i] = Watch(prefix, side.algorithm, structure.anatomy, exempt, still)
+                prefix = f"{slot.name}/" if many else ""
+                self.watches[i] = Watch(prefix, slot.algorithm, structure.anatomy, exempt, still)
 
     def arrays(self, states: list[TrainState]) -> dict[int, list[np.ndarray]]:
         """Every learner's arrays, of all seeds, copied."""
@@ -69,28 +70,28 @@ class Audit:
 
     def terms(self, watch: Watch) -> list[str]:
         pairs = [term.rpartition(".") for term in self.told.terms]
-        return [name for side, _, name in pairs if side == watch.prefix.rstrip("/")]
+        return [name for slot, _, name in pairs if slot == watch.prefix.rstrip("/")]
 
     def exploration(self, states: list[TrainState]) -> dict[str, float]:
         """The share of actions that exploring makes differ from the greedy ones, at what is seen now."""
         found = {}
         for i, watch in self.watches.items():
-            side = self.engine.trainer.sides[i]
+            slot = self.engine.trainer.slots[i]
 
-            def differ(learner, memory, obs, steps, side=side):
-                learner, memory, obs, steps = jax.tree.map(lambda x: x[0], (learner, memory, obs, steps))
-                one = lambda m, o, k, explore: side.algorithm.act(
-                    learner, m, side.look(o), k, steps, explore
+            def differ(learner, carry, obs, steps, slot=slot):
+                learner, carry, obs, steps = jax.tree.map(lambda x: x[0], (learner, carry, obs, steps))
+                one = lambda m, o, k, explore: slot.algorithm.act(
+                    learner, m, observe_as(slot, o), k, steps, explore
                 )[1]
                 all_copies = lambda key, explore: jax.vmap(partial(one, explore=explore))(
-                    memory, obs, jr.split(key, obs.first.shape[0])
+                    carry, obs, jr.split(key, obs.first.shape[0])
                 )
                 act = lambda key: all_copies(key, True) != all_copies(key, False)
                 return jnp.mean(jax.vmap(act)(jr.split(named(jr.key(0), "audit"), DRAWS)))
 
             first = states[0]
             found[watch.prefix] = float(
-                jax.jit(differ)(first.learners[i], first.actors.memory[i], first.actors.obs, first.steps)
+                jax.jit(differ)(first.learners[i], first.actors.carry[i], first.actors.obs, first.steps)
             )
         return found
 

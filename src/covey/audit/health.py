@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Shaped
 
-from ..parts import Linear
+from ..parts import LinearSchedule
 from .modules import Anatomy, Module, moves
 
 Arrays = list[Shaped[np.ndarray, "seeds ..."]]
@@ -64,7 +64,7 @@ def reports(told: dict[str, list[float]]) -> list[str]:
     return found
 
 
-def stuck(schedule: Linear, values: list[float]) -> bool:
+def stuck(schedule: LinearSchedule, values: list[float]) -> bool:
     """Whether what should fall has not."""
     still = len(values) > 1 and values[0] == values[-1]
     return still and schedule.start != schedule.end and abs(values[-1] - schedule.end) > 1e-6

@@ -148,7 +148,7 @@ class Structure:
     @cached_property
     def seen(self) -> int:
         """The arrays that acting depends on, a bit for each."""
-        programs = (self.subject.memory, self.subject.act, self.subject.greedy)
+        programs = (self.subject.init_carry, self.subject.act, self.subject.greedy)
         return reduce(or_, (found for program in programs for found in program.depends()), 0)
 
     @cached_property

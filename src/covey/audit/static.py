@@ -31,20 +31,20 @@ def examine(run: config.Config, trainer: Any, everything: bool = False) -> Told:
     algorithms and worlds settings that nobody chose; of its parts, in whatever algorithm, all but the first.
     """
     told = Told()
-    tuned = config.presets((tree["name"] for tree in run.sides.values()), run.environment, must=False)[0]
+    tuned = config.presets((tree["name"] for tree in run.learners.values()), run.environment, must=False)[0]
     tuned = tuned if run.preset == "tuned" else {}
-    for side in trainer.sides:
-        if not side.algorithm.experience.updates:
+    for slot in trainer.slots:
+        if not slot.algorithm.experience.updates:
             continue
-        subject = Subject(side, trainer.spec, trainer.copies, trainer.length)
-        prefix = f"{side.name}." if len(run.sides) > 1 else ""
-        question = asked(run.sides[side.name], tuned, subject)
+        subject = Subject(slot, trainer.spec, trainer.copies, trainer.length)
+        prefix = f"{slot.name}." if len(run.learners) > 1 else ""
+        question = asked(run.learners[slot.name], tuned, subject)
         refuse_text(question.fields, prefix)
         structure = Structure(subject)
-        told.structures[side.name] = structure
+        told.structures[slot.name] = structure
         told.terms += [f"{prefix}{name}" for name in check_terms(structure)]
         told.off += [f"{prefix}{name}" for name in check_modules(structure, question)]
-        cls = config.algorithm_class(run.sides[side.name]["name"])
+        cls = config.algorithm_class(run.learners[slot.name]["name"])
         told.settings += judged(question, not everything, ours(cls), prefix)
         told.off += [f"{prefix}{f.path}" for f in question.fields if is_off(f)]
     told.settings += examine_world(run, everything)
@@ -65,8 +65,8 @@ def asked(tree: Tree, tuned: dict[str, Tree], subject: Subject) -> Question:
         algorithm = config.learner(name, tree)[0]
         world = other_kind(subject.world, algorithm) if flipped else subject.world
         length = algorithm.experience.length(world, subject.copies)
-        side = replace(subject.side, algorithm=algorithm)
-        return replace(subject, side=side, world=world, length=length, like=subject)
+        slot = replace(subject.slot, algorithm=algorithm)
+        return replace(subject, slot=slot, world=world, length=length, like=subject)
 
     return Question(make, mine, default, fields_of(config.algorithm_class(name), mine))
 

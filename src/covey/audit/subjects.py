@@ -12,7 +12,7 @@ import jax.random as jr
 from jaxtyping import PyTree
 
 from ..core import AbstractEnvironment, AbstractHostEnvironment, Observation, Spec, Trajectory
-from ..training.learners import Side
+from ..training.learners import LearnerSlot, observe_as, view_as
 from .programs import Program
 
 Shape = jax.ShapeDtypeStruct
@@ -36,7 +36,7 @@ def observations(spec: Spec, *lead: int) -> Observation:
     return jax.eval_shape(Observation, agents, number(spec.state), legal, alive, flag(), others)
 
 
-def rollouts(spec: Spec, copies: int, length: int, memo: PyTree) -> Trajectory:
+def rollouts(spec: Spec, copies: int, length: int, extras: PyTree) -> Trajectory:
     """Shapes of what an iteration collects; `memo` is one copy's at one step."""
     shape = lambda kind, *rest: Shape((copies, length, *rest), kind)
     return jax.eval_shape(
@@ -47,7 +47,7 @@ def rollouts(spec: Spec, copies: int, length: int, memo: PyTree) -> Trajectory:
         team_reward=shape(jnp.float32, len(spec.teams)),
         terminated=shape(jnp.bool_),
         valid=shape(jnp.bool_),
-        memo=jax.tree.map(lambda x: shape(x.dtype, *x.shape), memo),
+        extras=jax.tree.map(lambda x: shape(x.dtype, *x.shape), extras),
     )
 
 
@@ -55,7 +55,7 @@ def rollouts(spec: Spec, copies: int, length: int, memo: PyTree) -> Trajectory:
 class Subject:
     """A side of a run; `length` is what the loop collects of each copy an iteration."""
 
-    side: Side
+    slot: LearnerSlot
     world: Spec
     copies: int
     length: int
@@ -63,11 +63,11 @@ class Subject:
 
     @property
     def algorithm(self) -> Any:
-        return self.side.algorithm
+        return self.slot.algorithm
 
     @property
     def spec(self) -> Spec:
-        return self.side.spec(self.world)
+        return self.slot.spec(self.world)
 
     @cached_property
     def begin(self) -> Program:
@@ -75,7 +75,7 @@ class Subject:
 
         def begin(key):
             learner = self.algorithm.init(self.spec, key)
-            return learner, self.algorithm.memory(self.spec, learner)
+            return learner, self.algorithm.init_carry(self.spec, learner)
 
         return Program.of(begin, key())
 
@@ -84,11 +84,11 @@ class Subject:
         return self.begin.gives[0]
 
     def acting(self, explore: bool) -> Program:
-        learner, memory = self.begin.gives
-        act = lambda learner, memory, obs, key, step: self.algorithm.act(
-            learner, memory, self.side.look(obs), key, step, explore
+        learner, carry = self.begin.gives
+        act = lambda learner, carry, obs, key, step: self.algorithm.act(
+            learner, carry, observe_as(self.slot, obs), key, step, explore
         )
-        return Program.of(act, learner, memory, observations(self.world), key(), number())
+        return Program.of(act, learner, carry, observations(self.world), key(), number())
 
     @cached_property
     def act(self) -> Program:
@@ -100,15 +100,15 @@ class Subject:
         return self.acting(False)
 
     @cached_property
-    def memory(self) -> Program:
-        return Program.of(lambda learner: self.algorithm.memory(self.spec, learner), self.learner)
+    def init_carry(self) -> Program:
+        return Program.of(lambda learner: self.algorithm.init_carry(self.spec, learner), self.learner)
 
     @property
     def collected(self) -> Trajectory:
         return rollouts(self.world, self.copies, self.length, self.act.gives[2])
 
     @cached_property
-    def store(self) -> PyTree:
+    def buffer(self) -> PyTree:
         init = self.algorithm.experience.init
         return eqx.filter_eval_shape(lambda seen: init(self.world, seen), self.collected)
 
@@ -119,11 +119,11 @@ class Subject:
         if self.like is not None and self.gets_the_same(self.like):
             return self.like.batch
 
-        def batch(store, seen, clock, key):
-            store = experience.add(store, seen, clock)
-            return self.side.view(self.world, experience.batch(self.world, store, seen, clock, key))
+        def batch(buffer, seen, clock, key):
+            buffer = experience.add(buffer, seen, clock)
+            return view_as(self.slot, self.world, experience.batch(self.world, buffer, seen, clock, key))
 
-        return Program.of(batch, self.store, self.collected, number(), key())
+        return Program.of(batch, self.buffer, self.collected, number(), key())
 
     def gets_the_same(self, other: "Subject") -> bool:
         asks = lambda s: (s.algorithm.experience, s.world, s.copies, s.length)
@@ -149,7 +149,7 @@ class Subject:
         if not hasattr(self.algorithm, "insight"):
             return None
         episode = jax.tree.map(
-            lambda x: Shape(x.shape[1:], x.dtype), self.side.view(self.world, self.collected)
+            lambda x: Shape(x.shape[1:], x.dtype), view_as(self.slot, self.world, self.collected)
         )
         return Program.of(self.algorithm.insight, self.learner, episode).digest()
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Shaped
 
 from ..errors import UserError
-from ..parts import AbstractTarget, Linear, Soft
+from ..parts import AbstractTarget, LinearSchedule, SoftTarget
 from . import health
 from .fields import OFF
 from .modules import FOLLOWS, STAYS, Anatomy, Module, moves
@@ -20,7 +20,7 @@ WINDOW = 20  # updates, within which whatever learns has moved
 def due(algorithm: Any) -> int | None:
     """After how many updates its targets have followed; None if nobody knows."""
     targets = [x for x in jax.tree.leaves(algorithm, is_leaf=is_target) if is_target(x)]
-    periods = [getattr(x, "period", 1 if isinstance(x, Soft) else None) for x in targets]
+    periods = [getattr(x, "period", 1 if isinstance(x, SoftTarget) else None) for x in targets]
     known = [period for period in periods if isinstance(period, int)]
     return max(WINDOW, *known) if known and known == periods else None
 
@@ -125,7 +125,7 @@ class Watch:
             found += health.units(self.anatomy, self.middle, now)
         found += health.reports(self.told)
         schedule, epsilon = getattr(self.algorithm, "epsilon", None), self.told.get("epsilon", [])
-        if isinstance(schedule, Linear) and health.stuck(schedule, epsilon):
+        if isinstance(schedule, LinearSchedule) and health.stuck(schedule, epsilon):
             found.append(
                 f"epsilon stayed at {epsilon[-1]:g}, on its way from {schedule.start:g} to {schedule.end:g}"
             )

@@ -10,7 +10,7 @@ from .. import yaml_text
 from ..core import Spec
 from ..errors import UserError
 from ..files import atomic
-from ..training.loop import Side
+from ..training.loop import LearnerSlot
 from . import catalogue, opponents, settings
 from .naming import (
     EVERYBODY,
@@ -29,12 +29,12 @@ from .settings import Place, Tree
 
 PRESETS = Path(__file__).parents[1] / "presets"
 USER_FILE = re.compile(r"[^=+]+\.py(?=:\w)")
-NAMING = ("algorithm", "environment", "sides", "env")  # the fields that may name a user's files
+NAMING = ("algorithm", "environment", "learners", "env")  # the fields that may name a user's files
 
 
 @dataclass
 class Config:
-    """Every value resolved. `sides` and `env` are trees of settings.
+    """Every value resolved. `learners` and `env` are trees of settings.
 
     A side's tree stands under its team's name, and holds the name of its algorithm as it was typed.
     """
@@ -53,7 +53,7 @@ class Config:
     device: Literal["cpu", "gpu"] | None = None
     source: str | None = None  # a run to take the first weights from
     audit: bool = True  # whether what has no effect stops the run
-    sides: dict[str, Tree] = field(default_factory=dict)
+    learners: dict[str, Tree] = field(default_factory=dict)
     env: Tree = field(default_factory=dict)
     notes: list[str] = field(default_factory=list, compare=False)  # to be said before it starts, not kept
 
@@ -93,51 +93,51 @@ class Config:
         env, tree = world(run["environment"], run.get("env", {}), of_env)
         run["algorithm"], typed = joined(run["algorithm"], typed, env.spec)
         names, notes = assign(run["algorithm"], run["environment"], env.spec)
-        kept, own = run.get("sides", {}), route(typed, names)
+        kept, own = run.get("learners", {}), route(typed, names)
         check_teams(kept, names, run["environment"])
         tuned, preset = {}, {}
         if run.get("preset") != "original":
             tuned, preset = presets(names.values(), run["environment"], must="preset" in given)
-        sides = {}
-        for side, name in names.items():
-            before = tuned.get(name, {}), unnamed(kept.get(side, {})), opponent(side, name, env.spec)
-            sides[side] = learner(name, *before, own[side])[1]
+        slots = {}
+        for slot, name in names.items():
+            before = tuned.get(name, {}), unnamed(kept.get(slot, {})), opponent(slot, name, env.spec)
+            slots[slot] = learner(name, *before, own[slot])[1]
         run = preset | run
         steps, seeds = run.get("steps", cls.steps), run.get("seeds", cls.seeds)
         run.setdefault("eval_every", max(1, steps // 20))
         run.setdefault("report_every", max(1, min(steps // 40, 40_000 // max(1, seeds))))
-        made = {"preset": "tuned" if tuned else "original", "sides": sides, "env": tree, "notes": notes}
+        made = {"preset": "tuned" if tuned else "original", "learners": slots, "env": tree, "notes": notes}
         config = cls(**run | made)
         config.refuse(env.spec)
         return config
 
-    def build(self) -> tuple[World, tuple[Side, ...]]:
+    def build(self) -> tuple[World, tuple[LearnerSlot, ...]]:
         """The environment, and the sides that between them control everybody in it."""
         env, _ = world(self.environment, self.env)
         teams = {team: env.spec.members(team) for team in env.spec.teams}
-        teams = {EVERYBODY: tuple(range(env.spec.agents))} if EVERYBODY in self.sides else teams
-        check_teams(self.sides, teams, self.environment)
+        teams = {EVERYBODY: tuple(range(env.spec.agents))} if EVERYBODY in self.learners else teams
+        check_teams(self.learners, teams, self.environment)
         self.refuse(env.spec)
-        sides = []
+        slots = []
         for team, members in teams.items():
-            tree = self.sides.get(team, {"name": IDLE})
-            sides.append(Side(team, learner(tree["name"], unnamed(tree))[0], members))
-        return env, tuple(sides)
+            tree = self.learners.get(team, {"name": IDLE})
+            slots.append(LearnerSlot(team, learner(tree["name"], unnamed(tree))[0], members))
+        return env, tuple(slots)
 
     def elsewhere(self, environment: str, env: Mapping[str, Any]) -> "Config":
         """The same learners in another environment, where each gets the team that is in its own's place."""
         made, tree = world(environment, env)
-        teams = self.sides if EVERYBODY in self.sides else made.spec.teams
-        if len(teams) != len(self.sides):
+        teams = self.learners if EVERYBODY in self.learners else made.spec.teams
+        if len(teams) != len(self.learners):
             raise UserError(
-                f"{environment} has teams {', '.join(teams)}, the run learned {', '.join(self.sides)}"
+                f"{environment} has teams {', '.join(teams)}, the run learned {', '.join(self.learners)}"
             )
-        sides = dict(zip(teams, self.sides.values(), strict=True))
-        return replace(self, environment=environment, env=tree, sides=sides)
+        learners = dict(zip(teams, self.learners.values(), strict=True))
+        return replace(self, environment=environment, env=tree, learners=learners)
 
     def refuse(self, spec: Spec) -> None:
         """What no settings of the algorithm could make work."""
-        for name in {tree["name"] for tree in self.sides.values()}:
+        for name in {tree["name"] for tree in self.learners.values()}:
             traits = algorithm_class(name).traits
             if spec.bounds and not traits.continuous:
                 clash, value = "chooses among discrete actions, but {} has continuous ones", "false"
@@ -178,7 +178,7 @@ class Config:
         return replace(self, **{name: moved(getattr(self, name), where) for name in NAMING})
 
 
-OPTIONS = (*(f.name for f in fields(Config) if f.name not in ("sides", "env", "notes")), "config")
+OPTIONS = (*(f.name for f in fields(Config) if f.name not in ("learners", "env", "notes")), "config")
 
 
 def option(name: str) -> str:
@@ -223,18 +223,18 @@ def opponent(team: str, name: str, spec: Spec) -> Tree:
     if not name.startswith(opponents.RUN):
         return {}
     there = Config.from_yaml(opponents.folder(name).config)
-    env, sides = there.build()
-    found = opponents.player(name, env.spec, sides, team, spec)
-    if there.sides[found["side"]]["name"] == IDLE:
+    env, slots = there.build()
+    found = opponents.player(name, env.spec, slots, team, spec)
+    if there.learners[found["slot"]]["name"] == IDLE:
         raise UserError(f"{team}={name}: nobody learned for {team} in that run; write {team}={IDLE}")
     return found | {"seeds": there.seeds}
 
 
 def route(typed: Tree, names: Mapping[str, str]) -> dict[str, Tree]:
     """Which side each setting is for: `team.gamma` for that team's learner, `gamma` for all that learn."""
-    own: dict[str, Tree] = {side: {} for side in names}
-    learning = [side for side, name in names.items() if learns(name)] or list(names)
-    options = {side: settings.signature_of(algorithm_class(name)) for side, name in names.items()}
+    own: dict[str, Tree] = {slot: {} for slot in names}
+    learning = [slot for slot, name in names.items() if learns(name)] or list(names)
+    options = {slot: settings.signature_of(algorithm_class(name)) for slot, name in names.items()}
     for path, value in typed.items():
         head, _, rest = path.partition(".")
         if path in OPTIONS:
@@ -242,8 +242,8 @@ def route(typed: Tree, names: Mapping[str, str]) -> dict[str, Tree]:
         if head in names and rest.split(".")[0] in options[head]:
             own[head][rest] = value
             continue
-        for side in learning:
-            own[side][path] = value
+        for slot in learning:
+            own[slot][path] = value
     return own
 
 

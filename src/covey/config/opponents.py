@@ -7,7 +7,7 @@ from typing import Any
 from ..core import Spec
 from ..errors import UserError
 from ..runs.folder import RunFolder
-from ..training.learners import Side
+from ..training.learners import LearnerSlot
 from .settings import dump
 
 RUN = "run:"
@@ -37,7 +37,7 @@ def folder(name: str) -> RunFolder:
     return found
 
 
-def player(name: str, there: Spec, sides: Sequence[Side], team: str, here: Spec) -> dict[str, Any]:
+def player(name: str, there: Spec, slots: Sequence[LearnerSlot], team: str, here: Spec) -> dict[str, Any]:
     """The settings of whoever played for `team` in the earlier run: a side of its own, or one for all."""
     if apart := unlike(here, there):
         raise UserError(
@@ -45,10 +45,10 @@ def player(name: str, there: Spec, sides: Sequence[Side], team: str, here: Spec)
             "name a run in a world of the same shape, or set env.key=value as it did"
         )
     own = [here.names[i] for i in here.members(team)]
-    controls = lambda side: set(own) <= {there.names[i] for i in side.members}
-    able = sorted(filter(controls, sides), key=lambda side: (side.name != team, len(side.members)))
+    controls = lambda slot: set(own) <= {there.names[i] for i in slot.members}
+    able = sorted(filter(controls, slots), key=lambda slot: (slot.name != team, len(slot.members)))
     if not able:
-        has = "; ".join(f"{side.name} ({', '.join(side.spec(there).names)})" for side in sides)
+        has = "; ".join(f"{slot.name} ({', '.join(slot.spec(there).names)})" for slot in slots)
         raise UserError(f"{team}={name}: no side of that run plays {', '.join(own)}; it has {has}")
-    side = able[0]
-    return {"side": side.name, "player": dump(side.algorithm), "world": dump(side.spec(there))}
+    slot = able[0]
+    return {"slot": slot.name, "player": dump(slot.algorithm), "world": dump(slot.spec(there))}

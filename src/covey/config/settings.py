@@ -17,7 +17,7 @@ import numpy as np
 
 from .. import experience  # noqa: F401  its classes are choices
 from ..errors import UserError
-from ..parts import Constant, Make
+from ..parts import ConstantSchedule, Factory
 from . import catalogue
 from .fitting import called, fitting
 
@@ -84,7 +84,7 @@ def defaults(target: Callable[..., Any], later: bool = False) -> Tree:
 def dump(x: Any) -> Any:
     """A thing as plain data."""
     match x:
-        case Make():
+        case Factory():
             return {"name": label(x.target)} | defaults(x.target, later=True) | dump(dict(x.options))
         case eqx.Module():
             return {"name": label(type(x))} | {name: dump(getattr(x, name)) for name in signature_of(type(x))}
@@ -177,13 +177,13 @@ def build(kind: Any, tree: Any, place: Place) -> Any:
     if base is None:
         return coerce(kind, tree, place)
     part = as_part(tree)
-    if not isinstance(part, dict) or (is_number(tree) and not issubclass(Constant, base)):
+    if not isinstance(part, dict) or (is_number(tree) and not issubclass(ConstantSchedule, base)):
         raise unfit(kind, tree, place)
     later = is_made_later(kind)
     cls = choose(base, part.get("name", label(base)), place, later)
     options = {name: value for name, value in part.items() if name != "name"}
     if later:
-        return Make(cls, **arguments(cls, options, place, later=True))
+        return Factory(cls, **arguments(cls, options, place, later=True))
     return construct(cls, options, place)[0]
 
 
@@ -196,7 +196,7 @@ def part_of(kind: Any) -> type | None:
 
 
 def is_made_later(kind: Any) -> bool:
-    return get_origin(kind) is Make
+    return get_origin(kind) is Factory
 
 
 def choose(base: type, name: Any, place: Place, later: bool = False) -> type:
@@ -287,7 +287,9 @@ def words(kind: Any) -> str:
     if origin in (Union, UnionType):
         return " or ".join(map(words, args))
     if base := part_of(kind):
-        return " or ".join([*choices(base), "file.py:Name"] + ["a number"] * issubclass(Constant, base))
+        return " or ".join(
+            [*choices(base), "file.py:Name"] + ["a number"] * issubclass(ConstantSchedule, base)
+        )
     if origin in (list, tuple, Sequence):
         inner = [words(arg) for arg in args if arg is not ...]
         return f"a list of {', '.join(inner)}" if inner else "a list"

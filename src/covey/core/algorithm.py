@@ -38,14 +38,14 @@ class AbstractAlgorithm(eqx.Module, Generic[_Learner]):
     def init(self, spec: Spec, key: PRNGKeyArray) -> _Learner: ...
 
     @abc.abstractmethod
-    def memory(self, spec: Spec, learner: _Learner) -> PyTree[Array]:
+    def init_carry(self, spec: Spec, learner: _Learner) -> PyTree[Array]:
         """What an episode begins with."""
 
     @abc.abstractmethod
     def act(
         self,
         learner: _Learner,
-        memory: PyTree[Array],
+        carry: PyTree[Array],
         obs: Observation,
         key: PRNGKeyArray,
         step: Int[Array, ""],

@@ -35,10 +35,15 @@ class AbstractExperience(eqx.Module):
         """An empty store for rollouts like these."""
 
     @abc.abstractmethod
-    def add(self, store: PyTree[Array], rollouts: Trajectory, clock: Int[Array, ""]) -> PyTree[Array]: ...
+    def add(self, buffer: PyTree[Array], rollouts: Trajectory, clock: Int[Array, ""]) -> PyTree[Array]: ...
 
     @abc.abstractmethod
     def batch(
-        self, spec: Spec, store: PyTree[Array], rollouts: Trajectory, clock: Int[Array, ""], key: PRNGKeyArray
+        self,
+        spec: Spec,
+        buffer: PyTree[Array],
+        rollouts: Trajectory,
+        clock: Int[Array, ""],
+        key: PRNGKeyArray,
     ) -> Trajectory:
         """What one update learns from: trajectories `[B, T, ...]`."""

@@ -28,14 +28,14 @@ class HostStep(NamedTuple):
     terminated: bool
     truncated: bool
     team_reward: Float[np.ndarray, " teams"] | None = None
-    tally: Mapping[str, float] = MappingProxyType({})
+    counts: Mapping[str, float] = MappingProxyType({})
 
 
 class AbstractHostEnvironment(abc.ABC):
     """One copy of a world written in plain Python and NumPy. It never resets itself."""
 
     spec: Spec
-    tally: tuple[str, ...] = ()  # the names it may count under
+    counts: tuple[str, ...] = ()  # the names it may count under
 
     @abc.abstractmethod
     def reset(self, seed: int) -> HostObservation: ...

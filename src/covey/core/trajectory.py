@@ -52,7 +52,7 @@ class Step(eqx.Module):
     team_reward: Float[Array, "*n teams"]
     terminated: Bool[Array, "*n"]
     truncated: Bool[Array, "*n"]
-    tally: dict[str, Float[Array, "*n"]] = eqx.field(default_factory=dict)
+    counts: dict[str, Float[Array, "*n"]] = eqx.field(default_factory=dict)
 
 
 class Trajectory(eqx.Module):
@@ -72,9 +72,9 @@ class Trajectory(eqx.Module):
     team_reward: Float[Array, "*T teams"]
     terminated: Bool[Array, "*T"]
     valid: Bool[Array, "*T"]
-    memo: PyTree[Shaped[Array, "..."]] = None  # whatever `act` asked to be remembered
+    extras: PyTree[Shaped[Array, "..."]] = None  # whatever `act` asked to be remembered
     others: Shaped[Array, "..."] | None = None  # [T, others, ...]
-    tally: dict[str, Float[Array, "*T"]] = eqx.field(default_factory=dict)
+    counts: dict[str, Float[Array, "*T"]] = eqx.field(default_factory=dict)
 
     @property
     def now(self) -> Observation:

@@ -125,7 +125,7 @@ class PredatorPrey(AbstractEnvironment[State]):
             team_reward=pays[:, None],
             terminated=over,
             truncated=(state.t >= self.spec.horizon) & ~over,
-            tally={"captures": hunt.captures, "alone": hunt.alone},
+            counts={"captures": hunt.captures, "alone": hunt.alone},
         )
 
     def moved(

@@ -5,7 +5,7 @@ from jaxtyping import Array, Int, PRNGKeyArray
 from ..core import AbstractExperience, Spec, Trajectory
 
 
-class Fresh(AbstractExperience):
+class OnPolicy(AbstractExperience):
     """On-policy: the newest rollouts, all of them, once. `steps=None` collects an episode's worth."""
 
     steps: int | None = None
@@ -23,11 +23,11 @@ class Fresh(AbstractExperience):
     def init(self, spec: Spec, rollouts: Trajectory) -> None:
         return None
 
-    def add(self, store: None, rollouts: Trajectory, clock: Int[Array, ""]) -> None:
+    def add(self, buffer: None, rollouts: Trajectory, clock: Int[Array, ""]) -> None:
         return None
 
     def batch(
-        self, spec: Spec, store: None, rollouts: Trajectory, clock: Int[Array, ""], key: PRNGKeyArray
+        self, spec: Spec, buffer: None, rollouts: Trajectory, clock: Int[Array, ""], key: PRNGKeyArray
     ) -> Trajectory:
         return rollouts
 

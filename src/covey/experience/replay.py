@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Int, PRNGKeyArray
 
 from ..core import AbstractExperience, Spec, Trajectory
 from ..errors import UserError
-from ..ops import named, share
+from ..ops import named, shard
 from .on_policy import an_episode
 
 EPISODE = None  # a window of whole episodes
@@ -88,22 +88,24 @@ class Replay(AbstractExperience):
         steps = eqx.tree_at(lambda t: t.obs, rollouts, jax.tree.map(lambda x: x[:, :-1], rollouts.obs))
         return self.seen_as(jnp.float16, steps)
 
-    def add(self, store: Trajectory, rollouts: Trajectory, clock: Int[Array, ""]) -> Trajectory:
-        length, size = rollouts.valid.shape[1], store.valid.shape[1]
+    def add(self, buffer: Trajectory, rollouts: Trajectory, clock: Int[Array, ""]) -> Trajectory:
+        length, size = rollouts.valid.shape[1], buffer.valid.shape[1]
         put = lambda ring, x: jax.lax.dynamic_update_slice_in_dim(ring, x, clock * length % size, 1)
-        return jax.tree.map(put, store, self.steps_of(rollouts))
+        return jax.tree.map(put, buffer, self.steps_of(rollouts))
 
     def batch(
-        self, spec: Spec, store: Trajectory, rollouts: Trajectory, clock: Int[Array, ""], key: PRNGKeyArray
+        self, spec: Spec, buffer: Trajectory, rollouts: Trajectory, clock: Int[Array, ""], key: PRNGKeyArray
     ) -> Trajectory:
-        length, (n, size) = rollouts.valid.shape[1], store.valid.shape
+        length, (n, size) = rollouts.valid.shape[1], buffer.valid.shape
         draw = self.episodes if self.window is EPISODE else self.windows
-        copy, start = share(draw(store, length, clock, self.span(spec), key))
+        copy, start = shard(draw(buffer, length, clock, self.span(spec), key))
         place = (start[:, None] + jnp.arange(self.span(spec))) % size + copy[:, None] * size
         cut = lambda x: x.reshape(n * size, *x.shape[2:])[place]
         trim = lambda x: cut(x)[:, :-1]
-        steps = jax.tree.map(trim, eqx.tree_at(lambda t: t.obs, store, None))
-        batch = eqx.tree_at(lambda t: t.obs, steps, jax.tree.map(cut, store.obs), is_leaf=lambda x: x is None)
+        steps = jax.tree.map(trim, eqx.tree_at(lambda t: t.obs, buffer, None))
+        batch = eqx.tree_at(
+            lambda t: t.obs, steps, jax.tree.map(cut, buffer.obs), is_leaf=lambda x: x is None
+        )
         batch = self.seen_as(jnp.float32, batch)
         if self.window is not EPISODE:
             return batch
@@ -111,10 +113,10 @@ class Replay(AbstractExperience):
         return eqx.tree_at(lambda t: t.valid, batch, batch.valid & own)
 
     def windows(
-        self, store: Trajectory, length: int, clock: Int[Array, ""], span: int, key: PRNGKeyArray
+        self, buffer: Trajectory, length: int, clock: Int[Array, ""], span: int, key: PRNGKeyArray
     ) -> tuple[Int[Array, " b"], Int[Array, " b"]]:
         """Copies and starts: any place whose window has closed and does not cross the ring's seam."""
-        n, size = store.valid.shape
+        n, size = buffer.valid.shape
         end = (clock + 1) * length
         places = jnp.minimum(end, size) - span + 1
         copy = jr.randint(named(key, "copy"), (self.batch_size,), 0, n)
@@ -122,18 +124,18 @@ class Replay(AbstractExperience):
         return copy, (end - span - back) % size
 
     def episodes(
-        self, store: Trajectory, length: int, clock: Int[Array, ""], span: int, key: PRNGKeyArray
+        self, buffer: Trajectory, length: int, clock: Int[Array, ""], span: int, key: PRNGKeyArray
     ) -> tuple[Int[Array, " b"], Int[Array, " b"]]:
         """Copies and starts: any episode's beginning that has a window's length recorded after it.
 
         The k-th of them is found in two strides: to its block (an iteration's steps of one copy)
         by how many begin in each, then inside the block.
         """
-        n, size = store.valid.shape
+        n, size = buffer.valid.shape
         block = jnp.arange(size // length)
         age = (clock - block) % (size // length)
         room = (age[:, None] + 1) * length - jnp.arange(length) >= span
-        ready = store.obs.first.reshape(n, -1, length) & (room & (age <= clock)[:, None])
+        ready = buffer.obs.first.reshape(n, -1, length) & (room & (age <= clock)[:, None])
         counts = jnp.sum(ready, axis=-1).ravel()
         total = jnp.cumsum(counts)
         k = jr.randint(named(key, "episode"), (self.batch_size,), 0, total[-1])

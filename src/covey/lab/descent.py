@@ -16,8 +16,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from ..networks.mixers import AbstractMixer, MonotonicMixer, SumMixer
-from ..ops import descend, moments, named
-from ..parts import Adam, Linear
+from ..ops import descend, init_opt_state, named
+from ..parts import Adam, LinearSchedule
 from .operators import weighting
 from .reading import Joint
 
@@ -80,7 +80,7 @@ def ends(
 ) -> tuple[Float[Array, "starts cells"], Float[Array, "starts agents actions"]]:
     """The table and the agents' own values that each start leads to."""
     joints = jnp.array(list(np.ndindex(shape)))
-    optimiser = Adam(lr=Linear(1e-2, 1e-4, steps), clip=0.0)
+    optimiser = Adam(lr=LinearSchedule(1e-2, 1e-4, steps), clip=0.0)
 
     def loss(team: Team):
         gap = target - jax.vmap(team)(joints)
@@ -93,7 +93,7 @@ def ends(
 
     def end(start: Int[Array, ""]):
         team = begin(named(key, "start", start), mixer, shape)
-        team = jax.lax.scan(step, (team, moments(optimiser, team)), length=steps)[0][0]
+        team = jax.lax.scan(step, (team, init_opt_state(optimiser, team)), length=steps)[0][0]
         return jax.vmap(team)(joints), team.values
 
     return jax.vmap(end)(jnp.arange(starts))

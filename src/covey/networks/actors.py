@@ -9,11 +9,11 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from ..core import Observation, Spec
-from ..parts import Make
-from .agents import AbstractAgent, Crew, Sharing
+from ..parts import Factory
+from .agents import AbstractAgent, AgentNetworks, Sharing
 from .distributions import AbstractDistribution, Categorical, Gaussian
 
-Sight = Literal["state", "agent", "own"]
+CriticInput = Literal["state", "agent", "own"]
 
 
 def seen(obs: Observation, agent_id: bool) -> Float[Array, "*t agents i"]:
@@ -25,41 +25,43 @@ def seen(obs: Observation, agent_id: bool) -> Float[Array, "*t agents i"]:
 class Actor(eqx.Module):
     """A crew's outputs are logits or, where actions are continuous, means; deviations are parameters."""
 
-    crew: Crew
+    networks: AgentNetworks
     log_deviation: Float[Array, "groups dims"] | None  # None: actions are discrete
     bounds: tuple[float, float] | None = eqx.field(static=True)
     squashed: bool = eqx.field(static=True)
     agent_id: bool = eqx.field(static=True)
 
     def __init__(
-        self, make: Make[AbstractAgent], spec: Spec, sharing: Sharing, agent_id: bool, squashed: bool,
+        self, make: Factory[AbstractAgent], spec: Spec, sharing: Sharing, agent_id: bool, squashed: bool,
         deviation: float, *, key: PRNGKeyArray,
     ):  # fmt: skip
-        self.crew = Crew(make, spec, spec.features + agent_id * spec.agents, spec.actions, sharing, key=key)
-        begin = jnp.full((len(set(self.crew.groups)), spec.actions), np.log(deviation))
+        self.networks = AgentNetworks(
+            make, spec, spec.features + agent_id * spec.agents, spec.actions, sharing, key=key
+        )
+        begin = jnp.full((len(set(self.networks.groups)), spec.actions), np.log(deviation))
         self.log_deviation = begin if spec.bounds else None
         self.bounds, self.squashed, self.agent_id = spec.bounds, squashed, agent_id
 
     def policy(self, x: Float[Array, "*t agents o"], obs: Observation) -> AbstractDistribution:
         if self.bounds is None or self.log_deviation is None:
             return Categorical(x, obs.legal)
-        own = self.log_deviation[np.array(self.crew.groups)]
+        own = self.log_deviation[np.array(self.networks.groups)]
         return Gaussian(x, own, obs.legal, self.bounds, self.squashed)
 
     def start(self) -> Float[Array, "agents h"]:
-        return self.crew.start()
+        return self.networks.start()
 
     def step(
         self, h: Float[Array, "agents h"], obs: Observation
     ) -> tuple[Float[Array, "agents h"], AbstractDistribution]:
-        h, x = self.crew.step(h, seen(obs, self.agent_id))
+        h, x = self.networks.step(h, seen(obs, self.agent_id))
         return h, self.policy(x, obs)
 
     def follow(
         self, h: Float[Array, "agents h"], obs: Observation
     ) -> tuple[Float[Array, "agents h"], AbstractDistribution]:
         """As `unroll`; its last memory, too."""
-        h, x = self.crew.unroll(h, seen(obs, self.agent_id), obs.first)
+        h, x = self.networks.unroll(h, seen(obs, self.agent_id), obs.first)
         return h, self.policy(x, obs)
 
     def unroll(self, h: Float[Array, "agents h"], obs: Observation) -> AbstractDistribution:
@@ -70,36 +72,42 @@ class Critic(eqx.Module):
     """Values from what it is shown: the `state`, once for the team; or one value for each agent, from its
     `own` observation, or from state and observation of an `agent`. The dead are shown no state."""
 
-    crew: Crew
-    sight: Sight = eqx.field(static=True)
+    networks: AgentNetworks
+    critic_input: CriticInput = eqx.field(static=True)
     agent_id: bool = eqx.field(static=True)
 
     def __init__(
-        self, make: Make[AbstractAgent], spec: Spec, sharing: Sharing, agent_id: bool, sight: Sight, *,
+        self, make: Factory[AbstractAgent], spec: Spec, sharing: Sharing, agent_id: bool, critic_input: CriticInput, *,
         key: PRNGKeyArray,
     ):  # fmt: skip
         own = spec.features + agent_id * spec.agents
-        width = {"state": spec.world, "agent": spec.world + own, "own": own}[sight]
-        self.crew = Crew(make, spec.of((0,)) if sight == "state" else spec, width, 1, sharing, key=key)
-        self.sight, self.agent_id = sight, agent_id
+        width = {"state": spec.world, "agent": spec.world + own, "own": own}[critic_input]
+        self.networks = AgentNetworks(
+            make, spec.of((0,)) if critic_input == "state" else spec, width, 1, sharing, key=key
+        )
+        self.critic_input, self.agent_id = critic_input, agent_id
 
     def shown(self, obs: Observation) -> Float[Array, "*t k i"]:
         world, own = obs.world[..., None, :], seen(obs, self.agent_id)
-        if self.sight == "state":
+        if self.critic_input == "state":
             return world
-        return own if self.sight == "own" else jnp.concatenate([world * obs.alive[..., None], own], axis=-1)
+        return (
+            own
+            if self.critic_input == "own"
+            else jnp.concatenate([world * obs.alive[..., None], own], axis=-1)
+        )
 
     def start(self) -> Float[Array, "k h"]:
-        return self.crew.start()
+        return self.networks.start()
 
     def step(
         self, h: Float[Array, "k h"], obs: Observation
     ) -> tuple[Float[Array, "k h"], Float[Array, " k"]]:
-        h, value = self.crew.step(h, self.shown(obs))
+        h, value = self.networks.step(h, self.shown(obs))
         return h, value[..., 0]
 
     def unroll(self, h: Float[Array, "k h"], obs: Observation) -> Float[Array, "T k"]:
-        return self.crew.unroll(h, self.shown(obs), obs.first)[1][..., 0]
+        return self.networks.unroll(h, self.shown(obs), obs.first)[1][..., 0]
 
 
 def everything(

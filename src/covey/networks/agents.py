@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from ..core import Observation, Spec
 from ..ops import named
-from ..parts import Make
+from ..parts import Factory
 from .layers import GRU, MLP, Activation
 
 Sharing = Literal["team", "all", "none"]
@@ -103,7 +103,7 @@ class Recurrent(AbstractAgent):
         return hs[-1], self.head(hs)
 
 
-class Crew(eqx.Module):
+class AgentNetworks(eqx.Module):
     """The networks of several agents, which share parameters by group.
 
     Arrays with a row per agent go in and come out; `groups` says whose network each agent uses.
@@ -113,7 +113,7 @@ class Crew(eqx.Module):
     groups: tuple[int, ...] = eqx.field(static=True)
 
     def __init__(
-        self, make: Make[AbstractAgent], spec: Spec, i: int, o: int, sharing: Sharing, *, key: PRNGKeyArray
+        self, make: Factory[AbstractAgent], spec: Spec, i: int, o: int, sharing: Sharing, *, key: PRNGKeyArray
     ):
         owners = {"all": ("",) * spec.agents, "team": spec.team or ("",) * spec.agents, "none": spec.names}
         owner = owners[sharing]
@@ -157,15 +157,15 @@ class Crew(eqx.Module):
         return jax.vmap(one, (0, 0, 1), (0, 1))(self.each(), h, xs)
 
 
-class Memory(eqx.Module):
+class AgentCarry(eqx.Module):
     """What agents carry through an episode."""
 
     hidden: Float[Array, "*b agents h"]
     action: Int[Array, "*b agents"]  # the last one, -1 for none
 
 
-def begun(crew: Crew) -> Memory:
-    return Memory(crew.start(), jnp.full(len(crew.groups), -1, int))
+def begun(networks: AgentNetworks) -> AgentCarry:
+    return AgentCarry(networks.start(), jnp.full(len(networks.groups), -1, int))
 
 
 def remembered(

@@ -103,24 +103,28 @@ class Hypernetwork(eqx.Module):
         elif history == "attention":
             self.core = Block(width, heads, key=part("core"))
             self.place = 0.1 * jax.random.normal(part("place"), (k + 1, width))
-        net = jax.tree.map(lambda x: x[0], actor.crew.nets) if not actor.crew.shared else actor.crew.nets
+        net = (
+            jax.tree.map(lambda x: x[0], actor.networks.nets)
+            if not actor.networks.shared
+            else actor.networks.nets
+        )
         begin = inc.flat(net, layers) if output == "weights" else None
         self.head = Head(width, inc.shapes(net, layers), rank, begin, key=part("head"))
         self.scales = jnp.ones(len(inc.others(net, layers)))
 
     def check(self, actor: Actor, rank: int) -> None:
         """What cannot be, and what to do about it."""
-        if not inc.chosen(actor.crew.nets, self.layers):
+        if not inc.chosen(actor.networks.nets, self.layers):
             raise UserError(
                 "ppo.actor has no linear layer of covey's to write increments to: set layers=none"
             )
         if self.context == "own" and self.increments == "shared":
             raise UserError("hyper.context=own reads one agent at a time: set hyper.increments=agent")
-        groups = actor.crew.groups
-        if not actor.crew.shared and self.increments == "shared":
+        groups = actor.networks.groups
+        if not actor.networks.shared and self.increments == "shared":
             raise UserError("agents with networks of their own need increments of their own: "
                             "set hyper.increments=agent")  # fmt: skip
-        if not actor.crew.shared and groups != tuple(range(len(groups))):
+        if not actor.networks.shared and groups != tuple(range(len(groups))):
             raise UserError(
                 "increments need agents that share one network or none: set ppo.sharing=all or none"
             )
@@ -205,8 +209,8 @@ class Hypernetwork(eqx.Module):
         self, actor: Actor, chunk: Chunk
     ) -> tuple[Float[Array, "t *rows P"], Float[Array, "t *rows P"], AbstractDistribution]:
         """Of a chunk: increments, what the actor's weights differ by, and its policies with them."""
-        _, delta, theta = self.unroll(actor, chunk.memory.more, chunk.obs, chunk.memo.more)
-        return delta, theta, self.policies(actor, theta, chunk.memory.actor, chunk.obs)
+        _, delta, theta = self.unroll(actor, chunk.carry.more, chunk.obs, chunk.extras.more)
+        return delta, theta, self.policies(actor, theta, chunk.carry.actor, chunk.obs)
 
     def shift(self, actor: Actor, theta: Float[Array, "*t P"]) -> Actor:
         return inc.shifted(actor, self.layers, self.output, theta, self.scales)

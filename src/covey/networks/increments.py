@@ -102,16 +102,16 @@ def shifted(
     scales: Float[Array, " others"],
 ) -> Actor:
     """The actor with increments `[(T), (agents), P]` in its chosen layers; its others are scaled."""
-    crew, net = actor.crew, actor.crew.nets
+    networks, net = actor.networks, actor.networks.nets
     change = tree(net, layers, delta)
-    if not crew.shared:  # each agent's network by itself: its increments lead with agents
+    if not networks.shared:  # each agent's network by itself: its increments lead with agents
         change = jax.tree.map(lambda x: jnp.moveaxis(x, delta.ndim - 2, 0), change)
-        scales = jnp.broadcast_to(scales[:, None], (len(scales), len(crew.groups)))
+        scales = jnp.broadcast_to(scales[:, None], (len(scales), len(networks.groups)))
     pairs = zip(chosen(net, layers), chosen(change, layers), strict=True)
     base = lambda layer: layer if output == "increment" else None
     new = [Shifted(base(layer), x.weight, x.bias) for layer, x in pairs]
     new += [Scaled(layer, scale) for layer, scale in zip(others(net, layers), scales, strict=True)]
-    where = lambda actor: [*chosen(actor.crew.nets, layers), *others(actor.crew.nets, layers)]
+    where = lambda actor: [*chosen(actor.networks.nets, layers), *others(actor.networks.nets, layers)]
     return eqx.tree_at(where, actor, new)
 
 

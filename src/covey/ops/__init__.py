@@ -1,7 +1,7 @@
 """The formulas algorithms share. One equation each; no state, no configuration."""
 
-from .collectives import PART, mean, pooled, share, standardised
-from .descent import copy, cosine, descend, gradients, moments, step
+from .collectives import PART, mean, pooled, shard, standardised
+from .descent import copy, cosine, descend, gradients, init_opt_state, step
 from .losses import clipped_value_loss, huber, surrogate, term, total
 from .random import each, named
 from .returns import gae, td_lambda
@@ -18,13 +18,13 @@ __all__ = [
     "gae",
     "gradients",
     "huber",
+    "init_opt_state",
     "masked",
     "mean",
-    "moments",
     "named",
     "pooled",
     "previous",
-    "share",
+    "shard",
     "standardised",
     "step",
     "surrogate",

@@ -22,7 +22,7 @@ def pooled(x: P) -> P:
         return x
 
 
-def share(x: P) -> P:
+def shard(x: P) -> P:
     """This device's share of what leads with examples; all of it where it cannot be cut evenly.
 
     Wherever gradients and means are `pooled`, it only decides who computes what.

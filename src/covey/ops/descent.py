@@ -10,7 +10,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
 from ..core import Metrics
-from ..parts import AbstractOptimiser, Apart
+from ..parts import AbstractOptimiser, PerPartOptimiser
 from .collectives import pooled
 
 P = TypeVar("P")
@@ -28,7 +28,7 @@ def copy(tree: P) -> P:
     return jax.tree.map(jnp.copy, tree)
 
 
-def moments(optimiser: AbstractOptimiser, params: PyTree, stacked: bool = False) -> PyTree[Array]:
+def init_opt_state(optimiser: AbstractOptimiser, params: PyTree, stacked: bool = False) -> PyTree[Array]:
     """What the optimiser remembers about these parameters; `stacked`: about each of a stack of networks."""
     init = optimiser.optax.init
     return (jax.vmap(init) if stacked else init)(params)  # pyright: ignore[reportArgumentType]
@@ -41,7 +41,11 @@ def gradients(loss: Callable[..., tuple[Float[Array, ""], X]], params: P, *args)
 
 
 def step(
-    optimiser: AbstractOptimiser | Apart, params: P, state: PyTree[Array], grads: P, stacked: bool = False
+    optimiser: AbstractOptimiser | PerPartOptimiser,
+    params: P,
+    state: PyTree[Array],
+    grads: P,
+    stacked: bool = False,
 ) -> tuple[P, PyTree[Array]]:
     """One optimiser step; the only place where Optax is called. A stack's networks are clipped one by one."""
     update = optimiser.optax.update
@@ -50,7 +54,7 @@ def step(
 
 
 def descend(
-    optimiser: AbstractOptimiser | Apart,
+    optimiser: AbstractOptimiser | PerPartOptimiser,
     loss: Callable[..., tuple[Float[Array, ""], Metrics]],
     params: P,
     state: PyTree[Array],

@@ -4,26 +4,26 @@ They are data, not closures: they stand in a YAML file, `key=value` reaches thei
 become Optax, numbers or networks only where they are used.
 """
 
-from .factory import Make
-from .optimisers import AbstractOptimiser, Adam, Apart, ClipBy, RAdam, RMSProp, clip_by_variable
-from .schedules import AbstractSchedule, Constant, Linear, Phases, Ramp
-from .targets import AbstractTarget, Hard, Soft
+from .factory import Factory
+from .optimisers import AbstractOptimiser, Adam, ClipBy, PerPartOptimiser, RAdam, RMSProp, clip_by_variable
+from .schedules import AbstractSchedule, ConstantSchedule, LinearSchedule, PhasesSchedule, RampSchedule
+from .targets import AbstractTarget, HardTarget, SoftTarget
 
 __all__ = [
     "AbstractOptimiser",
     "AbstractSchedule",
     "AbstractTarget",
     "Adam",
-    "Apart",
     "ClipBy",
-    "Constant",
-    "Hard",
-    "Linear",
-    "Make",
-    "Phases",
+    "ConstantSchedule",
+    "Factory",
+    "HardTarget",
+    "LinearSchedule",
+    "PerPartOptimiser",
+    "PhasesSchedule",
     "RAdam",
     "RMSProp",
-    "Ramp",
-    "Soft",
+    "RampSchedule",
+    "SoftTarget",
     "clip_by_variable",
 ]

@@ -8,7 +8,7 @@ import equinox as eqx
 T = TypeVar("T", covariant=True)
 
 
-class Make(eqx.Module, Generic[T]):
+class Factory(eqx.Module, Generic[T]):
     """A class and the keyword options it will be made with: `Make(MonotonicMixer, embed=64)`.
 
     Called with what only training knows (sizes, a key) it makes the thing itself. Any option of

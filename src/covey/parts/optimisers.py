@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from .schedules import AbstractSchedule, Constant
+from .schedules import AbstractSchedule, ConstantSchedule
 
 ClipBy = Literal["norm", "variable"]
 
@@ -41,7 +41,7 @@ class AbstractOptimiser(eqx.Module):
 class Adam(AbstractOptimiser):
     """Kingma and Ba (2015)."""
 
-    lr: AbstractSchedule = Constant(1e-3)
+    lr: AbstractSchedule = ConstantSchedule(1e-3)
     clip: float = 10.0
     eps: float = 1e-8
     clip_by: ClipBy = "norm"
@@ -53,7 +53,7 @@ class Adam(AbstractOptimiser):
 class RAdam(AbstractOptimiser):
     """Liu et al. (2020): Adam with its early variance rectified."""
 
-    lr: AbstractSchedule = Constant(1e-3)
+    lr: AbstractSchedule = ConstantSchedule(1e-3)
     clip: float = 10.0
     eps: float = 1e-8
     clip_by: ClipBy = "norm"
@@ -65,7 +65,7 @@ class RAdam(AbstractOptimiser):
 class RMSProp(AbstractOptimiser):
     """PyTorch's form: `eps` outside the root."""
 
-    lr: AbstractSchedule = Constant(5e-4)
+    lr: AbstractSchedule = ConstantSchedule(5e-4)
     clip: float = 10.0
     decay: float = 0.99
     eps: float = 1e-5
@@ -75,7 +75,7 @@ class RMSProp(AbstractOptimiser):
         return optax.scale_by_rms(self.decay, eps=self.eps, eps_in_sqrt=False)
 
 
-class Apart(eqx.Module):
+class PerPartOptimiser(eqx.Module):
     """Parameters side by side, each part with an optimiser and a clip of its own."""
 
     optimisers: tuple[AbstractOptimiser, ...]

@@ -17,7 +17,7 @@ class AbstractSchedule(eqx.Module):
     def __call__(self, step: Int[Array, ""] | int) -> Float[Array, ""]: ...
 
 
-class Constant(AbstractSchedule):
+class ConstantSchedule(AbstractSchedule):
     """The same number throughout."""
 
     value: float
@@ -26,7 +26,7 @@ class Constant(AbstractSchedule):
         return jnp.asarray(self.value, float)
 
 
-class Linear(AbstractSchedule):
+class LinearSchedule(AbstractSchedule):
     """From `start` to `end` within the first `steps` steps, then constant."""
 
     start: float
@@ -38,7 +38,7 @@ class Linear(AbstractSchedule):
         return self.start + (self.end - self.start) * done
 
 
-class Ramp(AbstractSchedule):
+class RampSchedule(AbstractSchedule):
     """From 0 to 1 within the first `steps` steps, then 1."""
 
     steps: int = 10_000
@@ -47,7 +47,7 @@ class Ramp(AbstractSchedule):
         return jnp.clip(step / self.steps, 0.0, 1.0)
 
 
-class Phases(AbstractSchedule):
+class PhasesSchedule(AbstractSchedule):
     """0 until `begin`, in a line to `final` at `end`, then constant."""
 
     final: float = 0.7

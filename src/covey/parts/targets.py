@@ -18,7 +18,7 @@ class AbstractTarget(eqx.Module):
     def __call__(self, online: P, target: P, updates: Int[Array, ""]) -> P: ...
 
 
-class Hard(AbstractTarget):
+class HardTarget(AbstractTarget):
     """A copy every `period` updates (van Hasselt's and PyMARL's way)."""
 
     period: int = 200
@@ -27,7 +27,7 @@ class Hard(AbstractTarget):
         return jax.tree.map(lambda n, o: jnp.where(updates % self.period == 0, n, o), online, target)
 
 
-class Soft(AbstractTarget):
+class SoftTarget(AbstractTarget):
     """A step of `tau` towards the online network after every update (Lillicrap et al., 2016)."""
 
     tau: float = 0.01

@@ -20,7 +20,7 @@ from ..config.catalogue import nearest
 from ..files import atomic
 
 T = TypeVar("T")
-FORMAT = 1
+FORMAT = 2
 FACTS = "facts.json"
 
 

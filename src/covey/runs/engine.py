@@ -27,11 +27,11 @@ class Engine:
     """Everything compiled for one configuration: each program once."""
 
     def __init__(self, config: Config):
-        env, sides = config.build()
+        env, slots = config.build()
         self.config, self.hosted = config, isinstance(env, AbstractHostEnvironment)
-        world = StandIn(env.spec, env.tally) if isinstance(env, AbstractHostEnvironment) else env
-        length = max(side.algorithm.experience.length(env.spec, config.envs) for side in sides)
-        self.trainer = Trainer(world, sides, config.envs, length)
+        world = StandIn(env.spec, env.counts) if isinstance(env, AbstractHostEnvironment) else env
+        length = max(slot.algorithm.experience.length(env.spec, config.envs) for slot in slots)
+        self.trainer = Trainer(world, slots, config.envs, length)
         self.runner: Any = Host(self.trainer, lambda: config.build()[0]) if self.hosted else self.trainer  # pyright: ignore
         self.layout = Layout(config.seeds, alone=self.hosted)
         horizon = env.spec.horizon
@@ -83,16 +83,16 @@ class Engine:
         """What the run will take, in a line; refuses what cannot fit."""
         lanes, copies = len(self.layout.lanes), self.layout.parts
         needed = memory.size(self.shapes) * lanes * copies
-        replay = memory.size(self.shapes.stores) * lanes * copies
+        replay = memory.size(self.shapes.buffers) * lanes * copies
         working = 2 * memory.size(self.shapes) // self.layout.width  # what a chunk needs beside its state
         return memory.check(needed + working, replay, self.config.seeds, memory.free())
 
     def start(self) -> States:
         """Everything new, but for players from earlier runs."""
         states = [self.begin(self.keys(lane)) for lane in self.layout.lanes]
-        for i, side in enumerate(self.trainer.sides):
-            if isinstance(side.algorithm, Frozen):
-                player = side.algorithm
+        for i, slot in enumerate(self.trainer.slots):
+            if isinstance(slot.algorithm, Frozen):
+                player = slot.algorithm
                 rows = [player.plays(seed) for seed in range(self.config.seeds)]
                 found = frozen_weights(player, self.shapes.learners[i])
                 found = jax.tree.map(lambda x, rows=rows: x[np.array(rows)], found)
@@ -129,8 +129,8 @@ class Engine:
     def updates(self, clock: int) -> int:
         """How often each learner was updated in so many iterations, all of them together."""
         trainer = self.trainer
-        sides = range(len(trainer.sides))
-        return sum(max(0, clock - trainer.warmup(i)) * trainer.rounds(i) for i in sides)
+        slots = range(len(trainer.slots))
+        return sum(max(0, clock - trainer.warmup(i)) * trainer.rounds(i) for i in slots)
 
     def everybody(self, tree: PyTree) -> PyTree:
         """The shapes of all seeds together, from those of a lane."""
@@ -153,7 +153,7 @@ class Engine:
 def frozen_weights(frozen: Frozen, like: Learner) -> Learner:
     """What a player learned in its run: all of that run's seeds, otherwise in the shapes of `like`."""
     folder = opponents.folder(frozen.run)
-    place = [side.name for side in Config.from_yaml(folder.config).build()[1]].index(frozen.side)
+    place = [slot.name for slot in Config.from_yaml(folder.config).build()[1]].index(frozen.slot)
     wide = lambda x: jax.ShapeDtypeStruct((frozen.seeds, *x.shape[1:]), x.dtype)
     stored = {"learners": (None,) * place + (like.player,), "steps": like.step}
     found, _ = checkpoint.load(folder.last, jax.tree.map(wide, stored), partial=True)

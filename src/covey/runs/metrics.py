@@ -45,13 +45,13 @@ def judged(spec: Spec, results: Numbers, seed: int) -> dict[str, float]:
     agents = zip(spec.names, mean(results["agents"]), strict=True)
     row = {f"eval/return/{team}": float(r) for team, r in teams}
     row |= {f"eval/agent_return/{name}": float(r) for name, r in agents}
-    row |= {f"eval/{name}": float(mean(count)) for name, count in results["tally"].items()}  # pyright: ignore
+    row |= {f"eval/{name}": float(mean(count)) for name, count in results["counts"].items()}  # pyright: ignore
     return row | {"eval/length": float(mean(results["length"]))}
 
 
 def fingerprint(prints: tuple[Any, ...], metrics: Numbers, seed: int) -> dict[str, Any]:
     """Bit-sums: of each learner's every array, and of the actions taken last."""
-    learners = ["".join(f"{leaf:08x}" for leaf in side[seed]) for side in prints]
+    learners = ["".join(f"{leaf:08x}" for leaf in slot[seed]) for slot in prints]
     return {"fingerprint": learners, "seen": f"{int(metrics['seen'][seed, -1]):08x}"}
 
 

@@ -52,7 +52,7 @@ class Policy:
 
     def reset(self) -> None:
         """An episode begins: memory is laid anew."""
-        self.memory = self.trainer.memories(self.learners, 1)
+        self.carry = self.trainer.init_carries(self.learners, 1)
         self.first = True
 
     def act(
@@ -65,7 +65,7 @@ class Policy:
         for i, row in enumerate([observations[n] for n in names] if named else observations):  # pyright: ignore
             rows[i, : len(row)] = row
         legal = np.ones((len(names), self.spec.actions), bool) if legal is None else legal
-        self.memory, action = self._act(self.learners, self.memory, rows, legal, self.first)
+        self.carry, action = self._act(self.learners, self.carry, rows, legal, self.first)
         self.first = False
         action = np.asarray(action)
         return dict(zip(names, action, strict=True)) if named else action
@@ -74,7 +74,7 @@ class Policy:
         """One agent by itself: it needs only what it sees."""
         return Agent(self.trainer, self.learners, name)
 
-    def _acted(self, learners, memory, rows, legal, first):
+    def _acted(self, learners, carry, rows, legal, first):
         obs = Observation(
             agents=rows[None],
             state=jnp.zeros((1, self.spec.state)),
@@ -82,8 +82,8 @@ class Policy:
             alive=jnp.ones((1, self.spec.agents), bool),
             first=jnp.asarray(first)[None],
         )
-        memory, action, _ = self.trainer.act(learners, memory, obs, jr.key(0), jnp.zeros((), int), False)
-        return memory, action[0]
+        carry, action, _ = self.trainer.act(learners, carry, obs, jr.key(0), jnp.zeros((), int), False)
+        return carry, action[0]
 
 
 class Agent:
@@ -96,11 +96,11 @@ class Agent:
         names = trainer.spec.names
         if name not in names:
             raise UserError(f"there is no agent '{name}'{nearest(name, names)}: there are {', '.join(names)}")
-        pairs = zip(trainer.sides, learners, strict=True)
-        side, self._learner = next(pair for pair in pairs if names.index(name) in pair[0].members)
-        if isinstance(side.algorithm, Random):
+        pairs = zip(trainer.slots, learners, strict=True)
+        slot, self._learner = next(pair for pair in pairs if names.index(name) in pair[0].members)
+        if isinstance(slot.algorithm, Random):
             raise UserError(f"nobody learned for {name} in this run: it acts at random")
-        self.name, self.spec, self._algorithm = name, side.spec(trainer.spec), side.algorithm
+        self.name, self.spec, self._algorithm = name, slot.spec(trainer.spec), slot.algorithm
         self._place = self.spec.names.index(name)
         self._act = jax.jit(self._acted)
         self.reset()
@@ -108,7 +108,7 @@ class Agent:
 
     def reset(self) -> None:
         """An episode begins: memory is laid anew."""
-        self.memory, self.first = self._algorithm.memory(self.spec, self._learner), True
+        self.carry, self.first = self._algorithm.init_carry(self.spec, self._learner), True
 
     def act(
         self, observation: Float[np.ndarray, " seen"], legal: Shaped[np.ndarray, " actions"] | None = None
@@ -118,11 +118,11 @@ class Agent:
         row[: len(observation)] = observation
         legal = np.ones(self.spec.actions, bool) if legal is None else np.asarray(legal, bool)
         rest = jnp.zeros((self.spec.agents, self.spec.features))
-        self.memory, action = self._act(self._learner, self.memory, row, rest, legal, self.first)
+        self.carry, action = self._act(self._learner, self.carry, row, rest, legal, self.first)
         self.first = False
         return np.asarray(action)
 
-    def _acted(self, learner, memory, row, rest, legal, first):
+    def _acted(self, learner, carry, row, rest, legal, first):
         """`rest` stands where others' observations would."""
         s = self.spec
         obs = Observation(
@@ -134,15 +134,15 @@ class Agent:
             others=jnp.zeros((s.others, s.features)),
         )
         now = jnp.zeros((), int)
-        memory, action, _ = self._algorithm.act(learner, memory, obs, jr.key(0), now, False)
-        return memory, action[self._place]
+        carry, action, _ = self._algorithm.act(learner, carry, obs, jr.key(0), now, False)
+        return carry, action[self._place]
 
     def _refuse_eavesdroppers(self) -> None:
         """Agents that act on what teammates see cannot act alone: in some of many moments it shows."""
         s, legal = self.spec, jnp.ones(self.spec.actions, bool)
         rows = jr.normal(jr.key(1), (64, s.features))
         rests = jr.normal(jr.key(2), (64, s.agents, s.features))
-        one = lambda row, rest: self._acted(self._learner, self.memory, row, rest, legal, True)[1]
+        one = lambda row, rest: self._acted(self._learner, self.carry, row, rest, legal, True)[1]
         alone, among = (jax.jit(jax.vmap(one))(rows, x) for x in (0 * rests, rests))
         if not np.allclose(alone, among, atol=1e-5):
             raise UserError(

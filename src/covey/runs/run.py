@@ -80,9 +80,9 @@ class Training:
     def notes(self) -> list[str]:
         """What the algorithms themselves have to say beforehand."""
         trainer, told = self.engine.trainer, []
-        for side in trainer.sides:
-            if isinstance(side.algorithm, Noted):
-                told += side.algorithm.notes(side.spec(self.spec), trainer.copies, trainer.length)
+        for slot in trainer.slots:
+            if isinstance(slot.algorithm, Noted):
+                told += slot.algorithm.notes(slot.spec(self.spec), trainer.copies, trainer.length)
         return list(dict.fromkeys(told))
 
     def start(self) -> None:
@@ -202,8 +202,8 @@ def patience(asked: int, writing: float) -> float:
 
 def learning_team(engine: Engine) -> str:
     spec = engine.trainer.spec
-    sides = [side for side in engine.trainer.sides if side.algorithm.experience.updates]
-    return (sides or engine.trainer.sides)[0].spec(spec).teams[0]
+    slots = [slot for slot in engine.trainer.slots if slot.algorithm.experience.updates]
+    return (slots or engine.trainer.slots)[0].spec(spec).teams[0]
 
 
 @contextmanager

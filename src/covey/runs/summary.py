@@ -20,7 +20,7 @@ def evaluation(spec: Spec, results: Numbers, team: str) -> dict[str, Any]:
     by_seed: Shaped[np.ndarray, "seeds teams"] = results["teams"].mean(axis=1, dtype=np.float64)
     agents = results["agents"].mean(axis=(0, 1), dtype=np.float64)
     teams = {name: statistics.describe(by_seed[:, i]) for i, name in enumerate(spec.teams)}
-    tally = {name: float(x.mean(dtype=np.float64)) for name, x in results["tally"].items()}  # pyright: ignore
+    counts = {name: float(x.mean(dtype=np.float64)) for name, x in results["counts"].items()}  # pyright: ignore
     told = {
         "convention": convention(spec),
         "episodes": int(results["length"].shape[1]),
@@ -30,7 +30,7 @@ def evaluation(spec: Spec, results: Numbers, team: str) -> dict[str, Any]:
         "agent_return": dict(zip(spec.names, map(float, agents), strict=True)),
         "length": float(results["length"].mean(dtype=np.float64)),
     }
-    return told | ({"tally": tally} if tally else {}) | ({"win_rate": tally["won"]} if "won" in tally else {})
+    return told | ({"counts": counts} if counts else {}) | ({"win_rate": counts["won"]} if "won" in counts else {})
 
 
 def lines(told: dict[str, Any], seeds: int) -> str:

@@ -11,7 +11,7 @@ from jaxtyping import PyTree
 
 from ..core import Spec
 from ..errors import UserError
-from ..networks.agents import AbstractAgent, Crew
+from ..networks.agents import AbstractAgent, AgentNetworks
 from . import checkpoint
 from ..config.config import Config
 from .engine import Engine, States
@@ -30,7 +30,7 @@ def begun(source: str, engine: Engine, states: States) -> States:
 
 def borrowed(source: str, engine: Engine, states: States) -> tuple[Any, ...]:
     """Learners of all seeds, None for what begins anew."""
-    learning = [bool(side.algorithm.experience.updates) for side in engine.trainer.sides]
+    learning = [bool(slot.algorithm.experience.updates) for slot in engine.trainer.slots]
     like = engine.everybody(engine.shapes).learners
     like = tuple(x if learns else None for x, learns in zip(like, learning, strict=True))
     if Path(source).is_dir() or ":" not in source:
@@ -59,13 +59,13 @@ def of_agent(
     """Learners in which each agent of the team has this one's networks, where shapes agree."""
     world = there.trainer.spec
     learners = checkpoint.load_learners(folder.last, there.everybody(there.shapes).learners)
-    i, side = next((i, s) for i, s in enumerate(there.trainer.sides) if name in s.spec(world).names)
-    place = side.spec(world).names.index(name)
+    i, slot = next((i, s) for i, s in enumerate(there.trainer.slots) if name in s.spec(world).names)
+    place = slot.spec(world).names.index(name)
     team = next(team for team in world.teams if world.names.index(name) in world.members(team))
-    nets = {path: net_of(crew, place) for path, crew in crews(learners[i]) if len(crew.groups) > place}
+    nets = {path: net_of(networks, place) for path, networks in crews(learners[i]) if len(networks.groups) > place}
     agent, taken = Trained(name, team, nets), []
-    sides = zip(engine.trainer.sides, fresh, strict=True)
-    found = tuple(taught(x, side.spec(engine.trainer.spec), agent, taken.append) for side, x in sides)
+    slots = zip(engine.trainer.slots, fresh, strict=True)
+    found = tuple(taught(x, slot.spec(engine.trainer.spec), agent, taken.append) for slot, x in slots)
     if not taken:
         raise UserError(
             f"--from: no network here has the shape of {name}'s in {folder.path}: take a run of the same "
@@ -74,19 +74,19 @@ def of_agent(
     return found
 
 
-def crews(learner: PyTree) -> list[tuple[str, Crew]]:
+def crews(learner: PyTree) -> list[tuple[str, AgentNetworks]]:
     """Every crew, and where it stands."""
     found = jax.tree_util.tree_flatten_with_path(learner, is_leaf=is_crew)[0]
     return [(jax.tree_util.keystr(path), x) for path, x in found if is_crew(x)]
 
 
 def is_crew(x: Any) -> bool:
-    return isinstance(x, Crew)
+    return isinstance(x, AgentNetworks)
 
 
-def net_of(crew: Crew, place: int) -> AbstractAgent:
+def net_of(networks: AgentNetworks, place: int) -> AbstractAgent:
     """An agent's own network: arrays lead with seeds, and with groups below where these do not share."""
-    return jax.tree.map(lambda x: x[:, crew.groups[place]], crew.nets) if crew.stacked else crew.nets
+    return jax.tree.map(lambda x: x[:, networks.groups[place]], networks.nets) if networks.stacked else networks.nets
 
 
 def taught(learner: PyTree, spec: Spec, agent: Trained, tell: Callable[[str], None]) -> PyTree:
@@ -105,7 +105,7 @@ def taught(learner: PyTree, spec: Spec, agent: Trained, tell: Callable[[str], No
             return x
         tell(where)
         nets = [put(o, n, groups if x.stacked else None) for o, n in zip(old, new, strict=True)]
-        return eqx.tree_at(lambda crew: jax.tree.leaves(crew.nets), x, nets)
+        return eqx.tree_at(lambda networks: jax.tree.leaves(networks.nets), x, nets)
 
     return jax.tree_util.tree_map_with_path(one, learner, is_leaf=is_crew)
 

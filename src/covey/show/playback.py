@@ -17,6 +17,7 @@ from ..runs.engine import Engine
 from ..runs.folder import RunFolder
 from ..runs.policy import trained
 from ..training.host import Host
+from ..training.learners import view_as
 from ..training.loop import Trainer
 
 Told = dict[str, Float[Array, "n steps k"]]
@@ -30,7 +31,7 @@ class Episode(NamedTuple):
     reward: Float[np.ndarray, "steps agents"]
     team_reward: Float[np.ndarray, "steps teams"]
     alive: Bool[np.ndarray, "moments agents"]
-    tally: dict[str, Float[np.ndarray, " steps"]]
+    counts: dict[str, Float[np.ndarray, " steps"]]
     gauges: dict[str, Float[np.ndarray, "steps k"]]
 
     @property
@@ -91,8 +92,8 @@ def play(
 def story(folder: RunFolder, trainer: Trainer, seed: int) -> dict[str, Float[np.ndarray, " reports"]]:
     """The metrics that a learner wants shown, as training went."""
     found = {}
-    for i, side in enumerate(trainer.sides):
-        for name in side.algorithm.course if isinstance(side.algorithm, Storied) else ():
+    for i, slot in enumerate(trainer.slots):
+        for name in slot.algorithm.course if isinstance(slot.algorithm, Storied) else ():
             label = trainer.label(i, name)
             rows = [row[label] for row in folder.rows() if row["seed"] == seed and row.get(label) is not None]
             found |= {label: np.array(rows, float)} if rows else {}
@@ -112,12 +113,12 @@ def followed(trainer: Trainer, told: dict[str, int], name: str | None, always: b
             f"--follow: there is no agent '{name}'{nearest(name, spec.names)}; "
             f"there are {', '.join(spec.names)}"
         )
-    learning = [side for side in trainer.sides if side.algorithm.experience.updates] or trainer.sides
+    learning = [slot for slot in trainer.slots if slot.algorithm.experience.updates] or trainer.slots
     agent = learning[0].members[0] if name is None else spec.names.index(name)
-    i, side = next((i, side) for i, side in enumerate(trainer.sides) if agent in side.members)
-    first = tuple(m for m in side.members if m in spec.members(side.spec(spec).teams[0]))
-    places = {len(who): who.index(agent) for who in (first, side.members) if agent in who}
-    thinks = isinstance(side.algorithm, Insightful)
+    i, slot = next((i, slot) for i, slot in enumerate(trainer.slots) if agent in slot.members)
+    first = tuple(m for m in slot.members if m in spec.members(slot.spec(spec).teams[0]))
+    places = {len(who): who.index(agent) for who in (first, slot.members) if agent in who}
+    thinks = isinstance(slot.algorithm, Insightful)
     ours = lambda name: thinks and name == trainer.label(i, name.rpartition("/")[2])
     return Followed(agent, {n: places[k] for n, k in told.items() if ours(n) and k in places})
 
@@ -153,10 +154,10 @@ def rollout(trainer: Trainer, learners: tuple, key: PRNGKeyArray, n: int) -> tup
 def gauges(trainer: Trainer, learners: tuple, rollouts: Trajectory) -> Told:
     """What the learners that can tell think of each step."""
     told = {}
-    for i, (side, learner) in enumerate(zip(trainer.sides, learners, strict=True)):
-        algorithm = side.algorithm
+    for i, (slot, learner) in enumerate(zip(trainer.slots, learners, strict=True)):
+        algorithm = slot.algorithm
         if isinstance(algorithm, Insightful):
-            seen = side.view(trainer.spec, trainer.kept(i, rollouts))
+            seen = view_as(slot, trainer.spec, trainer.kept(i, rollouts))
             found = jax.vmap(lambda one, a=algorithm, learner=learner: a.insight(learner, one))(seen)
             told |= {trainer.label(i, name): x.reshape(*x.shape[:2], -1) for name, x in found.items()}
     return told
@@ -173,6 +174,6 @@ def episode(rollouts: Trajectory, scenes: Scene | None, told: Any, i: int) -> Ep
         reward=cut(rollouts.reward),
         team_reward=cut(rollouts.team_reward),
         alive=np.asarray(rollouts.obs.alive[i, : length + 1]),
-        tally=cut(rollouts.tally),
+        counts=cut(rollouts.counts),
         gauges=cut(told),
     )

@@ -17,6 +17,7 @@ from ..ops import named
 from ..runs.folder import RunFolder
 from ..runs.policy import trained
 from ..text import shortest
+from ..training.learners import view_as
 from ..training.loop import Trainer
 
 INK, PALE, WORSE, ZERO, BETTER = "#22303c", "#52616d", "#b5523b", "#f4f1ea", "#1b6ca8"
@@ -56,10 +57,10 @@ def valued(trainer: Trainer, learners: tuple, table: Table) -> tuple[Float[np.nd
     """
     ways = [(*table.path, joint) for joint in np.ndindex(table.best.shape)]
     rollouts = played(trainer.env, jnp.array(ways))
-    for side, learner in zip(trainer.sides, learners, strict=True):
-        algorithm = side.algorithm
+    for slot, learner in zip(trainer.slots, learners, strict=True):
+        algorithm = slot.algorithm
         if isinstance(algorithm, Insightful):
-            seen = side.view(trainer.spec, rollouts)
+            seen = view_as(slot, trainer.spec, rollouts)
             told = jax.vmap(lambda one, a=algorithm, w=learner: a.insight(w, one))(seen)
             for name in filter(lambda name: name.startswith("Q"), told):
                 return np.asarray(told[name][:, -1].mean(axis=-1)).reshape(table.best.shape), name
@@ -73,15 +74,15 @@ def chosen(trainer: Trainer, learners: tuple, table: Table) -> tuple[int, ...] |
     go on that took the path by themselves. None where none did, or where they differ: they draw lots.
     """
     steps, key = jnp.zeros((), int), jr.key(0)
-    memory = trainer.memories(learners, TRIES)
+    carry = trainer.init_carries(learners, TRIES)
     state, obs = trainer.env.reset(key, TRIES)
     on = jnp.ones(TRIES, bool)
     for t, joint in enumerate(table.path):
-        memory, action, _ = trainer.act(learners, memory, obs, named(key, t), steps, True)
+        carry, action, _ = trainer.act(learners, carry, obs, named(key, t), steps, True)
         on &= jnp.all(action == jnp.array(joint), axis=1)
         state, step = trainer.env.step(state, jnp.broadcast_to(jnp.array(joint), action.shape), key)
         obs = step.obs
-    action = trainer.act(learners, memory, obs, key, steps, False)[1]
+    action = trainer.act(learners, carry, obs, key, steps, False)[1]
     found = np.unique(np.asarray(action)[np.asarray(on)], axis=0)
     return tuple(found[0].tolist()) if len(found) == 1 else None
 

@@ -62,9 +62,9 @@ def log(replay: Replay) -> Iterator[str]:
 
 def table(replay: Replay, episode: Episode) -> str:
     """A row a step, and their sums."""
-    heads = ["step", *replay.spec.names, *named_returns(replay), *episode.tally]
+    heads = ["step", *replay.spec.names, *named_returns(replay), *episode.counts]
     paid = np.concatenate([episode.reward, episode.team_reward], axis=1, dtype=np.float64)
-    counted = np.reshape([*episode.tally.values()], (len(episode.tally), episode.length)).T
+    counted = np.reshape([*episode.counts.values()], (len(episode.counts), episode.length)).T
     row = lambda name, paid, counted: [name, *map(signed, paid), *(f"{x:g}" for x in counted)]
     rows = [row(str(t + 1), paid[t], counted[t]) for t in range(episode.length)]
     rows = [heads, *rows, row("sum", paid.sum(axis=0), counted.sum(axis=0))]

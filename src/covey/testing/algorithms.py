@@ -14,7 +14,7 @@ from jaxtyping import Array, Int, PyTree, Shaped
 from ..algorithms.random import Random
 from ..core import AbstractAlgorithm, AbstractEnvironment, Observation, Spec, Traits
 from ..ops import named
-from ..training.loop import Side, Trainer
+from ..training.loop import LearnerSlot, Trainer, observe_as, view_as
 from .proof import fits, heedful, repeatable, require, same, steady, telling
 
 MANY = 64  # moments in which it has to act
@@ -37,13 +37,13 @@ def check_algorithm(
     world = env.spec
     everybody = tuple(range(world.agents))
     one = team or (world.teams[0] if algorithm.traits.cooperative else None)
-    side = Side("learner", algorithm, world.members(one) if one else everybody)
-    check_acts(side, env, check_init(algorithm, side.spec(world)))
+    slot = LearnerSlot("learner", algorithm, world.members(one) if one else everybody)
+    check_acts(slot, env, check_init(algorithm, slot.spec(world)))
     if algorithm.experience.updates:
-        rest = tuple(i for i in everybody if i not in side.members)
-        sides = (side, Side("others", Random(), rest)) if rest else (side,)
+        rest = tuple(i for i in everybody if i not in slot.members)
+        slots = (slot, LearnerSlot("others", Random(), rest)) if rest else (slot,)
         length = algorithm.experience.length(world, copies)
-        check_learns(Trainer(env, sides, copies, length), iterations)
+        check_learns(Trainer(env, slots, copies, length), iterations)
 
 
 def check_traits(algorithm: AbstractAlgorithm, env: AbstractEnvironment) -> None:
@@ -75,20 +75,20 @@ def check_init(algorithm: AbstractAlgorithm, spec: Spec) -> PyTree[Array]:
     return heedful(init, "init")[0]
 
 
-def check_acts(side: Side, env: AbstractEnvironment, learner: PyTree[Array]) -> None:
+def check_acts(slot: LearnerSlot, env: AbstractEnvironment, learner: PyTree[Array]) -> None:
     """What it does where episodes begin, also when each agent has a single legal choice."""
-    algorithm, spec, key = side.algorithm, side.spec(env.spec), jr.key(0)
+    algorithm, spec, key = slot.algorithm, slot.spec(env.spec), jr.key(0)
     with telling("memory"):
-        check_arrays(eqx.filter_eval_shape(lambda: algorithm.memory(spec, learner)), "memory")
-    memory = algorithm.memory(spec, learner)
-    obs = jax.jit(lambda key: side.look(env.reset(key, MANY)[1]))(key)
+        check_arrays(eqx.filter_eval_shape(lambda: algorithm.init_carry(spec, learner)), "memory")
+    carry = algorithm.init_carry(spec, learner)
+    obs = jax.jit(lambda key: observe_as(slot, env.reset(key, MANY)[1]))(key)
     only = jnp.argmax(jnp.where(obs.legal, jr.uniform(key, obs.legal.shape), -1.0), axis=-1)
     strict = eqx.tree_at(lambda obs: obs.legal, obs, jax.nn.one_hot(only, spec.actions, dtype=bool))
     keys, others = jr.split(jr.key(0), MANY), jr.split(jr.key(1), MANY)
     for explore in (True, False):
         what = f"act with explore={explore}"
-        act = partial(algorithm.act, learner, memory, step=jnp.zeros((), int), explore=explore)
-        check_act(act, spec, memory, jax.tree.map(lambda x: x[0], obs), what)
+        act = partial(algorithm.act, learner, carry, step=jnp.zeros((), int), explore=explore)
+        check_act(act, spec, carry, jax.tree.map(lambda x: x[0], obs), what)
         many = jax.jit(jax.vmap(lambda obs, key, act=act: act(obs, key)[:2]))
         check_allowed(spec, many(obs if spec.bounds else strict, keys)[1], only, what)
     require(
@@ -97,10 +97,10 @@ def check_acts(side: Side, env: AbstractEnvironment, learner: PyTree[Array]) -> 
     )
 
 
-def check_act(act: Callable, spec: Spec, memory: PyTree[Array], obs: Observation, what: str) -> None:
+def check_act(act: Callable, spec: Spec, carry: PyTree[Array], obs: Observation, what: str) -> None:
     """Shapes and types."""
     with telling(what):
-        now, after, action = jax.eval_shape(lambda key: (memory, *act(obs, key)[:2]), jr.key(0))
+        now, after, action = jax.eval_shape(lambda key: (carry, *act(obs, key)[:2]), jr.key(0))
     steady(now, after, "memory", what)
     kind = jnp.floating if spec.bounds else jnp.integer
     fits(action, spec.action_shape, kind, "the action", f"a learner that controls {spec.agents} agents")
@@ -121,16 +121,16 @@ def check_allowed(
 
 def check_learns(trainer: Trainer, iterations: int) -> None:
     """An update by itself; and the training loop, up to the first of them and `iterations` further."""
-    side, world = trainer.sides[0], trainer.spec
-    algorithm = side.algorithm
+    slot, world = trainer.slots[0], trainer.spec
+    algorithm = slot.algorithm
 
     def given(key):
         """What the first update gets."""
         state, clock = trainer.init(key), jnp.array(0)
         state, rollouts, _ = trainer.collect(state, clock)
         state, kept = trainer.remember(state, rollouts, clock), trainer.kept(0, rollouts)
-        batch = algorithm.experience.batch(world, state.stores[0], kept, clock, named(key, "batch"))
-        return state.learners[0], side.view(world, batch), key, state.steps
+        batch = algorithm.experience.batch(world, state.buffers[0], kept, clock, named(key, "batch"))
+        return state.learners[0], view_as(slot, world, batch), key, state.steps
 
     def loop(key):
         state = trainer.init(key)

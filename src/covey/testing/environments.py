@@ -91,7 +91,7 @@ def check_shapes(env: AbstractEnvironment, n: int) -> None:
     for name, shape in given.items():
         kind = jnp.floating if "reward" in name else jnp.bool_
         fits(getattr(step, name), shape, kind, f"the step's `{name}`", f"the spec, with {n} copies,")
-    for name, x in step.tally.items():
+    for name, x in step.counts.items():
         fits(x, (n,), jnp.floating, f"the step's tally of `{name}`", f"a count in each of {n} copies")
 
 
@@ -141,7 +141,7 @@ def check_episodes(env: AbstractEnvironment, copies: int, steps: int) -> None:
     real = np.concatenate([np.ones_like(ended[:1]), ~ended[:-1]])  # what comes after the end is no episode's
     check_sight(spec, obs, real)
     finite(step.reward, real, "The step's `reward`", spec.names)
-    for name, x in {"team_reward": step.team_reward, **step.tally}.items():
+    for name, x in {"team_reward": step.team_reward, **step.counts}.items():
         finite(x, real, f"The step's `{name}`")
     nowhere(
         step.terminated & step.truncated & real,

@@ -34,14 +34,14 @@ def cost(algorithm: AbstractAlgorithm, spec: Spec) -> Cost:
     obs = Observation(rows(spec.agents), jnp.zeros(spec.state), legal, alive, first, rows(spec.others))
 
     def act(learner, key):
-        return algorithm.act(learner, algorithm.memory(spec, learner), obs, key, jnp.zeros((), int), True)
+        return algorithm.act(learner, algorithm.init_carry(spec, learner), obs, key, jnp.zeros((), int), True)
 
-    memo = jax.eval_shape(act, learner, jr.key(0))[2]
+    extras = jax.eval_shape(act, learner, jr.key(0))[2]
     analysis = jax.jit(act).lower(learner, jr.key(0)).cost_analysis() or {}
     optax = lambda x: type(x).__module__.startswith("optax")
     own = [x for x in jax.tree.leaves(learner, is_leaf=optax) if not optax(x)]
     floats = [x for x in own if jnp.issubdtype(x.dtype, jnp.floating)]
-    return Cost(sum(x.size for x in floats), analysis.get("flops", 0.0), bytes_of(memo))
+    return Cost(sum(x.size for x in floats), analysis.get("flops", 0.0), bytes_of(extras))
 
 
 def bytes_of(tree: PyTree) -> int:

@@ -3,7 +3,7 @@
 A CPU core is fastest with one seed after another: each device holds one seed at a time, and a
 run's seeds take turns in `lanes`. A GPU wants all seeds in one kernel: one lane, mapped by vmap.
 Devices that share a seed hold the same state and collect the same steps; they share the batch
-out (`ops.share`) and average what they find (`ops.pooled`), so nobody above knows about them.
+out (`ops.shard`) and average what they find (`ops.pooled`), so nobody above knows about them.
 """
 
 import math

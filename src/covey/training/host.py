@@ -37,7 +37,7 @@ class StandIn(AbstractEnvironment[None]):
     """A host world's shapes, from which the trainer plans; all it has to say is zeros."""
 
     spec: Spec
-    tally: tuple[str, ...] = eqx.field(static=True, default=())
+    counts: tuple[str, ...] = eqx.field(static=True, default=())
 
     def reset(self, key: PRNGKeyArray, n: int) -> tuple[None, Observation]:
         agents, shape = (n, self.spec.agents), (n, self.spec.agents, self.spec.actions)
@@ -52,8 +52,8 @@ class StandIn(AbstractEnvironment[None]):
     def step(self, state: None, action: Action, key: PRNGKeyArray) -> tuple[None, Step]:
         n = action.shape[0]
         nothing, no = jnp.zeros((n, self.spec.agents)), jnp.zeros(n, bool)
-        tally = {name: jnp.zeros(n) for name in self.tally}
-        return None, Step(self.reset(key, n)[1], nothing, self.spec.team_mean(nothing), no, no, tally)
+        counts = {name: jnp.zeros(n) for name in self.counts}
+        return None, Step(self.reset(key, n)[1], nothing, self.spec.team_mean(nothing), no, no, counts)
 
 
 class Copy:
@@ -115,7 +115,7 @@ def batched(
         team_reward=number(teams),
         terminated=flag([o.terminated for o in outcomes]),
         truncated=flag([o.truncated for o in outcomes]),
-        tally={name: number([o.tally.get(name, 0.0) for o in outcomes]) for name in world.tally},
+        counts={name: number([o.counts.get(name, 0.0) for o in outcomes]) for name in world.counts},
     )
 
 
@@ -211,14 +211,14 @@ class Host:
     ) -> tuple[Choice, PRNGKeyArray]:
         """What everybody does now, and the key of what begins anew."""
         key = named(key, t)
-        choice = self.trainer.act(learners, actors.memory, actors.obs, named(key, "act"), steps, explore)
+        choice = self.trainer.act(learners, actors.carry, actors.obs, named(key, "act"), steps, explore)
         return choice, named(key, "reset")
 
     def _settled(self, actors: Actors, choice: Choice, step: Step) -> tuple[Actors, Trajectory, Metrics]:
-        memory, action, memo = choice
+        carry, action, extras = choice
         now, ended = self.trainer.absorb(actors, step)
-        now = replace(now, obs=step.obs, memory=memory)
-        return now, self.trainer.record(actors, action, step, memo), ended
+        now = replace(now, obs=step.obs, carry=carry)
+        return now, self.trainer.record(actors, action, step, extras), ended
 
     def _learnt(
         self, state: TrainState, record: Trajectory, ended: Metrics, clock: Int[Array, ""]

@@ -10,7 +10,7 @@ from jaxtyping import Array, Shaped
 from ..core import AbstractAlgorithm, Observation, Spec, Trajectory
 
 
-class Side(eqx.Module):
+class LearnerSlot(eqx.Module):
     """A learner and the agents it controls."""
 
     name: str = eqx.field(static=True)
@@ -30,26 +30,28 @@ class Side(eqx.Module):
         rest = [i for i in range(x.shape[axis]) if i not in self.members]
         return jnp.take(x, np.array(rest, int), axis=axis)
 
-    def look(self, obs: Observation) -> Observation:
-        """What its agents see, and, apart, what others do; in numbers, however it was kept."""
-        return Observation(
-            agents=self.own(obs.agents, -2).astype(float),
-            state=obs.state.astype(float),
-            legal=self.own(obs.legal, -2),
-            alive=self.own(obs.alive, -1),
-            first=obs.first,
-            others=self.foreign(obs.agents, -2).astype(float),
-        )
 
-    def view(self, world: Spec, joint: Trajectory) -> Trajectory:
-        """A joint trajectory as this learner sees it."""
-        agents = joint.reward.ndim - 1
-        teams = [world.teams.index(team) for team in self.spec(world).teams]
-        return replace(
-            joint,
-            obs=self.look(joint.obs),
-            action=self.own(joint.action, agents),
-            reward=self.own(joint.reward, agents),
-            team_reward=joint.team_reward[..., np.array(teams)],
-            others=self.foreign(joint.action, agents),
-        )
+def observe_as(slot: LearnerSlot, obs: Observation) -> Observation:
+    """Return what a learner's agents observe and, apart, what all others do; in numbers, however it is kept."""
+    return Observation(
+        agents=slot.own(obs.agents, -2).astype(float),
+        state=obs.state.astype(float),
+        legal=slot.own(obs.legal, -2),
+        alive=slot.own(obs.alive, -1),
+        first=obs.first,
+        others=slot.foreign(obs.agents, -2).astype(float),
+    )
+
+
+def view_as(slot: LearnerSlot, world: Spec, joint: Trajectory) -> Trajectory:
+    """Return a joint trajectory as a learner sees it."""
+    agents = joint.reward.ndim - 1
+    teams = [world.teams.index(team) for team in slot.spec(world).teams]
+    return replace(
+        joint,
+        obs=observe_as(slot, joint.obs),
+        action=slot.own(joint.action, agents),
+        reward=slot.own(joint.reward, agents),
+        team_reward=joint.team_reward[..., np.array(teams)],
+        others=slot.foreign(joint.action, agents),
+    )

@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, Shaped, UIn
 
 from ..core import AbstractEnvironment, Metrics, Observation, Spec, Step, Trajectory
 from ..ops import named, pooled
-from .learners import Side
+from .learners import LearnerSlot, observe_as, view_as
 
 
 class Actors(eqx.Module):
@@ -23,14 +23,14 @@ class Actors(eqx.Module):
 
     env: PyTree[Array]  # leaves end with n; everywhere else they lead with it
     obs: Observation
-    memory: tuple[PyTree[Array], ...]  # one a side
+    carry: tuple[PyTree[Array], ...]  # one a side
     over: Bool[Array, " n"]
     returns: Float[Array, "n teams"]
 
 
 class TrainState(eqx.Module):
     learners: tuple[PyTree[Array], ...]
-    stores: tuple[PyTree[Array], ...]
+    buffers: tuple[PyTree[Array], ...]
     actors: Actors
     steps: Int[Array, ""]
     key: PRNGKeyArray  # never changes: every draw folds what it is for, and when, into it
@@ -56,7 +56,7 @@ class Trainer(eqx.Module):
     """The loop for one seed: `copies` of an environment, `length` steps of each an iteration."""
 
     env: AbstractEnvironment
-    sides: tuple[Side, ...]
+    slots: tuple[LearnerSlot, ...]
     copies: int = eqx.field(static=True)
     length: int = eqx.field(static=True)
 
@@ -64,37 +64,37 @@ class Trainer(eqx.Module):
     def spec(self) -> Spec:
         return self.env.spec
 
-    def memories(self, learners: tuple, n: int) -> tuple[PyTree[Array], ...]:
+    def init_carries(self, learners: tuple, n: int) -> tuple[PyTree[Array], ...]:
         """What every episode begins with."""
-        pairs = zip(self.sides, learners, strict=True)
-        one = tuple(side.algorithm.memory(side.spec(self.spec), learner) for side, learner in pairs)
+        pairs = zip(self.slots, learners, strict=True)
+        one = tuple(slot.algorithm.init_carry(slot.spec(self.spec), learner) for slot, learner in pairs)
         return jax.tree.map(lambda x: jnp.broadcast_to(x, (n, *x.shape)), one)
 
     def begin(self, learners: tuple, key: PRNGKeyArray, n: int) -> Actors:
         env, obs = self.env.reset(key, n)
         teams = len(self.spec.teams)
-        return Actors(env, obs, self.memories(learners, n), jnp.zeros(n, bool), jnp.zeros((n, teams)))
+        return Actors(env, obs, self.init_carries(learners, n), jnp.zeros(n, bool), jnp.zeros((n, teams)))
 
     def act(
-        self, learners: tuple, memory: tuple, obs: Observation, key: PRNGKeyArray, steps, explore: bool
+        self, learners: tuple, carry: tuple, obs: Observation, key: PRNGKeyArray, steps, explore: bool
     ) -> tuple[tuple, Shaped[Array, "n agents ..."], tuple]:
         """Every side acts; memory is laid anew where an episode begins."""
         n = obs.first.shape[0]
-        memory = choose(obs.first, self.memories(learners, n), memory)
+        carry = choose(obs.first, self.init_carries(learners, n), carry)
         action = jnp.zeros((n, *self.spec.action_shape), self.spec.action_type)
-        after, memos = [], []
-        for side, learner, own in zip(self.sides, learners, memory, strict=True):
-            one = lambda m, o, k, side=side, learner=learner: side.algorithm.act(
+        after, all_extras = [], []
+        for slot, learner, own in zip(self.slots, learners, carry, strict=True):
+            one = lambda m, o, k, slot=slot, learner=learner: slot.algorithm.act(
                 learner, m, o, k, steps, explore
             )
-            keys = jr.split(named(key, side.name), n)
-            own, acted, memo = jax.vmap(one)(own, side.look(obs), keys)
+            keys = jr.split(named(key, slot.name), n)
+            own, acted, extras = jax.vmap(one)(own, observe_as(slot, obs), keys)
             acted = acted.astype(self.spec.action_type)
-            everyone = len(side.members) == self.spec.agents
-            action = acted if everyone else action.at[:, np.array(side.members)].set(acted)
+            everyone = len(slot.members) == self.spec.agents
+            action = acted if everyone else action.at[:, np.array(slot.members)].set(acted)
             after.append(own)
-            memos.append(memo)
-        return tuple(after), action, tuple(memos)
+            all_extras.append(extras)
+        return tuple(after), action, tuple(all_extras)
 
     def restart(self, key: PRNGKeyArray, over: Bool[Array, " n"], env: PyTree, obs: Observation):
         fresh_env, fresh_obs = self.env.reset(key, over.shape[0])
@@ -105,15 +105,15 @@ class Trainer(eqx.Module):
         self, learners: tuple, actors: Actors, key: PRNGKeyArray, steps, explore: bool
     ) -> tuple[Actors, Trajectory, Metrics]:
         """One step of every copy; for a copy whose episode is over, that of beginning anew."""
-        memory, action, memo = self.act(
-            learners, actors.memory, actors.obs, named(key, "act"), steps, explore
+        carry, action, extras = self.act(
+            learners, actors.carry, actors.obs, named(key, "act"), steps, explore
         )
         env, step = self.env.step(actors.env, action, named(key, "step"))
         again = lambda: self.restart(named(key, "reset"), actors.over, env, step.obs)
         env, obs = jax.lax.cond(jnp.any(actors.over), again, lambda: (env, step.obs))
         after = self.absorb(actors, step)
-        now = replace(after[0], env=env, obs=obs, memory=memory)
-        return now, self.record(actors, action, step, memo), after[1]
+        now = replace(after[0], env=env, obs=obs, carry=carry)
+        return now, self.record(actors, action, step, extras), after[1]
 
     def absorb(self, actors: Actors, step: Step) -> tuple[Actors, Metrics]:
         """Episodes' returns so far, and the sums of those that end here."""
@@ -123,13 +123,13 @@ class Trainer(eqx.Module):
         ended = {"episodes": jnp.sum(over), "returns": jnp.sum(returns * over[:, None], axis=0)}
         return replace(actors, over=over, returns=returns), ended
 
-    def record(self, actors: Actors, action: Array, step: Step, memo: tuple) -> Trajectory:
+    def record(self, actors: Actors, action: Array, step: Step, extras: tuple) -> Trajectory:
         """A step as the rollout keeps it; its `obs` is the one that was acted on."""
         valid = ~actors.over
-        blank = (step.reward, step.team_reward, step.tally)
-        reward, team_reward, tally = choose(valid, blank, jax.tree.map(jnp.zeros_like, blank))
+        blank = (step.reward, step.team_reward, step.counts)
+        reward, team_reward, counts = choose(valid, blank, jax.tree.map(jnp.zeros_like, blank))
         ends = step.terminated & valid
-        return Trajectory(actors.obs, action, reward, team_reward, ends, valid, memo, None, tally)
+        return Trajectory(actors.obs, action, reward, team_reward, ends, valid, extras, None, counts)
 
     def rollout(
         self, learners: tuple, actors: Actors, key: PRNGKeyArray, steps, length: int, explore: bool = True
@@ -155,45 +155,45 @@ class Trainer(eqx.Module):
         return state, rollouts, ended
 
     def remember(self, state: TrainState, rollouts: Trajectory, clock: Int[Array, ""]) -> TrainState:
-        stores = tuple(
-            side.algorithm.experience.add(store, self.kept(i, rollouts), clock)
-            for i, (side, store) in enumerate(zip(self.sides, state.stores, strict=True))
+        buffers = tuple(
+            slot.algorithm.experience.add(buffer, self.kept(i, rollouts), clock)
+            for i, (slot, buffer) in enumerate(zip(self.slots, state.buffers, strict=True))
         )
-        return replace(state, stores=stores)
+        return replace(state, buffers=buffers)
 
     @staticmethod
     def kept(i: int, rollouts: Trajectory) -> Trajectory:
         """What side i may keep: everybody's steps, its own memos."""
-        return replace(rollouts, memo=rollouts.memo[i], tally={})
+        return replace(rollouts, extras=rollouts.extras[i], counts={})
 
     def learn(
         self, state: TrainState, rollouts: Trajectory, clock: Int[Array, ""]
     ) -> tuple[TrainState, Metrics]:
         learners, metrics = list(state.learners), {}
-        for i in range(len(self.sides)):
+        for i in range(len(self.slots)):
             learners[i], mine = self.improve(i, state, rollouts, clock)
             metrics |= {self.label(i, name): value for name, value in mine.items()}
         return replace(state, learners=tuple(learners)), metrics
 
     def rounds(self, i: int) -> int:
         """How many updates side i makes after an iteration, once it is warm."""
-        experience = self.sides[i].algorithm.experience
+        experience = self.slots[i].algorithm.experience
         return experience.rounds(self.copies, self.length) if experience.updates else 0
 
     def warmup(self, i: int) -> int:
         """How many iterations go by before side i's first update."""
-        return self.sides[i].algorithm.experience.warmup(self.spec, self.copies, self.length)
+        return self.slots[i].algorithm.experience.warmup(self.spec, self.copies, self.length)
 
     def label(self, i: int, name: str) -> str:
         """A metric's name: with the side's before it where several learn."""
-        alone = sum(side.algorithm.experience.updates > 0 for side in self.sides) == 1
-        return name if alone else f"{self.sides[i].name}/{name}"
+        alone = sum(slot.algorithm.experience.updates > 0 for slot in self.slots) == 1
+        return name if alone else f"{self.slots[i].name}/{name}"
 
     def improve(
         self, i: int, state: TrainState, rollouts: Trajectory, clock: Int[Array, ""]
     ) -> tuple[PyTree[Array], Metrics]:
         """Side i's updates. Warm-up is a branch on the clock, which no seed owns: under vmap it stays one."""
-        experience = self.sides[i].algorithm.experience
+        experience = self.slots[i].algorithm.experience
         rollouts = self.kept(i, rollouts)
         if not experience.updates:
             return state.learners[i], {}
@@ -220,12 +220,14 @@ class Trainer(eqx.Module):
         number: Int[Array, ""],
     ) -> tuple[PyTree[Array], Metrics]:
         """One of side i's updates in this iteration."""
-        side = self.sides[i]
-        key = named(state.key, "learn", side.name, clock, number)
-        batch = side.algorithm.experience.batch(
-            self.spec, state.stores[i], rollouts, clock, named(key, "batch")
+        slot = self.slots[i]
+        key = named(state.key, "learn", slot.name, clock, number)
+        batch = slot.algorithm.experience.batch(
+            self.spec, state.buffers[i], rollouts, clock, named(key, "batch")
         )
-        return side.algorithm.update(learner, side.view(self.spec, batch), named(key, "update"), state.steps)
+        return slot.algorithm.update(
+            learner, view_as(slot, self.spec, batch), named(key, "update"), state.steps
+        )
 
     def iteration(
         self, state: TrainState, clock: Int[Array, ""]
@@ -244,18 +246,18 @@ class Trainer(eqx.Module):
 
     def init(self, key: PRNGKeyArray) -> TrainState:
         learners = tuple(
-            side.algorithm.init(side.spec(self.spec), named(key, "init", side.name)) for side in self.sides
+            slot.algorithm.init(slot.spec(self.spec), named(key, "init", slot.name)) for slot in self.slots
         )
         actors = self.begin(learners, named(key, "begin"), self.copies)
         start = (learners, actors, key, jnp.array(0))
 
         def kept(learners, actors, key, steps):
             rollouts = self.rollout(learners, actors, key, steps, self.length)[1]
-            return [self.kept(i, rollouts) for i in range(len(self.sides))]
+            return [self.kept(i, rollouts) for i in range(len(self.slots))]
 
-        pairs = zip(self.sides, eqx.filter_eval_shape(kept, *start), strict=True)
-        stores = tuple(side.algorithm.experience.init(self.spec, like) for side, like in pairs)
-        return TrainState(learners, stores, actors, jnp.zeros((), int), key)
+        pairs = zip(self.slots, eqx.filter_eval_shape(kept, *start), strict=True)
+        buffers = tuple(slot.algorithm.experience.init(self.spec, like) for slot, like in pairs)
+        return TrainState(learners, buffers, actors, jnp.zeros((), int), key)
 
     def chunk(
         self, state: TrainState, clocks: Int[Array, " chunk"]
@@ -281,5 +283,5 @@ def first_episodes(rollouts: Trajectory) -> dict[str, PyTree[Array]]:
         "teams": total(rollouts.team_reward),
         "agents": total(rollouts.reward),
         "length": jnp.sum(mine, axis=1),
-        "tally": jax.tree.map(total, rollouts.tally),
+        "counts": jax.tree.map(total, rollouts.counts),
     }

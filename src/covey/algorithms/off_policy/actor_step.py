@@ -13,7 +13,7 @@ from .deterministic import Actors, LocalCritics, Vectors
 
 Value = Callable[[Trajectory, Vectors], Float[Array, "T agents"]]  # of agents' own fresh actions
 # of a batch: what actors would do now is worth, and the outputs it comes from
-Fresh = Callable[[Actors, Value], tuple[Float[Array, "b T agents"], Float[Array, "b T agents dims"]]]
+FreshActions = Callable[[Actors, Value], tuple[Float[Array, "b T agents"], Float[Array, "b T agents dims"]]]
 
 
 def within(team: tuple[int, ...], value: Value) -> Value:
@@ -45,7 +45,7 @@ def blended(joint: Value, critics: LocalCritics, alpha: Float[Array, ""]) -> Val
 
 
 def disagreement(
-    actors: Actors, fresh: Fresh, joint: Value, critics: LocalCritics, batch: Trajectory
+    actors: Actors, fresh: FreshActions, joint: Value, critics: LocalCritics, batch: Trajectory
 ) -> Metrics:
     """Both values' means and deviations; for each actor of the team, the cosine between their gradients."""
     team, told, wanted = np.array(critics.members), {}, []
@@ -59,6 +59,6 @@ def disagreement(
     for name, value in {"global": within(critics.members, joint), "local": locally(critics)}.items():
         grads, (mean, scale) = ops.gradients(total, actors, value)
         told |= {f"{name}_value": mean, f"{name}_scale": scale}
-        wanted.append(grads.crew.each())
+        wanted.append(grads.networks.each())
     cosine = jax.vmap(ops.cosine)(*wanted)
     return told | {f"cosine/{name}": cosine[i] for i, name in zip(team, critics.names, strict=True)}

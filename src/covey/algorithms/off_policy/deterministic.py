@@ -15,41 +15,41 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 from ...core import Action, Observation, Spec, Trajectory
 from ...errors import UserError
 from ...networks.actors import seen
-from ...networks.agents import AbstractAgent, Crew, FeedForward, Sharing
+from ...networks.agents import AbstractAgent, AgentNetworks, FeedForward, Sharing
 from ...networks.distributions import fitted, straight_through
 from ...ops import masked
-from ...parts import Make
+from ...parts import Factory
 
-JointSight = Literal["observations", "state"]  # everybody's, or the world's
+JointCriticInput = Literal["observations", "state"]  # everybody's, or the world's
 Vectors = Float[Array, "*t agents dims"]
 
 
 class Actors(eqx.Module):
     """A crew whose outputs x are logits; or, where actions are continuous, what tanh fits to the bounds."""
 
-    crew: Crew
+    networks: AgentNetworks
     bounds: tuple[float, float] | None = eqx.field(static=True)
     agent_id: bool = eqx.field(static=True)
 
     def __init__(
-        self, make: Make[AbstractAgent], spec: Spec, sharing: Sharing, agent_id: bool, *, key: PRNGKeyArray
+        self, make: Factory[AbstractAgent], spec: Spec, sharing: Sharing, agent_id: bool, *, key: PRNGKeyArray
     ):
         width = spec.features + agent_id * spec.agents
-        self.crew = Crew(make, spec, width, spec.actions, sharing, key=key)
+        self.networks = AgentNetworks(make, spec, width, spec.actions, sharing, key=key)
         self.bounds, self.agent_id = spec.bounds, agent_id
 
     @property
     def remember(self) -> bool:
-        return self.crew.nets.width > 0
+        return self.networks.nets.width > 0
 
     def start(self) -> Float[Array, "agents h"]:
-        return self.crew.start()
+        return self.networks.start()
 
     def step(self, h: Float[Array, "agents h"], obs: Observation) -> tuple[Float[Array, "agents h"], Vectors]:
-        return self.crew.step(h, seen(obs, self.agent_id))
+        return self.networks.step(h, seen(obs, self.agent_id))
 
     def unroll(self, obs: Observation) -> Vectors:
-        return self.crew.unroll(self.start(), seen(obs, self.agent_id), obs.first)[1]
+        return self.networks.unroll(self.start(), seen(obs, self.agent_id), obs.first)[1]
 
     def after(self, t: Trajectory) -> Vectors:
         """At the T moments that actions led to. Those who remember look at all that came before."""
@@ -80,45 +80,45 @@ class Actors(eqx.Module):
         return action if self.bounds else jax.nn.one_hot(action, obs.legal.shape[-1])
 
 
-def known(crew: Crew, agent_id: bool) -> None:
+def known(networks: AgentNetworks, agent_id: bool) -> None:
     """Refuses a critic that agents share and that cannot tell whom it values."""
-    if len(set(crew.groups)) < len(crew.groups) and not agent_id:
+    if len(set(networks.groups)) < len(networks.groups) and not agent_id:
         raise UserError("agents that share networks must be told apart: set agent_id=true, or sharing=none")
 
 
 class Critics(eqx.Module):
     """Each agent's Q_i(all observations, all actions), or of the state. Of others than ours, no actions."""
 
-    crew: Crew
+    networks: AgentNetworks
     agent_id: bool = eqx.field(static=True)
-    sight: JointSight = eqx.field(static=True)
+    critic_input: JointCriticInput = eqx.field(static=True)
 
     def __init__(
-        self, make: Make[FeedForward], spec: Spec, sharing: Sharing, agent_id: bool, sight: JointSight, *,
+        self, make: Factory[FeedForward], spec: Spec, sharing: Sharing, agent_id: bool, critic_input: JointCriticInput, *,
         key: PRNGKeyArray,
     ):  # fmt: skip
-        shown = spec.world if sight == "state" else (spec.agents + spec.others) * spec.features
+        shown = spec.world if critic_input == "state" else (spec.agents + spec.others) * spec.features
         width = shown + spec.agents * spec.actions + agent_id * spec.agents
-        self.crew = Crew(make, spec, width, 1, sharing, key=key)
-        self.agent_id, self.sight = agent_id, sight
-        known(self.crew, agent_id)
+        self.networks = AgentNetworks(make, spec, width, 1, sharing, key=key)
+        self.agent_id, self.critic_input = agent_id, critic_input
+        known(self.networks, agent_id)
 
     def judged(self, obs: Observation, joint: Float[Array, "T #agents joint"]) -> Float[Array, "T agents"]:
         """Every agent's value of its own row of joint actions, or of the one row that there is."""
-        n, (t, rows) = len(self.crew.groups), joint.shape[:2]
-        shown = obs.world if self.sight == "state" else obs.everybody
+        n, (t, rows) = len(self.networks.groups), joint.shape[:2]
+        shown = obs.world if self.critic_input == "state" else obs.everybody
         x = jnp.concatenate([jnp.broadcast_to(shown[:, None], (t, rows, shown.shape[-1])), joint], axis=-1)
         x = jnp.broadcast_to(x, (t, n, x.shape[-1]))
         if self.agent_id:
             x = jnp.concatenate([x, jnp.broadcast_to(jnp.eye(n), (t, n, n))], axis=-1)
-        return self.crew.unroll(self.crew.start(), x, obs.first)[1][..., 0]
+        return self.networks.unroll(self.networks.start(), x, obs.first)[1][..., 0]
 
     def __call__(self, obs: Observation, actions: Vectors) -> Float[Array, "T agents"]:
         return self.judged(obs, actions.reshape(len(actions), 1, -1))
 
     def of_own(self, obs: Observation, actions: Vectors, own: Vectors) -> Float[Array, "T agents"]:
         """Q_i where only agent i does its `own`, all others what they did in `actions`."""
-        n = len(self.crew.groups)
+        n = len(self.networks.groups)
         mine = jnp.eye(n, dtype=bool)[:, :, None]
         joint = jnp.where(mine, own[:, None], actions[:, None])
         return self.judged(obs, joint.reshape(len(own), n, -1))
@@ -138,21 +138,21 @@ class Networks(eqx.Module):
 class LocalCritics(eqx.Module):
     """Q_i(o_i, a_i) of the agents of one team, `members`."""
 
-    crew: Crew
+    networks: AgentNetworks
     members: tuple[int, ...] = eqx.field(static=True)
     names: tuple[str, ...] = eqx.field(static=True)
     agent_id: bool = eqx.field(static=True)
 
     def __init__(
-        self, make: Make[FeedForward], spec: Spec, team: str, sharing: Sharing, agent_id: bool, *,
+        self, make: Factory[FeedForward], spec: Spec, team: str, sharing: Sharing, agent_id: bool, *,
         key: PRNGKeyArray,
     ):  # fmt: skip
         self.members, self.agent_id = spec.members(team), agent_id
         width = spec.features + spec.actions + agent_id * spec.agents
         self.names = spec.of(self.members).names
-        self.crew = Crew(make, spec.of(self.members), width, 1, sharing, key=key)
+        self.networks = AgentNetworks(make, spec.of(self.members), width, 1, sharing, key=key)
 
     def __call__(self, obs: Observation, actions: Vectors) -> Float[Array, "T members"]:
         x = jnp.concatenate([seen(obs, self.agent_id), actions], axis=-1)
         x = x[:, np.array(self.members)]
-        return self.crew.unroll(self.crew.start(), x, obs.first)[1][..., 0]
+        return self.networks.unroll(self.networks.start(), x, obs.first)[1][..., 0]

@@ -13,22 +13,22 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, Shaped
 from ...core import Metrics, Observation
 from ...errors import UserError
 from ...networks.distributions import AbstractDistribution
-from ...ops import named, share, surrogate
+from ...ops import named, shard, surrogate
 
 L = TypeVar("L")
 X = TypeVar("X")
 
 
-class Memory(eqx.Module):
+class PolicyCarry(eqx.Module):
     actor: Float[Array, "*b agents h"]
     critic: Float[Array, "*b k v"]
     more: PyTree[Shaped[Array, "..."]] = None  # that an algorithm which builds upon PPO carries
 
 
-class Memo(eqx.Module):
+class PolicyExtras(eqx.Module):
     """Of a step: the memory before it, what was drawn, how likely that was, what value was expected."""
 
-    memory: Memory
+    carry: PolicyCarry
     choice: Shaped[Array, "..."]
     log_prob: Float[Array, "*b agents"]
     value: Float[Array, "*b k"]  # as the critic gave it
@@ -38,8 +38,8 @@ class Memo(eqx.Module):
 class Chunk(eqx.Module):
     """Steps in a row. `memory` is that before the first, `goal` what the critic should have said."""
 
-    memory: Memory
-    memo: Memo
+    carry: PolicyCarry
+    extras: PolicyExtras
     obs: Observation
     advantage: Float[Array, "*t agents"]
     goal: Float[Array, "*t k"]
@@ -58,7 +58,7 @@ class Chunk(eqx.Module):
     def cut(self, size: int) -> "Chunk":
         """Rollouts `[n, T, ...]`, with the memory before every step, as chunks of them."""
         cut = chunks(self, size)
-        return eqx.tree_at(lambda c: c.memory, cut, jax.tree.map(lambda x: x[:, 0], cut.memory))
+        return eqx.tree_at(lambda c: c.carry, cut, jax.tree.map(lambda x: x[:, 0], cut.carry))
 
 
 def span(learner: Any, size: int) -> int:
@@ -68,7 +68,7 @@ def span(learner: Any, size: int) -> int:
 
 def terms(policy: AbstractDistribution, chunk: Chunk, clip: float) -> Metrics:
     """What the actor's loss is made of, for each step of a chunk."""
-    change = policy.log_prob(chunk.memo.choice) - chunk.memo.log_prob
+    change = policy.log_prob(chunk.extras.choice) - chunk.extras.log_prob
     gain = surrogate(jnp.exp(change), chunk.advantage, clip)
     clipped = 1.0 * (jnp.abs(jnp.expm1(change)) > clip)
     kl = jnp.expm1(change) - change  # of the old policy from the new (Schulman, 2020)
@@ -108,12 +108,12 @@ def epochs(
         raise UserError(f"there are only {count} chunks to learn from: set minibatches={count} or fewer")
 
     def once(learner: L, place: Int[Array, " size"]) -> tuple[L, Metrics]:
-        mine = share(place)
+        mine = shard(place)
         return learn(learner, jax.tree.map(lambda x: x[mine], examples))
 
     def epoch(learner: L, time: Int[Array, ""]) -> tuple[L, PyTree]:
         if minibatches == 1:
-            return learn(learner, share(examples))
+            return learn(learner, shard(examples))
         order = jr.permutation(named(key, "epoch", time), count)
         return jax.lax.scan(once, learner, order[: count - count % minibatches].reshape(minibatches, -1))
 

@@ -27,10 +27,10 @@ class Difference(NamedTuple):
 def every_setting(config: Config) -> dict[str, Any]:
     """Settings by the names they are typed by, and the content of the user's files, wherever these lie."""
     own = config.moved(lambda path: Path(path.name))
-    apart = ("algorithm", "environment", "sides", "env", "notes")
+    apart = ("algorithm", "environment", "learners", "env", "notes")
     told = {"environment": own.environment}
-    learning = [side for side, tree in own.sides.items() if learns(tree["name"])] or list(own.sides)
-    for side, tree in own.sides.items():
+    learning = [side for side, tree in own.learners.items() if learns(tree["name"])] or list(own.learners)
+    for side, tree in own.learners.items():
         for path, value in settings.flatten({side: typed(tree)}).items():
             name = path.partition(".")[2] or "algorithm"
             told[name if [side] == learning else f"{side}.{name}"] = value
@@ -106,7 +106,7 @@ def circumstances(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Difference
 
 def tensors(engine: Engine) -> dict[str, str]:
     """Every tensor that the learners hold, by its name in the tree, with its shape."""
-    sides = engine.trainer.sides
+    sides = engine.trainer.slots
     several = sum(side.algorithm.experience.updates > 0 for side in sides) > 1
     held = {}
     for side, learner in zip(sides, engine.shapes.learners, strict=True):

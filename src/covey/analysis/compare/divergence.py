@@ -156,7 +156,7 @@ def iteration(a: Rerun, b: Rerun, clock: int) -> Parting | None:
     gathered = [run.collected(got) for run, got in zip((a, b), seen, strict=True)]
     if found := earliest(*gathered):
         return here._replace(tensors=found, of=len(gathered[0]))
-    for i, side in enumerate(a.engine.trainer.sides):
+    for i, side in enumerate(a.engine.trainer.slots):
         due = [run.updates(i, clock) for run in (a, b)]
         learners = [run.state.learners[i] for run in (a, b)]
         for number in range(max(due)):

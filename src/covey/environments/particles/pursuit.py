@@ -62,7 +62,7 @@ class Pursuit(AbstractEnvironment[State]):
             team_reward=jnp.stack([hunt, fold(jnp.add, prey) / self.chase.prey], axis=1),
             terminated=jnp.zeros_like(over),
             truncated=over,
-            tally={"captures": captures},
+            counts={"captures": captures},
         )
         return state, step
 

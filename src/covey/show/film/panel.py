@@ -98,9 +98,9 @@ class Rewards:
 class Tally:
     """What has been counted so far."""
 
-    def __init__(self, tally: dict[str, Float[np.ndarray, " steps"]]):
-        self.totals = {name: np.concatenate([[0.0], np.cumsum(counts)]) for name, counts in tally.items()}
-        self.height = 38 * len(tally)
+    def __init__(self, counts: dict[str, Float[np.ndarray, " steps"]]):
+        self.totals = {name: np.concatenate([[0.0], np.cumsum(counts)]) for name, counts in counts.items()}
+        self.height = 38 * len(counts)
 
     def draw(self, picture: Picture, moment: int, top: int) -> None:
         for row, (name, total) in enumerate(self.totals.items()):
@@ -134,7 +134,7 @@ class Panel:
 
     def __init__(self, spec: Spec, episode: Episode, heading: Heading):
         row = ROW if spec.agents <= 8 else SMALL
-        fixed = [Rewards(spec, episode.reward, row), *([Tally(episode.tally)] if episode.tally else [])]
+        fixed = [Rewards(spec, episode.reward, row), *([Tally(episode.counts)] if episode.counts else [])]
         taken = heading.height + sum(block.height + GAP for block in fixed) + GAP * (1 + len(spec.teams))
         left = HEIGHT - taken - len(spec.teams) * (48 + 56)
         gauges = [Gauge(name, values) for name, values in episode.gauges.items()]
