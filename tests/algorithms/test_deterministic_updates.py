@@ -88,9 +88,9 @@ def test_critics_then_actors_by_the_new_critics_then_targets():
     assert close(after.target, followed)
 
 
-def norms(moments, i):
+def norms(opt_state, i):
     """Of agent i's gradient, clipped, by variable: Adam's first moment after a step is a tenth of it."""
-    return np.array([10 * float(jnp.linalg.norm(x[i])) for x in jax.tree.leaves(moments[1].mu)])
+    return np.array([10 * float(jnp.linalg.norm(x[i])) for x in jax.tree.leaves(opt_state[1].mu)])
 
 
 @pytest.mark.parametrize("part", ["actor", "critic"])
@@ -99,12 +99,12 @@ def test_each_agent_is_clipped_by_itself(part):
     options = {f"{part}_optimiser": Adam(ConstantSchedule(1e-3), clip=1e-3), "regulariser": 1.0}
     algorithm, batch = maddpg(**options), transitions(scale=3.0)
     learner = born(algorithm)
-    moments = getattr(updated(algorithm, learner, batch)[0], f"{part}_moments")
+    opt_state = getattr(updated(algorithm, learner, batch)[0], f"{part}_opt_state")
     for i in range(3):
-        assert np.sqrt(np.sum(norms(moments, i) ** 2)) == pytest.approx(1e-3, rel=1e-3)
+        assert np.sqrt(np.sum(norms(opt_state, i) ** 2)) == pytest.approx(1e-3, rel=1e-3)
     loud = replace(batch, reward=batch.reward * jnp.array([100.0, 1.0, 1.0]))
-    same = getattr(updated(algorithm, learner, loud)[0], f"{part}_moments")
-    for x, y in zip(jax.tree.leaves(moments), jax.tree.leaves(same), strict=True):
+    same = getattr(updated(algorithm, learner, loud)[0], f"{part}_opt_state")
+    for x, y in zip(jax.tree.leaves(opt_state), jax.tree.leaves(same), strict=True):
         np.testing.assert_array_equal(x[1:], y[1:])
 
 

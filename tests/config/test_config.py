@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from covey import text
+from covey import yaml_text
 from covey.algorithms.qmix import QMIX
 from covey.algorithms.random import Random
 from covey.config import catalogue, config, settings
@@ -259,7 +259,7 @@ def test_a_runs_configuration_is_whole(tmp_path):
     assert (
         refused("qmix", "spread", config="none.yaml") == "none.yaml cannot be read: No such file or directory"
     )
-    (tmp_path / "half.yaml").write_text(text.write({"algorithm": "qmix", "environment": "spread"}))
+    (tmp_path / "half.yaml").write_text(yaml_text.write({"algorithm": "qmix", "environment": "spread"}))
     assert (
         sentence(Config.from_yaml, Path("half.yaml"))
         == "half.yaml describes no whole run: it lacks sides and env"

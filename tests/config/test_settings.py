@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from covey import text
+from covey import yaml_text
 from covey.algorithms.qmix import QMIX
 from covey.config import settings
 from covey.config.settings import Place, apply, choices, coerce, construct, dump, restore
@@ -55,7 +55,7 @@ def mine(tmp_path, monkeypatch):
 
 
 def typed(*pairs: str) -> QMIX:
-    return apply(QMIX(), text.pairs(pairs), "qmix")
+    return apply(QMIX(), yaml_text.pairs(pairs), "qmix")
 
 
 def sentence(*pairs: str) -> str:
@@ -213,7 +213,7 @@ learners = st.builds(
 @given(learners)
 def test_restoring_is_the_inverse_of_dumping(learner):
     tree = dump(learner)
-    assert text.parse(text.write(tree), "it") == tree
+    assert yaml_text.parse(yaml_text.write(tree), "it") == tree
     assert dump(restore(QMIX, tree)) == tree  # what was left to its default is written out
 
 
@@ -229,7 +229,7 @@ def test_restoring_is_the_inverse_of_dumping(learner):
     )
 )
 def test_yaml_returns_what_it_was_given(value):
-    assert text.parse(text.write({"it": value}), "it") == {"it": value}
+    assert yaml_text.parse(yaml_text.write({"it": value}), "it") == {"it": value}
 
 
 # A type that is read too loosely, too strictly, or as another.
@@ -266,9 +266,9 @@ def test_yaml_returns_what_it_was_given(value):
 def test_types(kind, written, value):
     if value is UserError:
         with pytest.raises(UserError, match=r"^it takes"):
-            coerce(kind, text.parse(written, "it"), Place("", "it"))
+            coerce(kind, yaml_text.parse(written, "it"), Place("", "it"))
     else:
-        read = coerce(kind, text.parse(written, "it"), Place("", "it"))
+        read = coerce(kind, yaml_text.parse(written, "it"), Place("", "it"))
         assert (read, type(read)) == (value, type(value))
 
 

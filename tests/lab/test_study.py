@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import covey
+import covey.lab
 from covey.cli import main
 from covey.lab.descent import Descent
 
@@ -13,7 +13,7 @@ GAME = [[8, -12, -12], [-12, 0, 0], [-12, 0, 0]]
 
 def test_a_payoff_is_told_whole():
     # Would break: an operator left out, a frame or star at the wrong place, a number told wrongly.
-    told = str(covey.lab(GAME, starts=0))
+    told = str(covey.lab.study_game(GAME, starts=0))
     assert told.startswith("a payoff of 3 × 3: best is (0, 0), worth 8\n     8 *  −12    −12  \n")
     assert "QMIX, the nearest monotone table: error 288\n   [8]*  −6    −6  \n" in told
     assert "right: agents choose (0, 0), valued 8, worth 8" in told
@@ -24,15 +24,15 @@ def test_a_payoff_is_told_whole():
 
 def test_several_minimisers_are_told():
     # Would break: one minimiser passed off as the only one.
-    told = str(covey.lab(np.eye(2), ["qmix"], starts=0))
+    told = str(covey.lab.study_game(np.eye(2), ["qmix"], starts=0))
     assert "4 minimisers, 2 of them right" in told and told.count("agents choose") == 4
-    many = str(covey.lab(np.eye(4), ["qmix"], starts=0))
+    many = str(covey.lab.study_game(np.eye(4), ["qmix"], starts=0))
     assert "24 minimisers, " in many and "; the first 4\n" in many and many.count("agents choose") == 4
 
 
 def test_descents_are_told_beside_it():
     # Would break: a local optimum's table not shown, or shown where it is the exact one.
-    study = covey.lab(GAME, ["qmix"], starts=0)
+    study = covey.lab.study_game(GAME, ["qmix"], starts=0)
     other = Descent(np.array([[-8.0, -8, -8], [-8, 0, 0], [-8, 0, 0]]), 320.0, (1, 2), 3)
     same = Descent(study.states[0].projections["qmix"].table + 0.01, 288.0, (0, 0), 1)
     told = str(study._replace(states=[study.states[0]._replace(descents={"qmix": [other, same]})]))
@@ -42,13 +42,13 @@ def test_descents_are_told_beside_it():
 
 def test_what_is_not_exact_says_so():
     # Would break: a best found sold as the best there is.
-    told = str(covey.lab(np.random.default_rng(0).normal(size=(6, 6)), ["qmix"], starts=0))
+    told = str(covey.lab.study_game(np.random.default_rng(0).normal(size=(6, 6)), ["qmix"], starts=0))
     assert "not all orders were tried: the best found has error" in told and ", none has less than" in told
 
 
 def test_two_step_is_iterated():
     # Would break: states mixed up; the discount forgotten.
-    told = str(covey.lab("two_step", ["vdn", "ow"]))
+    told = str(covey.lab.study_game("two_step", ["vdn", "ow"]))
     assert "two_step, first choice (discount 0.99): best is (1, 0) or (1, 1), worth 7.92" in told
     assert "after 2 sweeps nothing changes" in told and "gradient descent" not in told
 
@@ -60,7 +60,7 @@ def test_two_step_is_iterated():
 )
 def test_it_is_drawn(game, tmp_path):
     # Would break: panels outside the picture, a shape that cannot be drawn.
-    out = covey.lab(game, starts=0).picture(tmp_path / "lab.png")
+    out = covey.lab.study_game(game, starts=0).picture(tmp_path / "lab.png")
     with Image.open(out) as image:
         pixels = np.asarray(image.convert("L"))
     assert pixels.shape[1] > 900 and pixels.min() < 80

@@ -182,7 +182,7 @@ def lab(arguments: Sequence[str]) -> None:
     from ..lab import OPERATORS, picture, study
 
     picture.check(given.out)
-    found = study.lab(game, given.operator or OPERATORS, given.alpha, given.starts, given.gamma, env)
+    found = study.study_game(game, given.operator or OPERATORS, given.alpha, given.starts, given.gamma, env)
     print(f"{found}\n")
     print(f"picture: {found.picture(given.out)}" if picture.fits(found) else "too large to be drawn")
 

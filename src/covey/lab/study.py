@@ -56,7 +56,7 @@ class Study(NamedTuple):
         return Path(out)
 
 
-def lab(
+def study_game(
     game: str | Sequence | np.ndarray,
     operators: Sequence[str] = OPERATORS,
     alpha: float = 0.1,
