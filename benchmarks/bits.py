@@ -1,11 +1,11 @@
-"""Ten updates of every algorithm in every kind of world, and the audit's verdict on each: a record to compare with.
+"""A record of ten updates of every algorithm in every kind of world, and of the audit's verdict on each.
 
     python -m benchmarks.bits --json before.json       # on the code as it was
     python -m benchmarks.bits --against before.json    # after a change that should change nothing
 
 A cell is one short run. Its record holds a digest of the fingerprints of all weights and of the metrics at
-each report, and what the audit said. The fingerprints of a learner are sorted before they are digested, so
-that fields may move within a learner. Presets are run for one report: their verdict counts, not their weights.
+each report, and the audit's verdict. The fingerprints of a learner are sorted before they are digested, so
+that fields may move within a learner. A preset is run for one report: its verdict counts, not its weights.
 """
 
 import argparse
@@ -56,6 +56,9 @@ def cells() -> dict[str, tuple[str, str, dict[str, Any]]]:
                 }
             if name in POLICY and name != "coma":
                 settings = {"epochs": 2, "minibatches": 2}
+            if name == "hyper_mappo":
+                settings = {"ppo.epochs": 2, "ppo.minibatches": 2}
+                settings |= {"smooth_weight": 0.0} if kind == "one step" else {}
             steps = REPORTS * COPIES * EPISODE.get(kind, 25)
             options = {"preset": "original", "steps": steps, "settings": settings, "env": env}
             found[f"{name} in {kind}"] = (name, world, options)

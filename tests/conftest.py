@@ -23,8 +23,9 @@ os.environ["XLA_FLAGS"] = " ".join(
     ]
 )
 # What tests compile is kept outside the clone, so that a fresh one finds it.
-HOME = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-os.environ["JAX_COMPILATION_CACHE_DIR"] = os.environ.get("COVEY_TEST_CACHE", str(HOME / "covey" / "tests"))
+os.environ["JAX_COMPILATION_CACHE_DIR"] = os.environ.get("COVEY_TEST_CACHE") or str(
+    Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "covey" / "tests"
+)
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 
 from beartype.claw import beartype_packages

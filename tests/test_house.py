@@ -46,7 +46,7 @@ MODULES = modules()
 
 
 def imports(name: str) -> set[str]:
-    """The modules of covey that a module imports, wherever in it: at its top, in a function, for types alone."""
+    """The modules of covey that a module imports: at its top, in a function, or for types alone."""
     path = MODULES[name]
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     found: set[str] = set()

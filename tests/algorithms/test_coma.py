@@ -19,10 +19,15 @@ from covey.parts import ConstantSchedule, Factory, HardTarget, RMSProp
 from covey.testing import check_algorithm
 
 SMALL = COMA(
-    actor=Factory(FeedForward, hidden=4, depth=1), critic=Factory(FeedForward, hidden=5, depth=1), gamma=0.9,
-    epsilon=ConstantSchedule(0.2), actor_optimiser=RMSProp(ConstantSchedule(0.01)), critic_optimiser=RMSProp(ConstantSchedule(0.01)),
-    target=HardTarget(2), experience=OnPolicy(steps=3),
-)  # fmt: skip
+    actor=Factory(FeedForward, hidden=4, depth=1),
+    critic=Factory(FeedForward, hidden=5, depth=1),
+    gamma=0.9,
+    epsilon=ConstantSchedule(0.2),
+    actor_optimiser=RMSProp(ConstantSchedule(0.01)),
+    critic_optimiser=RMSProp(ConstantSchedule(0.01)),
+    target=HardTarget(2),
+    experience=OnPolicy(steps=3),
+)
 
 
 def lived(**how):

@@ -20,9 +20,13 @@ def learned(env, cls, iterations):
     steps = iterations * COPIES * env.spec.horizon
     adam = Adam(ConstantSchedule(5e-3))
     algorithm = COMA(
-        actor=Factory(cls, hidden=16, depth=1), critic=Factory(FeedForward, hidden=32, depth=1), target=HardTarget(10),
-        epsilon=LinearSchedule(0.5, 0.02, steps // 2), actor_optimiser=adam, critic_optimiser=adam,
-    )  # fmt: skip
+        actor=Factory(cls, hidden=16, depth=1),
+        critic=Factory(FeedForward, hidden=32, depth=1),
+        target=HardTarget(10),
+        epsilon=LinearSchedule(0.5, 0.02, steps // 2),
+        actor_optimiser=adam,
+        critic_optimiser=adam,
+    )
     trainer = Trainer(env, (LearnerSlot("team", algorithm, (0, 1)),), COPIES, env.spec.horizon + 1)
 
     def train(key):

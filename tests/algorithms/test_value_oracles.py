@@ -96,9 +96,13 @@ def test_two_step_from_samples(mixer, best):
     # Breaks if anything between acting and learning is wrong: collecting, replay, memory, targets,
     # the mixer's state. Uniform exploration throughout, 20 seeds, greedy return at the end.
     algorithm = QMIX(
-        agent=Factory(Recurrent, hidden=16), mixer=mixer, epsilon=ConstantSchedule(1.0), target=HardTarget(50),
-        optimiser=Adam(lr=ConstantSchedule(5e-3)), experience=Replay(capacity=1000, batch_size=32),
-    )  # fmt: skip
+        agent=Factory(Recurrent, hidden=16),
+        mixer=mixer,
+        epsilon=ConstantSchedule(1.0),
+        target=HardTarget(50),
+        optimiser=Adam(lr=ConstantSchedule(5e-3)),
+        experience=Replay(capacity=1000, batch_size=32),
+    )
     trainer = Trainer(TwoStep(), (LearnerSlot("team", algorithm, (0, 1)),), copies=8, length=3)
 
     def trained(key):

@@ -161,10 +161,14 @@ def test_loss_by_hand(weighting):
 
 
 SMALL = WQMIX(
-    agent=Factory(Recurrent, hidden=4), central_agent=Factory(Recurrent, hidden=4), mixer=QMIX_2,
-    central_mixer=Factory(UnrestrictedMixer, hidden=8), optimiser=Adam(ConstantSchedule(0.01)), target=HardTarget(4),
+    agent=Factory(Recurrent, hidden=4),
+    central_agent=Factory(Recurrent, hidden=4),
+    mixer=QMIX_2,
+    central_mixer=Factory(UnrestrictedMixer, hidden=8),
+    optimiser=Adam(ConstantSchedule(0.01)),
+    target=HardTarget(4),
     experience=Replay(capacity=64, batch_size=4),
-)  # fmt: skip
+)
 
 
 def test_it_keeps_the_protocol():

@@ -61,9 +61,13 @@ def test_the_matrix_game(weighting):
 def test_the_matrix_game_from_samples(weighting):
     # Breaks if anything between acting and learning is wrong: replay, memory, greedy actions, weights.
     learn = algorithm(
-        weighting, Factory(FeedForward, hidden=16, depth=1), Adam(lr=ConstantSchedule(3e-3)), epsilon=ConstantSchedule(1.0),
-        target=HardTarget(50), experience=Replay(capacity=1000, batch_size=32),
-    )  # fmt: skip
+        weighting,
+        Factory(FeedForward, hidden=16, depth=1),
+        Adam(lr=ConstantSchedule(3e-3)),
+        epsilon=ConstantSchedule(1.0),
+        target=HardTarget(50),
+        experience=Replay(capacity=1000, batch_size=32),
+    )
     trainer = Trainer(Matrix(), (LearnerSlot("team", learn, (0, 1)),), copies=8, length=2)
 
     def trained(key):

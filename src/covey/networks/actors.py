@@ -77,9 +77,15 @@ class Critic(eqx.Module):
     agent_id: bool = eqx.field(static=True)
 
     def __init__(
-        self, make: Factory[AbstractAgent], spec: Spec, sharing: Sharing, agent_id: bool, critic_input: CriticInput, *,
+        self,
+        make: Factory[AbstractAgent],
+        spec: Spec,
+        sharing: Sharing,
+        agent_id: bool,
+        critic_input: CriticInput,
+        *,
         key: PRNGKeyArray,
-    ):  # fmt: skip
+    ):
         own = spec.features + agent_id * spec.agents
         width = {"state": spec.world, "agent": spec.world + own, "own": own}[critic_input]
         self.networks = AgentNetworks(

@@ -32,7 +32,7 @@ class LearnerSlot(eqx.Module):
 
 
 def observe_as(slot: LearnerSlot, obs: Observation) -> Observation:
-    """Return what a learner's agents observe and, apart, what all others do; in numbers, however it is kept."""
+    """Return the observation of a learner's agents, the other agents' apart from it, as numbers."""
     return Observation(
         agents=slot.own(obs.agents, -2).astype(float),
         state=obs.state.astype(float),

@@ -94,9 +94,15 @@ class Critics(eqx.Module):
     critic_input: JointCriticInput = eqx.field(static=True)
 
     def __init__(
-        self, make: Factory[FeedForward], spec: Spec, sharing: Sharing, agent_id: bool, critic_input: JointCriticInput, *,
+        self,
+        make: Factory[FeedForward],
+        spec: Spec,
+        sharing: Sharing,
+        agent_id: bool,
+        critic_input: JointCriticInput,
+        *,
         key: PRNGKeyArray,
-    ):  # fmt: skip
+    ):
         shown = spec.world if critic_input == "state" else (spec.agents + spec.others) * spec.features
         width = shown + spec.agents * spec.actions + agent_id * spec.agents
         self.networks = AgentNetworks(make, spec, width, 1, sharing, key=key)
