@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from covey.algorithms.hyper_mappo import unroll_policies
 from covey.algorithms.on_policy.passes import Chunk, PolicyCarry, PolicyExtras
 from covey.core import Observation, Spec
 from covey.networks.agents import FeedForward
@@ -130,7 +131,7 @@ def test_accumulated_weights_by_hand():
     algorithm, learner = made(compose="accumulate")
     before = jnp.full((2, 6), 10.0)
     steps = chunk([0, 1, 2, 3], [False, False, True, False], theta=before)
-    _, theta, _ = learner.hyper.along(learner.ppo.actor, steps)
+    _, theta, _ = unroll_policies(learner.hyper, learner.ppo.actor, steps)
     x, y = SEEN[..., 0], SEEN[..., 1]
     nil = np.zeros_like(x)
     delta = np.stack([x, nil, nil, 2 * y, x + y, nil], axis=-1)

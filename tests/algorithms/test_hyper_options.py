@@ -8,6 +8,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 
+from covey.algorithms.hyper_mappo import unroll_policies
 from covey.errors import UserError
 from covey.networks.increments import chosen, others
 from covey.parts import HardTarget
@@ -48,7 +49,7 @@ def test_what_was_acted_is_learned_from(name):
     def find(learner):
         batch = rolled(algorithm, learner)
         chunk = chunks_of(algorithm, learner, batch)
-        likely = lambda c: learner.hyper.along(learner.ppo.actor, c)[2].log_prob(c.extras.choice)
+        likely = lambda c: unroll_policies(learner.hyper, learner.ppo.actor, c)[2].log_prob(c.extras.choice)
         grads, told = gradients(algorithm, learner, chunk)
         return jax.vmap(likely)(chunk), chunk.extras.log_prob, chunk.valid, grads, told
 
@@ -74,7 +75,7 @@ def test_continuous_actions():
     @jax.jit
     def find(learner):
         chunk = chunks_of(algorithm, learner, rolled(algorithm, learner, BOX))
-        likely = lambda c: learner.hyper.along(learner.ppo.actor, c)[2].log_prob(c.extras.choice)
+        likely = lambda c: unroll_policies(learner.hyper, learner.ppo.actor, c)[2].log_prob(c.extras.choice)
         return jax.vmap(likely)(chunk), chunk.extras.log_prob, chunk.valid
 
     again, left, valid = find(learner)

@@ -105,17 +105,19 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
 
     def terms(self, params: Params, fixed: Learner, chunk: Chunk) -> tuple[Metrics, Metrics]:
         """Of a chunk's steps, by agent, and by row of increments. `fixed` holds D_old, and today's D^-."""
-        delta, theta, policy = params[1].along(params[0], chunk)
+        delta, theta, policy = unroll_policies(params[1], params[0], chunk)
         told = passes.terms(policy, chunk, self.ppo.clip)
         if self.align_weight:
-            old = chunk.extras.more[1] if fixed.target is None else fixed.target.along(params[0], chunk)[2]
+            old = chunk.extras.more[1]
+            if fixed.target is not None:
+                old = unroll_policies(fixed.target, params[0], chunk)[2]
             told["align_loss"] = jax.lax.stop_gradient(old).kl(policy)
         size = lambda x: jnp.sum(x**2, axis=-1).reshape(len(x), -1)
         mine = {"increment_norm": jnp.sqrt(size(theta))}
         if self.smooth_weight and self.smooth_over == "time":
             mine["smooth_loss"] = size(theta - jax.lax.stop_gradient(jnp.roll(theta, 1, axis=0)))
         elif self.smooth_weight and fixed.hyper is not None:
-            mine["smooth_loss"] = size(delta - fixed.hyper.along(fixed.ppo.actor, chunk)[0])
+            mine["smooth_loss"] = size(delta - unroll_policies(fixed.hyper, fixed.ppo.actor, chunk)[0])
         return told, mine
 
     def loss(self, params: Params, fixed: Learner, batch: Chunk, entropy) -> tuple[Float[Array, ""], Metrics]:
@@ -159,3 +161,8 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
     def notes(self, spec: Spec, copies: int, length: int) -> list[str]:
         both = {} if self.layers == "none" else {"mappo": self.ppo, "hyper_mappo": self}
         return comparison(both, spec, copies, length)
+
+
+def unroll_policies(hyper: Hypernetwork, actor: Actor, chunk: Chunk):
+    """Return a chunk's increments, what the actor's weights differ by, and the policies with them."""
+    return hyper.unroll_policies(actor, chunk.carry.more, chunk.carry.actor, chunk.obs, chunk.extras.more)

@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ..algorithms.on_policy.passes import Chunk
 from ..core import Observation, Spec
 from ..errors import UserError
 from ..ops import masked, named
@@ -205,12 +204,20 @@ class Hypernetwork(eqx.Module):
         live = obs.alive[..., None]
         return jnp.sum(jnp.mean(weight, axis=-3) * live, axis=-2) / jnp.maximum(jnp.sum(live, axis=-2), 1)
 
-    def along(
-        self, actor: Actor, chunk: Chunk
+    def unroll_policies(
+        self,
+        actor: Actor,
+        carried: Carried,
+        hidden: Float[Array, "agents h"],
+        obs: Observation,
+        done: tuple | None,
     ) -> tuple[Float[Array, "t *rows P"], Float[Array, "t *rows P"], AbstractDistribution]:
-        """Of a chunk: increments, what the actor's weights differ by, and its policies with them."""
-        _, delta, theta = self.unroll(actor, chunk.carry.more, chunk.obs, chunk.extras.more)
-        return delta, theta, self.policies(actor, theta, chunk.carry.actor, chunk.obs)
+        """Increments, what the actor's weights differ by, and the policies of the actor with them.
+
+        `carried` is the hypernetwork's carry before the first of t moments, `hidden` the actor's.
+        """
+        _, delta, theta = self.unroll(actor, carried, obs, done)
+        return delta, theta, self.policies(actor, theta, hidden, obs)
 
     def shift(self, actor: Actor, theta: Float[Array, "*t P"]) -> Actor:
         return inc.shifted(actor, self.layers, self.output, theta, self.scales)
