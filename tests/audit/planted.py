@@ -41,7 +41,7 @@ class Networks(eqx.Module):
 class Learner(eqx.Module):
     online: Networks
     target: Networks
-    optimiser: PyTree[Array]
+    opt_state: PyTree[Array]
     updates: Array
 
 
@@ -56,9 +56,9 @@ class Sound(AbstractAlgorithm):
 
     def init(self, spec, key):
         online = Networks(spec, key=key)
-        return Learner(online, ops.copy(online), self.moments(online), jnp.zeros((), int))
+        return Learner(online, ops.copy(online), self.init_opt_state(online), jnp.zeros((), int))
 
-    def moments(self, online):
+    def init_opt_state(self, online):
         return ops.init_opt_state(self.optimiser, online)
 
     def init_carry(self, spec, learner):
@@ -122,7 +122,7 @@ class NoExcuse(NeverCalled):
 
 
 class NotGivenToTheOptimiser(Sound):
-    def moments(self, online):
+    def init_opt_state(self, online):
         return ops.init_opt_state(self.optimiser, online.agents)
 
     def update(self, learner, batch, key, step):

@@ -111,7 +111,7 @@ def test_a_mode_that_somebody_chose():
     told = audited(planted("Modes", "mode=lean"), chunks=1)
     assert told["judged"] and told["off"] == ["online.extra (mode=lean)", "target.extra (mode=lean)"]
     for settings, off in (
-        ([], "ppo.actor.crew.nets.layers.layers.2 (output=weights)"),
+        ([], "ppo.actor.networks.nets.layers.layers.2 (output=weights)"),
         (["layers=all"], "ppo.actor (layers=all)"),
     ):
         config = Config.parse("hyper_mappo", "spread", ["output=weights", *settings], OPTIONS)
@@ -124,7 +124,7 @@ def test_what_somebody_chose_is_tried_first():
     config = Config.parse("mappo", "probe/death", ["normalise_values=false"], OPTIONS)
     trainer = Engine(config).trainer
     subject = Subject(trainer.slots[0], trainer.spec, trainer.copies, trainer.length)
-    (first, _), *others = switches(asked(config.slots[trainer.slots[0].name], {}, subject))
+    (first, _), *others = switches(asked(config.learners[trainer.slots[0].name], {}, subject))
     assert first.path == "normalise_values" and len(others) > 5
 
 
