@@ -97,7 +97,7 @@ def test_who_has_the_last_word(tmp_path, monkeypatch):
     (tmp_path / "qmix" / "spread.yaml").write_text(
         "gamma: 0.1\nlam: 0.1\nmixer.hyper: 7\nrun: {envs: 3, steps: 40}\n"
     )
-    (tmp_path / "mine.yaml").write_text("sides: {team: {gamma: 0.2, lam: 0.2}}\nenvs: 4\n")
+    (tmp_path / "mine.yaml").write_text("learners: {team: {gamma: 0.2, lam: 0.2}}\nenvs: 4\n")
     file = {"config": tmp_path / "mine.yaml"}
     tree = lambda parsed: {name: parsed.learners["team"][name] for name in ("gamma", "lam")}
     parsed = Config.parse("qmix", "spread", ["gamma=.3"], file)
@@ -244,8 +244,8 @@ def test_bad_input(arguments, options, said):
         ("steps: [", "bad.yaml is not valid YAML"),
         ("- 1", "bad.yaml must hold `key: value` lines"),
         ("steps: many", '--steps takes a whole number, not "many"'),
-        ("sides: {red: {gamma: 1}}", "spread has no team 'red': its teams are team"),
-        ("sides: {team: {gama: 1}}", "qmix has no setting 'gama' (did you mean gamma?)"),
+        ("learners: {red: {gamma: 1}}", "spread has no team 'red': its teams are team"),
+        ("learners: {team: {gama: 1}}", "qmix has no setting 'gama' (did you mean gamma?)"),
         ("env: {agent: 1}", "spread has no setting 'env.agent' (did you mean env.agents?)"),
     ],
 )
@@ -262,7 +262,7 @@ def test_a_runs_configuration_is_whole(tmp_path):
     (tmp_path / "half.yaml").write_text(yaml_text.write({"algorithm": "qmix", "environment": "spread"}))
     assert (
         sentence(Config.from_yaml, Path("half.yaml"))
-        == "half.yaml describes no whole run: it lacks sides and env"
+        == "half.yaml describes no whole run: it lacks learners and env"
     )
 
 

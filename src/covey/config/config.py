@@ -27,7 +27,7 @@ from .naming import (
 )
 from .settings import Place, Tree
 
-PRESETS = Path(__file__).parents[1] / "presets"
+PRESETS = Path(__file__).parent / "presets"
 USER_FILE = re.compile(r"[^=+]+\.py(?=:\w)")
 NAMING = ("algorithm", "environment", "learners", "env")  # the fields that may name a user's files
 

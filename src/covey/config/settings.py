@@ -17,18 +17,13 @@ import numpy as np
 
 from .. import experience  # noqa: F401  its classes are choices
 from ..errors import UserError
-from ..parts import ConstantSchedule, Factory
+from ..parts import ConstantSchedule, Factory, promoted_fields
 from . import catalogue
 from .fitting import called, fitting
+from .signatures import MISSING, Option, make, settings_of, signature_of
 
 T = TypeVar("T")
 Tree = dict[str, Any]
-MISSING = inspect.Parameter.empty
-
-
-class Option(NamedTuple):
-    kind: Any  # its annotation
-    default: Any  # MISSING where it must be given
 
 
 class Place(NamedTuple):
@@ -55,22 +50,10 @@ def construct(target: Callable[..., T], tree: Mapping[str, Any], place: Place) -
     """What a class makes of these options, and all of its options."""
     given = arguments(target, tree, place)
     try:
-        made = target(**given)
+        made = make(target, given)
     except ValueError as error:
         raise UserError(f"{place.path or place.of}: {error}") from error
     return made, {name: dump(value) for name, value in given.items()}
-
-
-def signature_of(target: Callable[..., Any], later: bool = False) -> dict[str, Option]:
-    """A constructor's options. Of what is made `later` only those that have a default or can but be
-    given by name: the others, and the key, are known in training alone."""
-    options = {}
-    for p in inspect.signature(target, eval_str=True).parameters.values():
-        variadic = p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-        known = p.name != "key" and (p.kind is p.KEYWORD_ONLY or p.default is not MISSING)
-        if not variadic and (known or not later):
-            options[p.name] = Option(p.annotation, p.default)
-    return options
 
 
 def defaults(target: Callable[..., Any], later: bool = False) -> Tree:
@@ -87,7 +70,7 @@ def dump(x: Any) -> Any:
         case Factory():
             return {"name": label(x.target)} | defaults(x.target, later=True) | dump(dict(x.options))
         case eqx.Module():
-            return {"name": label(type(x))} | {name: dump(getattr(x, name)) for name in signature_of(type(x))}
+            return {"name": label(type(x))} | dump(settings_of(x))
         case type():
             return label(x)
         case Mapping():
@@ -216,7 +199,9 @@ def arguments(target: Callable[..., Any], tree: Mapping[str, Any], place: Place,
     options = signature_of(target, later)
     if any(p.kind is p.VAR_KEYWORD for p in inspect.signature(target).parameters.values()):
         options = {name: Option(Any, MISSING) for name in tree} | options
-    if unknown := [place.at(name).path for name in tree if name not in options]:
+    if unknown := [name for name in tree if name not in options]:
+        refuse_promoted(target, {name: tree[name] for name in unknown}, options, place)
+        unknown = [place.at(name).path for name in unknown]
         known = [place.at(path).path for path in [*options, *flatten(defaults(target, later))]]
         meant = f"'{unknown[0]}'{catalogue.nearest(unknown[0], known)}"
         raise UserError(f"{place.of} has no setting {meant}: `covey describe {place.of}` lists them")
@@ -225,6 +210,18 @@ def arguments(target: Callable[..., Any], tree: Mapping[str, Any], place: Place,
         raise UserError(f"{place.path or place.of} also needs {' and '.join(lacking)}")
     given = {name: build(options[name].kind, value, place.at(name)) for name, value in tree.items()}
     return {name: given.get(name, option.default) for name, option in options.items()}
+
+
+def refuse_promoted(
+    target: Callable[..., Any], unknown: Tree, options: Mapping[str, Any], place: Place
+) -> None:
+    """Answer `ppo.gamma` where `ppo` is a promoted field: its settings have no prefix."""
+    for field in promoted_fields(target):
+        for path in flatten({field: unknown.get(field, {})}):
+            new = path.removeprefix(f"{field}.")
+            if new.split(".")[0] in options:
+                old, new = place.at(path).path, place.at(new).path
+                raise UserError(f"{old} is called {new}: write {new}=…")
 
 
 def coerce(kind: Any, value: Any, place: Place) -> Any:

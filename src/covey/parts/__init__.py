@@ -6,6 +6,7 @@ become Optax, numbers or networks only where they are used.
 
 from .factory import Factory
 from .optimisers import AbstractOptimiser, Adam, ClipBy, PerPartOptimiser, RAdam, RMSProp, clip_by_variable
+from .promotion import promoted, promoted_fields
 from .schedules import AbstractSchedule, ConstantSchedule, LinearSchedule, PhasesSchedule, RampSchedule
 from .targets import AbstractTarget, HardTarget, SoftTarget
 
@@ -26,4 +27,6 @@ __all__ = [
     "RampSchedule",
     "SoftTarget",
     "clip_by_variable",
+    "promoted",
+    "promoted_fields",
 ]
