@@ -8,8 +8,7 @@ import pytest
 
 from covey.runs import progress
 from covey.runs.progress import Progress, bar
-from covey.text import clock
-from covey.text import count
+from covey.text import clock, count
 
 
 class Terminal(io.StringIO):

@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 
 import covey
+from covey.config.config import Config
 from covey.errors import UserError
 from covey.runs import checkpoint, run
-from covey.config.config import Config
 
 SETTINGS = "agent.hidden=8 mixer.embed=4 mixer.hyper=8 experience.capacity=64 experience.batch_size=8"
 SMALL = ["qmix", "two_step", *SETTINGS.split()]

@@ -15,8 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from ..errors import UserError
 from ..config.catalogue import nearest
+from ..errors import UserError
 from ..files import atomic
 
 T = TypeVar("T")

@@ -11,14 +11,14 @@ import numpy as np
 from jaxtyping import Array, Key, PyTree
 
 from ..algorithms.frozen import Frozen, Learner
-from ..training.devices import Layout
-from ..training.host import Host, StandIn, in_turn
-from ..core import AbstractHostEnvironment
-from ..ops import named
-from ..training.loop import Trainer, TrainState
-from . import checkpoint, memory
 from ..config import opponents
 from ..config.config import Config
+from ..core import AbstractHostEnvironment
+from ..ops import named
+from ..training.devices import Layout
+from ..training.host import Host, StandIn, in_turn
+from ..training.loop import Trainer, TrainState
+from . import checkpoint, memory
 
 States = list[TrainState]  # one a lane; leaves lead with the lane's seeds
 

@@ -4,11 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..config.config import Config
+from ..config.opponents import unlike
 from ..core import Spec
 from ..errors import UserError
 from . import checkpoint
-from ..config.config import Config
-from ..config.opponents import unlike
 from .engine import Engine
 from .folder import RunFolder
 from .run import learning_team

@@ -1,14 +1,12 @@
 """A run's folder: what it is called, what lies in it, and writing so that nothing is ever half-written."""
 
-import errno
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from ..errors import UserError
 from ..files import atomic, write_errors_explained

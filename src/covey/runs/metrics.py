@@ -108,5 +108,3 @@ def curves(rows: list[dict[str, Any]], key: str, along: str = "step") -> Curve:
     steps = np.array([np.mean([s[r][0] for s in seeds.values()]) for r in reports])
     values = np.array([[s[r][1] for s in seeds.values()] for r in reports])
     return steps, values.reshape(len(reports), len(seeds))
-
-

@@ -11,12 +11,12 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from ..algorithms.random import Random
+from ..config.catalogue import nearest
+from ..config.config import Config
 from ..core import Observation, Spec
 from ..errors import UserError
 from ..training.loop import Trainer
 from . import checkpoint
-from ..config.catalogue import nearest
-from ..config.config import Config
 from .engine import Engine
 from .folder import RunFolder
 

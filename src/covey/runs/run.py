@@ -11,19 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from ..training.costs import Noted
-from ..errors import UserError
-from . import warm_start, checkpoint, provenance
-from ..config.config import Config
 from ..audit.audit import Audit
+from ..config.config import Config
+from ..errors import UserError
+from ..files import write_errors_explained
+from ..text import count, signed
+from ..training.costs import Noted
+from . import checkpoint, provenance, warm_start
 from .engine import Engine, States
 from .folder import RunFolder
-from ..files import write_errors_explained
 from .metrics import Boards, Numbers, convention, report_rows
 from .progress import Progress
-from ..text import count
 from .summary import finish
-from ..text import signed
 
 
 @dataclass

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Shaped
 
-from ..core import Spec
 from .. import statistics
 from ..audit import table
-from .metrics import Numbers, convention
+from ..core import Spec
 from ..text import count, memory_size, signed
+from .metrics import Numbers, convention
 
 if TYPE_CHECKING:
     from .run import Training
@@ -30,7 +30,11 @@ def evaluation(spec: Spec, results: Numbers, team: str) -> dict[str, Any]:
         "agent_return": dict(zip(spec.names, map(float, agents), strict=True)),
         "length": float(results["length"].mean(dtype=np.float64)),
     }
-    return told | ({"counts": counts} if counts else {}) | ({"win_rate": counts["won"]} if "won" in counts else {})
+    return (
+        told
+        | ({"counts": counts} if counts else {})
+        | ({"win_rate": counts["won"]} if "won" in counts else {})
+    )
 
 
 def lines(told: dict[str, Any], seeds: int) -> str:
@@ -84,5 +88,7 @@ def finish(training: "Training", status: str) -> None:
     if drawn:
         say(f"curve: {folder.curve}")
     if folder.last.exists():
-        say(f"checkpoint: {memory_size(folder.last.stat().st_size)}, written in {training.save_seconds:.1f} s")
+        say(
+            f"checkpoint: {memory_size(folder.last.stat().st_size)}, written in {training.save_seconds:.1f} s"
+        )
     say(f"run: {folder.path}")

@@ -9,11 +9,11 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
+from ..config.config import Config
 from ..core import Spec
 from ..errors import UserError
 from ..networks.agents import AbstractAgent, AgentNetworks
 from . import checkpoint
-from ..config.config import Config
 from .engine import Engine, States
 from .folder import RunFolder
 
@@ -62,7 +62,9 @@ def of_agent(
     i, slot = next((i, s) for i, s in enumerate(there.trainer.slots) if name in s.spec(world).names)
     place = slot.spec(world).names.index(name)
     team = next(team for team in world.teams if world.names.index(name) in world.members(team))
-    nets = {path: net_of(networks, place) for path, networks in crews(learners[i]) if len(networks.groups) > place}
+    nets = {
+        path: net_of(networks, place) for path, networks in crews(learners[i]) if len(networks.groups) > place
+    }
     agent, taken = Trained(name, team, nets), []
     slots = zip(engine.trainer.slots, fresh, strict=True)
     found = tuple(taught(x, slot.spec(engine.trainer.spec), agent, taken.append) for slot, x in slots)
@@ -86,7 +88,11 @@ def is_crew(x: Any) -> bool:
 
 def net_of(networks: AgentNetworks, place: int) -> AbstractAgent:
     """An agent's own network: arrays lead with seeds, and with groups below where these do not share."""
-    return jax.tree.map(lambda x: x[:, networks.groups[place]], networks.nets) if networks.stacked else networks.nets
+    return (
+        jax.tree.map(lambda x: x[:, networks.groups[place]], networks.nets)
+        if networks.stacked
+        else networks.nets
+    )
 
 
 def taught(learner: PyTree, spec: Spec, agent: Trained, tell: Callable[[str], None]) -> PyTree:
