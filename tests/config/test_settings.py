@@ -336,7 +336,7 @@ def test_a_promoted_fields_settings_stand_inline():
         "before": 1, "gamma": 0.5, "target": HardTarget(200), "mixer": Base().mixer, "size": 4
     }  # fmt: skip
     assert list(settings.signature_of(Middle)) == ["before", "gamma", "target", "mixer", "size"]
-    assert dump(Middle()) == settings.defaults(Middle) | {"name": "middle"}
+    assert dump(Middle()) == settings.defaults(Middle) | {"name": settings.label(Middle)}
     paths = [path for path, _, _ in settings.walk(settings.signature_of(Top), dump(Top()), Place(""))]
     assert paths == [
         "gamma",
