@@ -14,7 +14,7 @@ from covey.lab.descent import Descent
 from covey.runs import run
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), ROOT / "benchmarks/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def commands():
@@ -60,3 +60,8 @@ def test_what_is_pointed_to_is_there(page):
     makefile = (ROOT / "Makefile").read_text()
     targets = re.findall(r"^\s*make ([a-z-]+)|`make ([a-z-]+)`", text, re.MULTILINE)
     assert [name for pair in targets for name in pair if name and f"\n{name}:" not in makefile] == []
+
+
+def test_readme_is_short():
+    # Would break: a README that grows back into a manual.
+    assert len((ROOT / "README.md").read_text().split()) <= 1100
