@@ -52,19 +52,21 @@ def train(
     launch.prepare(options.get("device"))
     from .config.config import OPTIONS, Config
     from .runs import run
+    from .show.plot import learning_curve
 
     of_run = {name: options.pop(name) for name in list(options) if name in OPTIONS}
     world = {f"env.{name}": value for name, value in (env or {}).items()}
     config = Config.parse(algorithm, environment, options | (settings or {}) | world, of_run)
-    return Run(run.train(config, out, quiet).path)
+    return Run(run.train(config, out, quiet).close(learning_curve).path)
 
 
 def resume(path: str | Path, steps: int | None = None, quiet: bool = False) -> Run:
     """Goes on from a run's last checkpoint, as if it had never stopped; `steps` sets a new end."""
     launch.prepare()
     from .runs import run
+    from .show.plot import learning_curve
 
-    return Run(run.resume(path, steps, quiet).path)
+    return Run(run.resume(path, steps, quiet).close(learning_curve).path)
 
 
 def evaluate(

@@ -43,7 +43,7 @@ def trained(tmp_path_factory):
 
     def train(name: str, config: Config) -> Path:
         if name not in made:
-            made[name] = run.train(config, root / name, quiet=True).path
+            made[name] = run.train(config, root / name, quiet=True).folder.path
         return made[name]
 
     return train
@@ -275,6 +275,6 @@ def test_on_policy_likewise(tmp_path):
     options = {"seeds": 1, "steps": 64, "eval_every": 64, "eval_episodes": 2, "report_every": 32}
     make = lambda **more: Config.parse("ippo", "two_step", small | more, options)
     a, b = make(), make(gamma=0.5)
-    paths = [run.train(c, tmp_path / name, quiet=True).path for name, c in (("a", a), ("b", b))]
+    paths = [run.train(c, tmp_path / name, quiet=True).folder.path for name, c in (("a", a), ("b", b))]
     found = covey.compare(*paths)["parting"]
     assert found["kind"] == "update" and found["update"] == 1

@@ -49,7 +49,7 @@ OPTIONS = {
 def trained(path: Path, algorithm: str, *settings: str, **options) -> Path:
     return run.train(
         Config.parse(algorithm, FACTIONS, [*SMALL, *settings], OPTIONS | options), path, True
-    ).path
+    ).folder.path
 
 
 @pytest.fixture(scope="module")
@@ -119,11 +119,11 @@ def test_against_itself_a_run_evaluates(runs, hunt):
 @pytest.mark.slow
 def test_crossplay_is_every_pair_of_runs(runs, hunt, tmp_path):
     names = [runs["one"], runs["two"], hunt]
-    table = covey.crossplay(names, slot="blue", out=tmp_path / "table")
+    table = covey.crossplay(names, side="blue", out=tmp_path / "table")
     assert json.loads((tmp_path / "table" / "crossplay.json").read_text()) == table
     assert (tmp_path / "table" / "crossplay.png").stat().st_size > 0
     for i, j in ((0, 1), (1, 0), (1, 2)):
-        one = covey.versus(names[i], names[j], slot="blue", every=True)
+        one = covey.versus(names[i], names[j], side="blue", every=True)
         assert one["pairs"] == [2, 2, 3][i] * [2, 2, 3][j]
         assert table["team_return"][i][j] == pytest.approx(one["teams"]["blue"]["mean"], abs=1e-6)
     assert table["team_return"][0][1] != table["team_return"][1][0]
@@ -188,10 +188,12 @@ def test_what_cannot_be_played(runs, tmp_path):
     late = refused("iql", FACTIONS, f"blue=run:{one}", "blue.seed=2")
     assert "seed 2 is not in" in late and "it trained seeds 0 to 1" in late
     (tmp_path / "new").mkdir()
-    (tmp_path / "new" / "config.yaml").write_text("")
-    assert "has no checkpoint yet" in refused("iql", FACTIONS, f"blue=run:{tmp_path}/new")
-    assert "there is no such team; the teams are red, blue" in said(covey.versus, one, one, slot="green")
-    assert "leaves nobody" in said(covey.versus, one, one, slot="red+blue")
+    shutil.copy(one / "config.yaml", tmp_path / "new" / "config.yaml")
+    train = lambda: trained(tmp_path / "hunt", "iql", f"blue=run:{tmp_path}/new")
+    assert f"run:{tmp_path}/new has no checkpoint yet: let it train" in said(train)
+    assert not (tmp_path / "hunt").exists()
+    assert "there is no such team; the teams are red, blue" in said(covey.versus, one, one, side="green")
+    assert "leaves nobody" in said(covey.versus, one, one, side="red+blue")
     assert "have one team" in said(staying, Spec(("a", "b"), features=1, actions=2, horizon=1), None)
 
 

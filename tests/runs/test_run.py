@@ -19,6 +19,7 @@ import covey
 from covey.config.config import Config
 from covey.errors import UserError
 from covey.runs import checkpoint, run
+from covey.show.plot import learning_curve
 
 SETTINGS = "agent.hidden=8 mixer.embed=4 mixer.hyper=8 experience.capacity=64 experience.batch_size=8"
 SMALL = ["qmix", "two_step", *SETTINGS.split()]
@@ -53,19 +54,20 @@ def assert_same(a: Path, b: Path) -> None:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory) -> Path:
     """An unbroken run."""
-    return run.train(config(), tmp_path_factory.mktemp("runs") / "whole", quiet=True).path
+    result = run.train(config(), tmp_path_factory.mktemp("runs") / "whole", quiet=True)
+    return result.close(learning_curve).path
 
 
 def test_same_command_same_bits(whole, tmp_path):
     """Any draw from the clock, the process or a set's order would part the two."""
-    again = run.train(config(), tmp_path / "again", quiet=True).path
+    again = run.train(config(), tmp_path / "again", quiet=True).folder.path
     assert_same(whole, again)
 
 
 def test_longer_by_resuming(whole, tmp_path):
     """Half a run, then `resume --steps`: lost replay, memory, clocks or schedules would show. The
     evaluation at the half's own end is the one row that an unbroken run has not."""
-    path = run.train(config(steps="560"), tmp_path / "half", quiet=True).path
+    path = run.train(config(steps="560"), tmp_path / "half", quiet=True).folder.path
     run.resume(path, 1200, quiet=True)
     first, second = arrays(whole), arrays(path)
     for name, value in first.items():
@@ -119,7 +121,7 @@ def test_a_run_of_ones_own_files_can_be_moved(tmp_path):
     options = OPTIONS | {"steps": "80"}
     path = run.train(
         Config.parse("qmix", f"{tmp_path}/world/mine.py:Mine", settings, options), tmp_path / "run"
-    ).path
+    ).folder.path
     for name in own:
         shutil.rmtree(tmp_path / name)
     moved = path.rename(tmp_path / "moved")
@@ -129,13 +131,24 @@ def test_a_run_of_ones_own_files_can_be_moved(tmp_path):
     assert str(tmp_path) not in (moved / "config.yaml").read_text()
 
 
+def test_an_interrupted_run_gets_its_curve(tmp_path, monkeypatch, capsys):
+    # Would break: no picture of a run that was stopped; a script that takes it for a finished one.
+    monkeypatch.setattr(run.Training, "run", lambda training: None)
+    result = run.train(config(), tmp_path / "stopped")
+    with pytest.raises(KeyboardInterrupt):
+        result.close(lambda path, rows, key, title, label: key == "eval/return/team")
+    *_, curve, where = capsys.readouterr().out.splitlines()
+    assert curve == f"curve: {tmp_path}/stopped/curve.png" and where == f"run: {tmp_path}/stopped"
+    assert json.loads((tmp_path / "stopped" / "run.json").read_text())["status"] == "interrupted"
+
+
 def test_start_from_weights(whole, tmp_path):
     """`--from`: another run's weights, seeds it had not starting from the first again; its optimiser's
     moments and counts, by which learning rates fall, would be somebody else's past."""
     late = Config.parse(
         SMALL[0], SMALL[1], [*SMALL[2:], "experience.start=1000"], OPTIONS | {"steps": "80", "seeds": "4"}
     )
-    path = run.train(replace(late, source=str(whole)), tmp_path / "more", quiet=True).path
+    path = run.train(replace(late, source=str(whole)), tmp_path / "more", quiet=True).folder.path
     old, new = (checkpoint_of(p) for p in (whole, path))
     for name, value in new.items():
         if "online" in name and "optimiser" not in name:

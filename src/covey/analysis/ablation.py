@@ -116,9 +116,10 @@ def refuse_others(cell: Cell) -> None:
 
 def complete(cell: Cell, quiet: bool) -> None:
     if cell.begun:
-        run.resume(cell.folder.path, quiet=quiet)
+        result = run.resume(cell.folder.path, quiet=quiet)
     else:
-        run.train(cell.config, cell.folder.path, quiet)
+        result = run.train(cell.config, cell.folder.path, quiet)
+    result.close(plot.learning_curve)
 
 
 def put_away(cells: list[Cell], failed: Mapping[str, str], picture: bool = False) -> dict[str, Any]:

@@ -17,8 +17,9 @@ from ..config.naming import learner, unnamed
 from ..config.settings import Tree
 from ..core import Spec
 from ..errors import UserError
-from ..runs.engine import Engine, frozen_weights
+from ..runs.engine import Engine
 from ..runs.folder import RunFolder
+from ..runs.frozen_opponents import earlier_run, frozen_weights
 from ..runs.metrics import Numbers, convention
 from ..runs.summary import statistic
 from ..text import count, signed
@@ -37,7 +38,7 @@ class Entrant(NamedTuple):
 
 
 def entrant(path: str | Path) -> Entrant:
-    config = Config.from_yaml(opponents.folder(f"{opponents.RUN}{path}").config)
+    config = Config.from_yaml(earlier_run(path).config)
     env, sides = config.build()
     return Entrant(str(path), config, env.spec, sides)
 

@@ -46,9 +46,11 @@ def train(arguments: Sequence[str]) -> None:
     launch.prepare(given["device"])
     from ..config.config import Config
     from ..runs import run
+    from ..show.plot import learning_curve
 
     launch.check_device(given["device"])
-    folder = run.train(Config.parse(algorithm, environment, pairs, given), out, quiet)
+    result = run.train(Config.parse(algorithm, environment, pairs, given), out, quiet)
+    folder = result.close(learning_curve)
     if quiet:
         print(folder.path)
 
@@ -121,7 +123,8 @@ def resume(arguments: Sequence[str]) -> None:
 
     launch.prepare()
     from ..runs import run
+    from ..show.plot import learning_curve
 
-    folder = run.resume(given.run, given.steps, given.quiet)
+    folder = run.resume(given.run, given.steps, given.quiet).close(learning_curve)
     if given.quiet:
         print(folder.path)

@@ -10,15 +10,14 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Key, PyTree
 
-from ..algorithms.frozen import Frozen, Learner
-from ..config import opponents
+from ..algorithms.frozen import Frozen
 from ..config.config import Config
 from ..core import AbstractHostEnvironment
 from ..ops import named
 from ..training.devices import Layout
 from ..training.host import Host, StandIn, in_turn
 from ..training.loop import Trainer, TrainState
-from . import checkpoint, memory
+from . import frozen_opponents, memory
 
 States = list[TrainState]  # one a lane; leaves lead with the lane's seeds
 
@@ -92,12 +91,10 @@ class Engine:
         states = [self.begin(self.keys(lane)) for lane in self.layout.lanes]
         for i, slot in enumerate(self.trainer.slots):
             if isinstance(slot.algorithm, Frozen):
-                player = slot.algorithm
-                rows = [player.plays(seed) for seed in range(self.config.seeds)]
-                found = frozen_weights(player, self.shapes.learners[i])
-                found = jax.tree.map(lambda x, rows=rows: x[np.array(rows)], found)
+                like = self.shapes.learners[i]
+                opponent = frozen_opponents.opponent_of_seeds(slot.algorithm, like, self.config.seeds)
                 place = lambda state, i=i: state.learners[i]
-                pairs = zip(states, self.lanes(found), strict=True)
+                pairs = zip(states, self.lanes(opponent), strict=True)
                 states = [eqx.tree_at(place, state, learner) for state, learner in pairs]
         return states
 
@@ -148,15 +145,3 @@ class Engine:
         """What lanes gave, as NumPy arrays that lead with all seeds."""
         gathered = lambda *xs: np.concatenate([np.asarray(x) for x in xs])
         return jax.tree.map(gathered, *self.layout.own(lanes))
-
-
-def frozen_weights(frozen: Frozen, like: Learner) -> Learner:
-    """What a player learned in its run: all of that run's seeds, otherwise in the shapes of `like`."""
-    folder = opponents.folder(frozen.run)
-    place = [slot.name for slot in Config.from_yaml(folder.config).build()[1]].index(frozen.slot)
-    wide = lambda x: jax.ShapeDtypeStruct((frozen.seeds, *x.shape[1:]), x.dtype)
-    stored = {"learners": (None,) * place + (like.player,), "steps": like.step}
-    found, _ = checkpoint.load(folder.last, jax.tree.map(wide, stored), partial=True)
-    return jax.tree.unflatten(
-        jax.tree.structure(like), jax.tree.leaves((found["learners"][place], found["steps"]))
-    )

@@ -3,11 +3,11 @@
 import shutil
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,12 +17,12 @@ from ..errors import UserError
 from ..files import write_errors_explained
 from ..text import count, signed
 from ..training.costs import Noted
-from . import checkpoint, provenance, warm_start
+from . import checkpoint, frozen_opponents, provenance, warm_start
 from .engine import Engine, States
 from .folder import RunFolder
 from .metrics import Boards, Numbers, convention, report_rows
 from .progress import Progress
-from .summary import finish
+from .summary import RunResult, finish
 
 
 @dataclass
@@ -226,13 +226,14 @@ def listening(training: Training) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def train(config: Config, out: str | Path | None = None, quiet: bool = False) -> RunFolder:
-    """A new run; returns its folder."""
+def train(config: Config, out: str | Path | None = None, quiet: bool = False) -> RunResult:
+    """Train a new run; `RunResult.close` finishes it."""
     name = f"{config.algorithm}_{config.environment}".replace("/", "-").replace(":", "-")
     folder = RunFolder.fresh(out, name)
     with folder.held():
         try:
             training = Training(config, folder, quiet)
+            frozen_opponents.check_checkpoints(training.engine.trainer.slots)
             training.prepare()
         except BaseException:
             folder.discard()
@@ -253,8 +254,8 @@ def keep_files(config: Config, folder: RunFolder) -> Config:
     return config.moved(copies.__getitem__)
 
 
-def resume(path: str | Path, steps: int | None = None, quiet: bool = False) -> RunFolder:
-    """Goes on from the last checkpoint, as if the run had never stopped; `steps` sets a new end."""
+def resume(path: str | Path, steps: int | None = None, quiet: bool = False) -> RunResult:
+    """Continue from the last checkpoint, as if the run had never stopped; `steps` sets a new end."""
     folder = RunFolder.existing(path)
     with folder.held():
         config = Config.from_yaml(folder.config)
@@ -266,18 +267,17 @@ def resume(path: str | Path, steps: int | None = None, quiet: bool = False) -> R
         return complete(training, training.restore)
 
 
-def complete(training: Training, begin: Any) -> RunFolder:
-    """Begins, trains, and puts everything away, however it ends."""
-    folder, status = training.folder, "failed"
+def complete(training: Training, begin: Callable[[], None]) -> RunResult:
+    """Begin, train, and write down how it ended, however it ends."""
+    folder = training.folder
+    status = "failed"
     provenance.write(folder, "running")
     try:
         with listening(training):
             begin()
             training.run()
-        status = "finished" if training.over() else "interrupted"
-        finish(training, status)
+        end: Literal["finished", "interrupted"] = "finished" if training.over() else "interrupted"
+        status = end
+        return finish(training, end)
     finally:
         provenance.write(folder, status)
-    if status == "interrupted":
-        raise KeyboardInterrupt
-    return folder

@@ -1,6 +1,9 @@
-"""The end of a run: its last evaluation over seeds, as a file, as a curve, and as a few lines to read."""
+"""The end of a run: its last evaluation over seeds, as a file and as a few lines to read."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Shaped
@@ -9,6 +12,7 @@ from .. import statistics
 from ..audit import table
 from ..core import Spec
 from ..text import count, memory_size, signed
+from .folder import RunFolder
 from .metrics import Numbers, convention
 
 if TYPE_CHECKING:
@@ -49,10 +53,40 @@ def statistic(r: dict[str, Any]) -> str:
     return f"IQM {signed(r['iqm'])}, 95 % interval [{signed(low)}, {signed(high)}], mean {signed(r['mean'])}"
 
 
-def finish(training: "Training", status: str) -> None:
-    """Evaluates if need be; writes summary.json and the curve; says how it went."""
-    from ..show.plot import learning_curve
+class CurveRequest(NamedTuple):
+    """What a plot of the learning curve needs besides the rows of metrics."""
 
+    key: str
+    title: str
+    label: str
+
+
+DrawCurve = Callable[[Path, list[dict[str, Any]], str, str, str], bool]  # False: there is nothing to draw
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended; whoever started it finishes it by `close`."""
+
+    folder: RunFolder
+    status: Literal["finished", "interrupted"]
+    curve: CurveRequest
+    closing: tuple[str, ...]  # the last lines to print
+    say: Callable[[str], None]
+
+    def close(self, draw: DrawCurve) -> RunFolder:
+        """Draw the learning curve and print the last lines; an interrupted run ends as KeyboardInterrupt."""
+        if draw(self.folder.curve, list(self.folder.rows()), *self.curve):
+            self.say(f"curve: {self.folder.curve}")
+        for line in self.closing:
+            self.say(line)
+        if self.status == "interrupted":
+            raise KeyboardInterrupt
+        return self.folder
+
+
+def finish(training: "Training", status: Literal["finished", "interrupted"]) -> RunResult:
+    """Evaluate if need be, write summary.json, and say how the run went."""
     engine, config, folder, mark = training.engine, training.config, training.folder, training.mark
     results = training.results if training.results is not None else engine.evaluate(training.states)
     told = evaluation(training.spec, results, training.team)
@@ -77,18 +111,22 @@ def finish(training: "Training", status: str) -> None:
             "audit": audit,
         },
     )
-    rows, key = list(folder.rows()), f"eval/return/{training.team}"
-    label = f"greedy {training.team} return\n(sum over ≤ {training.spec.horizon} steps)"
-    drawn = learning_curve(folder.curve, rows, key, f"{config.algorithm} on {config.environment}", label)
     say = training.progress.say
     say(lines(told, config.seeds))
     say(f"{mark.done:,} steps in {wall:.0f} s ({rate:,.0f} environment steps/s while training)")
     for line in table.lines(audit) if audit else ():
         say(line)
-    if drawn:
-        say(f"curve: {folder.curve}")
+    label = f"greedy {training.team} return\n(sum over ≤ {training.spec.horizon} steps)"
+    title = f"{config.algorithm} on {config.environment}"
+    curve = CurveRequest(f"eval/return/{training.team}", title, label)
+    return RunResult(folder, status, curve, tuple(closing_lines(training)), say)
+
+
+def closing_lines(training: "Training") -> list[str]:
+    """Return where the checkpoint and the run lie."""
+    folder = training.folder
+    lines = [f"run: {folder.path}"]
     if folder.last.exists():
-        say(
-            f"checkpoint: {memory_size(folder.last.stat().st_size)}, written in {training.save_seconds:.1f} s"
-        )
-    say(f"run: {folder.path}")
+        size = memory_size(folder.last.stat().st_size)
+        lines.insert(0, f"checkpoint: {size}, written in {training.save_seconds:.1f} s")
+    return lines
