@@ -57,10 +57,10 @@ class Independent(AbstractAlgorithm):
 
     def td_error(self, online: MLP, target: MLP, t: Trajectory) -> Float[Array, "T agents"]:
         """Of one window; an agent that is gone has no future."""
-        best = jnp.max(masked(target(t.later.agents), t.later.legal), axis=-1)
-        goes_on = ~t.terminated[:, None] & t.later.alive
+        best = jnp.max(masked(target(t.next_obs.agents), t.next_obs.legal), axis=-1)
+        goes_on = ~t.terminated[:, None] & t.next_obs.alive
         y = t.reward + self.gamma * goes_on * best
-        return t.now.alive * (jax.lax.stop_gradient(y) - take(online(t.now.agents), t.action))
+        return t.current_obs.alive * (jax.lax.stop_gradient(y) - take(online(t.current_obs.agents), t.action))
 
     def loss(self, online, target, batch):
         error = jax.vmap(self.td_error, in_axes=(None, None, 0))(online, target, batch)

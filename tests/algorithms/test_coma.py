@@ -14,7 +14,7 @@ from covey.core import Observation
 from covey.environments.games import TwoStep
 from covey.experience import OnPolicy
 from covey.networks.agents import AgentCarry, FeedForward
-from covey.networks.distributions import floored
+from covey.networks.distributions import epsilon_floor
 from covey.parts import ConstantSchedule, Factory, HardTarget, RMSProp
 from covey.testing import check_algorithm
 
@@ -121,7 +121,7 @@ def test_the_advantage_is_a_constant_and_the_baseline_adds_no_bias():
 def test_the_floor():
     # Breaks if epsilon is spread over legal actions before illegal ones are dropped, or stays with these.
     legal = jnp.array([True, True, False, False])
-    p = floored(jnp.log(jnp.array([0.5, 0.1, 0.3, 0.1])), legal, jnp.array(0.4))
+    p = epsilon_floor(jnp.log(jnp.array([0.5, 0.1, 0.3, 0.1])), legal, jnp.array(0.4))
     np.testing.assert_allclose(p, [0.4 / 0.56, 0.16 / 0.56, 0, 0], rtol=1e-6)  # .3 + .1, .06 + .1
 
 
@@ -135,7 +135,7 @@ def test_it_explores_by_its_floor_and_evaluates_without():
     drawn = jax.jit(jax.vmap(lambda key: act(key, True)))(jr.split(jr.key(1), 4000))
     x = np.concatenate([np.ones((2, 2)), np.zeros((2, 3)), np.eye(2)], axis=1)
     logits = np.stack([mlp(one.actor.nets, row) for row in x])
-    want = np.asarray(floored(jnp.asarray(logits, float), legal, jnp.array(0.2)))
+    want = np.asarray(epsilon_floor(jnp.asarray(logits, float), legal, jnp.array(0.2)))
     found = np.stack([[np.mean(drawn[:, i] == a) for a in range(3)] for i in range(2)])
     np.testing.assert_allclose(found, want, atol=0.03)
     best = np.argmax(np.where(legal, logits, -np.inf), axis=1)

@@ -43,7 +43,7 @@ each = pytest.mark.parametrize("algorithm", KINDS.values(), ids=KINDS.keys())
 
 def learned(algorithm, env, iterations):
     """Three seeds of learners, and their greedy returns."""
-    length = algorithm.experience.length(env.spec, COPIES)
+    length = algorithm.experience.rollout_length(env.spec, COPIES)
     trainer = Trainer(env, (LearnerSlot("team", algorithm, (0, 1)),), COPIES, length)
 
     def train(key):

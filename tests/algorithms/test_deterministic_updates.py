@@ -169,7 +169,7 @@ def test_schedules_of_alpha():
 def trained(algorithm, env, iterations, copies=4):
     """A learner, by the training loop, and what its updates told."""
     everybody = tuple(range(env.spec.agents))
-    length = algorithm.experience.length(env.spec, copies)
+    length = algorithm.experience.rollout_length(env.spec, copies)
     trainer = Trainer(env, (LearnerSlot("all", algorithm, everybody),), copies, length)
 
     def run(key):
@@ -223,7 +223,7 @@ def test_insight_is_what_the_critics_say():
     algorithm, one = dual(), jax.tree.map(lambda x: x[0], transitions())
     learner = born(algorithm)
     told = algorithm.insight(learner, one)
-    want = learner.plain.online.critics(one.now, jax.nn.one_hot(one.action, 2))
+    want = learner.plain.online.critics(one.current_obs, jax.nn.one_hot(one.action, 2))
     np.testing.assert_allclose(told["Q"], want)
     assert told["Q_local"].shape == (1, 2)
     assert told["Q_tot"].shape == (1, 1)
@@ -247,8 +247,8 @@ def test_exploration_draws_by_the_probabilities_or_adds_noise():
     algorithm = maddpg(noise=ConstantSchedule(0.05))
     learner = born(algorithm)
     obs = jax.tree.map(lambda x: x[0, 0], transitions().obs)
-    x = learner.online.actors.step(learner.online.actors.start(), obs)[1]
-    act = lambda key: algorithm.act(learner, learner.online.actors.start(), obs, key, 0, True)[1]
+    x = learner.online.actors.step(learner.online.actors.init_carry(), obs)[1]
+    act = lambda key: algorithm.act(learner, learner.online.actors.init_carry(), obs, key, 0, True)[1]
     seen = jax.nn.one_hot(jax.vmap(act)(jr.split(jr.key(0), 4000)), 2).mean(0)
     np.testing.assert_allclose(seen, jax.nn.softmax(x), atol=0.03)
     box = Actors(NET, replace(SPEC, bounds=(0.0, 4.0)), "none", False, key=jr.key(0))

@@ -149,7 +149,7 @@ def test_accumulated_weights_are_the_sum_since_the_reset():
     @jax.jit
     def find(learner):
         batch = rolled(algorithm, learner)
-        base = learner.hyper.start(RANDOM, learner.ppo.actor, False)
+        base = learner.hyper.init_carry(RANDOM, learner.ppo.actor, False)
         one = lambda obs: learner.hyper.unroll(learner.ppo.actor, base, obs)[1]
         return batch.extras.carry.more.theta, jax.vmap(one)(batch.obs), batch.obs.first
 

@@ -95,7 +95,7 @@ def test_values_beyond_the_time_limit(sight, cls):
     obs = env.reset(jax.random.key(0), 1)[1]
 
     def value(learner):
-        carry = learner.critic.start()
+        carry = learner.critic.init_carry()
         _, v = learner.critic.step(carry, jax.tree.map(lambda x: x[0], obs))
         return learner.scale.denormalise(v)
 

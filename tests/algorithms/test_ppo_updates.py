@@ -89,11 +89,11 @@ class Forgetful(AbstractAgent):
         self.net = SMALL(i, o, key=key)
 
     @property
-    def width(self):
+    def carry_size(self):
         return 0
 
     def step(self, h, x):
-        return h, self.net.step(jnp.zeros((*x.shape[:-1], self.net.width)), x)[1]
+        return h, self.net.step(jnp.zeros((*x.shape[:-1], self.net.carry_size)), x)[1]
 
     def unroll(self, h, xs, first):
         return self.step(h, xs)

@@ -55,7 +55,7 @@ def solved(env, mixer, updates, seeds=3):
 
 def table(networks, seen, state):
     """Q_tot of every joint action of two agents who both see `seen`."""
-    _, q = networks.agents.step(networks.agents.start(), jnp.stack([seen, seen]))
+    _, q = networks.agents.step(networks.agents.init_carry(), jnp.stack([seen, seen]))
     pairs = jnp.stack(jnp.meshgrid(*q, indexing="ij"), axis=-1)
     return networks.mixer(pairs, jnp.broadcast_to(state, (*pairs.shape[:-1], len(state))))[..., 0]
 

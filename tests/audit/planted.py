@@ -75,10 +75,12 @@ class Sound(AbstractAlgorithm):
         """Of each transition: the squared error, and the size of the value."""
 
         def one(t):
-            q = ops.take(online.agents(t.now.agents), t.action)
-            later = jnp.max(ops.masked(target.agents(t.later.agents), t.later.legal), axis=-1)
-            y = t.team_reward + self.gamma * ~t.terminated[:, None] * self.mixed(target, later, t.later.world)
-            joint = self.mixed(online, q, t.now.world)
+            q = ops.take(online.agents(t.current_obs.agents), t.action)
+            later = jnp.max(ops.masked(target.agents(t.next_obs.agents), t.next_obs.legal), axis=-1)
+            y = t.team_reward + self.gamma * ~t.terminated[:, None] * self.mixed(
+                target, later, t.next_obs.world
+            )
+            joint = self.mixed(online, q, t.current_obs.world)
             return {"error": (jax.lax.stop_gradient(y) - joint) ** 2, "size": joint**2}
 
         return jax.vmap(one)(batch)

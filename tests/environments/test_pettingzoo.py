@@ -92,7 +92,7 @@ def test_a_policy_meets_the_same_world_in_ours_and_in_the_original(name, continu
     ours = make(continuous=continuous)
     theirs = Copy(PettingZoo(f"mpe2.{name}", team=ours.spec.team, continuous_actions=continuous))
     assert theirs.spec == ours.spec
-    seen = theirs.reset(3).seen
+    seen = theirs.reset(3).obs
     state = originals.ours(state, look(theirs.world.world.unwrapped))
     step = jax.jit(lambda state, action: ours.step(state, action, jax.random.key(0)))
     weights = np.random.default_rng(0).normal(size=(ours.spec.features, ours.spec.actions))
@@ -104,7 +104,7 @@ def test_a_policy_meets_the_same_world_in_ours_and_in_the_original(name, continu
             action = np.argmax(np.where(seen.legal, scores, -np.inf), axis=1)
         state, mine = step(state, jnp.asarray(action)[None])
         told = theirs.step(action)
-        seen = told.seen
+        seen = told.obs
         np.testing.assert_allclose(mine.obs.agents[0], seen.agents, atol=2e-5)
         np.testing.assert_array_equal(mine.obs.legal[0], seen.legal)
         np.testing.assert_allclose(mine.reward[0], told.reward, atol=1e-4, rtol=1e-5)
@@ -160,15 +160,15 @@ def test_illegal_actions_deaths_and_ends(skirmish):
     assert world.world.did == {"scout_0": 1, "tank_0": 7}  # its actions begin at 5
     assert not told.terminated
     assert not told.truncated
-    np.testing.assert_array_equal(told.seen.alive, [True, False])
-    np.testing.assert_array_equal(told.seen.legal[1], [True, False, False])
-    assert not told.seen.agents[1].any()
+    np.testing.assert_array_equal(told.obs.alive, [True, False])
+    np.testing.assert_array_equal(told.obs.legal[1], [True, False, False])
+    assert not told.obs.agents[1].any()
     world.step(np.array([1, 0]))
     told = world.step(np.array([1, 0]))
     assert world.world.did == {"scout_0": 1}
     assert told.truncated
     assert not told.terminated
-    assert told.seen.alive[0]
+    assert told.obs.alive[0]
 
 
 def test_boxes_of_different_ranges_share_one(skirmish):

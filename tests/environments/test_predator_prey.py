@@ -276,9 +276,9 @@ def test_it_can_be_filmed():
     assert isinstance(SMALL, Scenic)
     scene = SMALL.scene(board("aX...", "....b", ".....", "c...Y", copies=2))
     np.testing.assert_allclose(scene.agents[:, :, 0], [[-0.8, 0.6], [0.8, 0.2], [-0.8, -0.6]], atol=1e-6)
-    np.testing.assert_allclose(scene.things[:, :, 0], [[-0.4, 0.6], [0.8, -0.6]], atol=1e-6)
+    np.testing.assert_allclose(scene.objects[:, :, 0], [[-0.4, 0.6], [0.8, -0.6]], atol=1e-6)
     assert scene.touching[:, 0].tolist() == [True, False, False]
-    assert len(scene.thing_radii) == len(scene.colours) == len(scene.looks) == 2
-    assert scene.lit.all() and not scene.gone.any()
+    assert len(scene.object_radii) == len(scene.object_colours) == len(scene.object_kinds) == 2
+    assert scene.highlighted.all() and not scene.removed.any()
     scene = SMALL.scene(board("aX...", "....b", ".....", "c....", copies=2))  # Y is captured
-    assert scene.lit[:, 0].tolist() == [True, False] and scene.gone[:, 0].tolist() == [False, True]
+    assert scene.highlighted[:, 0].tolist() == [True, False] and scene.removed[:, 0].tolist() == [False, True]

@@ -29,13 +29,13 @@ def test_a_scene_holds_everybody_and_everything_once(name):
     state = jax.jit(lambda key: env.reset(key, N)[0])(jr.key(0))
     scene, things = env.scene(state), getattr(state, things)
     np.testing.assert_array_equal(scene.agents, state.pos)
-    np.testing.assert_array_equal(scene.things, things)
-    assert len(scene.radii) == env.spec.agents
-    assert len(scene.thing_radii) == len(scene.colours) == len(scene.looks) == len(things)
-    assert scene.touching.shape == scene.said.shape == (env.spec.agents, N)
-    assert scene.lit.shape == (len(things), N)
+    np.testing.assert_array_equal(scene.objects, things)
+    assert len(scene.agent_radii) == env.spec.agents
+    assert len(scene.object_radii) == len(scene.object_colours) == len(scene.object_kinds) == len(things)
+    assert scene.touching.shape == scene.words.shape == (env.spec.agents, N)
+    assert scene.highlighted.shape == (len(things), N)
     assert scene.links.shape[1:] == (2, 2, N)
-    assert (scene.said == -1).all()  # nobody has spoken yet
+    assert (scene.words == -1).all()  # nobody has spoken yet
 
 
 def column(*places):
@@ -62,8 +62,8 @@ def test_goals_are_lit_words_are_said_and_links_lead_there():
     scene = reference.Reference().scene(
         reference.State(pos, still, marks, jnp.array([[0], [2]]), said, clock)
     )
-    assert scene.lit[:, 0].tolist() == [True, False, True]
-    assert scene.said[:, 0].tolist() == [7, -1]
+    assert scene.highlighted[:, 0].tolist() == [True, False, True]
+    assert scene.words[:, 0].tolist() == [7, -1]
     np.testing.assert_array_equal(
         scene.links[..., 0], [[pos[0, :, 0], marks[2, :, 0]], [pos[1, :, 0], marks[0, :, 0]]]
     )
@@ -71,8 +71,8 @@ def test_goals_are_lit_words_are_said_and_links_lead_there():
     goal = jnp.array([1])
     state = speaker_listener.State(pos, still, marks, goal, jnp.array([[[0.2], [0.9], [0.4]]]), clock)
     scene = speaker_listener.SpeakerListener().scene(state)
-    assert scene.lit[:, 0].tolist() == [False, True, False]
-    assert scene.said[:, 0].tolist() == [1, -1]  # the loudest
+    assert scene.highlighted[:, 0].tolist() == [False, True, False]
+    assert scene.words[:, 0].tolist() == [1, -1]  # the loudest
     np.testing.assert_array_equal(scene.links[..., 0], [[pos[1, :, 0], marks[1, :, 0]]])
     scene = adversary.Adversary(1, 1, 3).scene(adversary.State(pos, still, marks, goal, clock))
-    assert scene.lit[:, 0].tolist() == [False, True, False]
+    assert scene.highlighted[:, 0].tolist() == [False, True, False]

@@ -142,16 +142,18 @@ def test_a_capacity_too_small_is_refused_and_the_one_advised_is_enough(window, c
 def test_updates_follow_steps_whatever_the_copies(copies):
     # fails if an iteration owes part of an update, or takes many times an episode
     replay, spec = Replay(window=1, every=100), Spread().spec
-    length = replay.length(spec, copies)
-    assert copies * length == 100 * replay.rounds(copies, length)
+    length = replay.rollout_length(spec, copies)
+    assert copies * length == 100 * replay.updates_per_iteration(copies, length)
     assert length <= 100
-    assert Replay(window=1, every=100, updates=2).rounds(copies, length) == 2 * replay.rounds(copies, length)
+    assert Replay(window=1, every=100, updates=2).updates_per_iteration(
+        copies, length
+    ) == 2 * replay.updates_per_iteration(copies, length)
 
 
 def test_updates_follow_steps_of_an_iteration_that_others_chose():
     # fails if an iteration's length, which the longest wish decides, is not looked at
-    assert Replay(window=1, every=100).rounds(8, 50) == 4
-    assert Replay(window=1, updates=3).rounds(8, 50) == 3
+    assert Replay(window=1, every=100).updates_per_iteration(8, 50) == 4
+    assert Replay(window=1, updates=3).updates_per_iteration(8, 50) == 3
 
 
 def test_half_precision_keeps_three_digits_in_half_the_room():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from covey.core import Observation, Spec
-from covey.networks.actors import Actor, Critic, seen
+from covey.networks.actors import Actor, Critic, observation_inputs
 from covey.networks.agents import FeedForward, Recurrent
 from covey.networks.distributions import Categorical, Gaussian
 from covey.parts import Factory
@@ -31,7 +31,7 @@ def critic(sight, net=NET, agent_id=True, sharing="all"):
 
 
 def values(it, obs):
-    return step(it, it.start(), obs)[1]
+    return step(it, it.init_carry(), obs)[1]
 
 
 def test_one_value_for_the_team_or_one_each():
@@ -59,7 +59,7 @@ def test_rows_shown_are_the_state_then_what_an_agent_sees_then_who_it_is(sight, 
     world = np.stack([obs.state, 0 * obs.state, obs.state])
     want = {"state": np.asarray(obs.state)[None], "own": own, "agent": np.concatenate([world, own], axis=1)}
     np.testing.assert_array_equal(critic(sight, agent_id=agent_id).shown(obs), want[sight])
-    np.testing.assert_array_equal(seen(obs, agent_id), own)
+    np.testing.assert_array_equal(observation_inputs(obs, agent_id), own)
 
 
 def test_without_a_state_the_world_is_everybodys_observations():
@@ -107,7 +107,7 @@ def test_agents_of_one_network_do_alike_and_others_apart(sharing, alike):
         jnp.ones((3, 2)), jnp.ones(4), jnp.ones((3, 3), bool), jnp.ones(3, bool), jnp.array(True)
     )
     actor = Actor(NET, SPEC, sharing, False, True, 0.5, key=jr.key(0))
-    _, policy = actor.step(actor.start(), twins)
+    _, policy = actor.step(actor.init_carry(), twins)
     assert isinstance(policy, Categorical)
     judged = values(critic("agent", agent_id=False, sharing=sharing), twins)
     for rows in (policy.log_p, judged[:, None]):
@@ -121,11 +121,13 @@ def test_where_actions_are_continuous_outputs_are_means():
     obs = Observation(obs.agents, obs.state, obs.legal.at[1, 0].set(False), obs.alive, obs.first)
     for squashed in (True, False):
         actor = Actor(NET, BOX, "all", True, squashed, 0.5, key=jr.key(0))
-        _, policy = actor.step(actor.start(), obs)
+        _, policy = actor.step(actor.init_carry(), obs)
         assert isinstance(policy, Gaussian)
         assert (policy.bounds, policy.squashed) == (BOX.bounds, squashed)
         np.testing.assert_array_equal(policy.legal, obs.legal)
-        np.testing.assert_array_equal(policy.mean, actor.networks.step(actor.start(), seen(obs, True))[1])
+        np.testing.assert_array_equal(
+            policy.mean, actor.networks.step(actor.init_carry(), observation_inputs(obs, True))[1]
+        )
         assert policy.log_prob(policy.mode()).shape == (3,)
 
 
@@ -137,7 +139,7 @@ def test_deviations_belong_to_groups(sharing):
     groups = {"all": 1, "team": 2, "none": 3}[sharing]
     assert actor.log_deviation.shape == (groups, 3)
     np.testing.assert_allclose(jnp.exp(actor.log_deviation), 0.25)
-    slope = jax.grad(lambda a: a.step(a.start(), look())[1].entropy()[2])(actor).log_deviation
+    slope = jax.grad(lambda a: a.step(a.init_carry(), look())[1].entropy()[2])(actor).log_deviation
     touched = [bool(jnp.any(row != 0)) for row in slope]
     assert touched == [group == groups - 1 for group in range(groups)]
 
@@ -157,11 +159,11 @@ def test_unrolling_is_stepping(spec, sight):
             jnp.array(t in (0, 2)),
         )  # fmt: skip
     story = jax.tree.map(lambda *x: jnp.stack(x), *moments)
-    policy, value = unroll(actor, actor.start(), story), unroll(judge, judge.start(), story)
-    h, k = actor.start(), judge.start()
+    policy, value = unroll(actor, actor.init_carry(), story), unroll(judge, judge.init_carry(), story)
+    h, k = actor.init_carry(), judge.init_carry()
     for t, obs in enumerate(moments):
         if obs.first:
-            h, k = actor.start(), judge.start()
+            h, k = actor.init_carry(), judge.init_carry()
         h, now = step(actor, h, obs)
         k, worth = step(judge, k, obs)
         np.testing.assert_allclose(value[t], worth, rtol=1e-5, atol=1e-6)

@@ -42,11 +42,11 @@ def test_unroll_is_repeated_step(kind, sharing):
     step, unroll = jax.jit(lambda h, x: team.step(h, x)), jax.jit(lambda h, *x: team.unroll(h, *x))
     xs = jr.normal(jr.key(1), (6, 3, 4))
     first = jnp.array([True, False, False, True, False, False])
-    h, by_step = team.start(), []
+    h, by_step = team.init_carry(), []
     for t in range(6):
-        h, y = step(team.start() if first[t] else h, xs[t])
+        h, y = step(team.init_carry() if first[t] else h, xs[t])
         by_step.append(y)
-    last, unrolled = unroll(team.start(), xs, first)
+    last, unrolled = unroll(team.init_carry(), xs, first)
     np.testing.assert_allclose(unrolled, jnp.stack(by_step), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(last, h, rtol=1e-5, atol=1e-6)
 
@@ -56,7 +56,7 @@ def test_an_episode_knows_nothing_of_the_one_before():
     team = networks(NETS[1], "team")
     xs = jr.normal(jr.key(1), (4, 3, 4))
     first = jnp.array([True, False, True, False])
-    run = jax.jit(lambda xs: team.unroll(team.start(), xs, first)[1])
+    run = jax.jit(lambda xs: team.unroll(team.init_carry(), xs, first)[1])
     changed = run(xs.at[0].add(1.0))
     assert not jnp.allclose(changed[1], run(xs)[1])
     np.testing.assert_array_equal(changed[2:], run(xs)[2:])
@@ -68,7 +68,7 @@ def test_a_gradient_touches_its_own_group_only(net, sharing):
     # Breaks if agents of different groups share a parameter, or those of one group do not.
     team = networks(net, sharing)
     x = jr.normal(jr.key(1), (3, 4))
-    own = lambda team, i: team.step(team.start() + 0.1, x)[1][i].sum()
+    own = lambda team, i: team.step(team.init_carry() + 0.1, x)[1][i].sum()
     gradient = jax.jit(jax.grad(own))
     for agent, group in enumerate(GROUPS[sharing]):
         grad = gradient(team, agent)
@@ -115,8 +115,8 @@ def test_unrolling_begins_with_the_memory_it_is_given():
     team = networks(NETS[1], "all")
     xs, first = jr.normal(jr.key(1), (4, 3, 4)), jnp.array([True, False, False, False])
     run = jax.jit(lambda h, xs, first: team.unroll(h, xs, first))
-    whole = run(team.start(), xs, first)[1]
-    half, head = run(team.start(), xs[:2], first[:2])
+    whole = run(team.init_carry(), xs, first)[1]
+    half, head = run(team.init_carry(), xs[:2], first[:2])
     np.testing.assert_allclose(head, whole[:2], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(run(half, xs[2:], first[2:])[1], whole[2:], rtol=1e-5, atol=1e-6)
 

@@ -6,7 +6,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from covey.networks.distributions import Categorical, Gaussian, log_slope, straight_through
+from covey.networks.distributions import Categorical, Gaussian, log_tanh_slope, straight_through
 
 LOGITS = jnp.array([[1.0, 5.0, 0.0, -1.0]])
 LEGAL = jnp.array([[True, False, True, True]])
@@ -96,7 +96,7 @@ def test_the_slope_of_tanh_is_known_where_tanh_is_one():
     # Would break: log(1 - tanh(u)^2) as it is written, which is -inf from u = 10 on, or its slope, NaN.
     u = np.array([0.0, 1.0, -1.0, 20.0, -20.0])
     want = 2 * (np.log(2) - np.abs(u) - np.log1p(np.exp(-2 * np.abs(u))))
-    value, slope = jax.vmap(jax.value_and_grad(log_slope))(jnp.asarray(u, jnp.float32))
+    value, slope = jax.vmap(jax.value_and_grad(log_tanh_slope))(jnp.asarray(u, jnp.float32))
     np.testing.assert_allclose(value, want, rtol=1e-5)
     np.testing.assert_allclose(slope, -2 * np.tanh(u), atol=1e-6)
 

@@ -112,9 +112,9 @@ def test_every_agent_has_its_own_increment(sharing):
     algorithm = hyper_mappo(SMALL, {"sharing": sharing}, {"increments": "agent"}, layers="all")
     learner = stirred(algorithm)
     actor, hyper, obs = learner.ppo.actor, learner.hyper, jax.tree.map(lambda x: x[0], sights(SPEC))
-    _, delta, theta = hyper.unroll(actor, hyper.start(SPEC, actor, False), obs)
-    policy = hyper.policies(actor, theta, actor.start(), obs)
-    moved = hyper.policies(actor, theta.at[3, 1].add(0.5), actor.start(), obs)
+    _, delta, theta = hyper.unroll(actor, hyper.init_carry(SPEC, actor, False), obs)
+    policy = hyper.policies(actor, theta, actor.init_carry(), obs)
+    moved = hyper.policies(actor, theta.at[3, 1].add(0.5), actor.init_carry(), obs)
     change = np.abs(np.asarray(policy.log_p - moved.log_p)).max(axis=-1)
     assert delta.shape[:2] == change.shape and change[3, 1] > 1e-3
     assert change[:, 0].max() == 0 and change[:3].max() == 0

@@ -34,21 +34,21 @@ def scene(**changes) -> Scene:
     things = np.broadcast_to(np.array([[0.7, -0.5], [-0.5, -0.3]]), (MOMENTS, 2, 2))
     leaves = {
         "agents": agents,
-        "things": things,
+        "objects": things,
         "touching": np.zeros((MOMENTS, 3), bool),
         "caught": np.zeros((MOMENTS, 3), bool),
-        "lit": np.zeros((MOMENTS, 2), bool),
-        "gone": np.zeros((MOMENTS, 2), bool),
-        "said": np.full((MOMENTS, 3), -1),
+        "highlighted": np.zeros((MOMENTS, 2), bool),
+        "removed": np.zeros((MOMENTS, 2), bool),
+        "words": np.full((MOMENTS, 3), -1),
         "links": np.zeros((MOMENTS, 0, 2, 2)),
     } | changes
     made = object.__new__(Scene)  # as `replay.episode` cuts one: time leads, and no copies are left
     static = {
-        "radii": (0.1, 0.1, 0.1),
-        "thing_radii": (0.2, 0.05),
-        "colours": ("grey", "green"),
-        "looks": ("obstacle", "target"),
-        "view": 1.1,
+        "agent_radii": (0.1, 0.1, 0.1),
+        "object_radii": (0.2, 0.05),
+        "object_colours": ("grey", "green"),
+        "object_kinds": ("obstacle", "target"),
+        "extent": 1.1,
     }
     for name, value in (leaves | static).items():
         object.__setattr__(made, name, value)
@@ -100,7 +100,7 @@ def test_things_are_drawn_as_what_they_are():
     assert at(plain, -0.5, -0.3) == green
     assert at(plain, 0.7, -0.5) in theme.RAMPS[theme.THINGS["grey"], theme.ARENA][3:8]
     assert not (plain == gold).any()
-    lit = drawn(lit=np.broadcast_to([False, True], (MOMENTS, 2)))
+    lit = drawn(highlighted=np.broadcast_to([False, True], (MOMENTS, 2)))
     rows, columns = np.nonzero(lit == gold)
     assert at(lit, -0.5, -0.3) == green and len(rows)
     assert abs(rows.mean() - arena.SIDE / 2 * (1 + 0.3 / 1.1)) < 2
@@ -112,7 +112,7 @@ def test_of_what_is_gone_an_outline_stays():
     green = theme.RAMPS[theme.THINGS["green"], theme.ARENA]
     gone = np.zeros((MOMENTS, 2), bool)
     gone[2:, 1] = True
-    before, after = drawn(1, gone=gone), drawn(2, gone=gone)
+    before, after = drawn(1, removed=gone), drawn(2, removed=gone)
     assert at(before, -0.5, -0.3) == green[-1] and (before == drawn(1)).all()
     assert at(after, -0.5, -0.3) not in green[1:]
     assert np.isin(after, green[1:]).any() and not (after == green[-1]).any()
@@ -173,9 +173,9 @@ def test_who_speaks_gets_a_bubble_and_who_is_gone_a_ring():
     said = np.full((MOMENTS, 3), -1)
     said[1:, 2] = 0
     other = np.where(said == 0, 1, said)
-    assert (drawn(0, said=said) == drawn(0)).all()
-    assert (drawn(1, said=said) != drawn(1)).sum() > 1000
-    assert (drawn(1, said=said) != drawn(1, said=other)).any()
+    assert (drawn(0, words=said) == drawn(0)).all()
+    assert (drawn(1, words=said) != drawn(1)).sum() > 1000
+    assert (drawn(1, words=said) != drawn(1, words=other)).any()
     alive = np.array([[True, True, True], *[[True, True, False]] * (MOMENTS - 1)])
     assert at(drawn(0, alive), 0.06, -0.8) == RED
     assert not (drawn(1, alive) == RED).any()

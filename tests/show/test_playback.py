@@ -28,7 +28,7 @@ class Shown(Counting):
 
     def scene(self, state):
         place = jnp.stack([state[1], state[0]])[None]
-        return Scene(place, place[:0], radii=(0.1,), thing_radii=())
+        return Scene(place, place[:0], agent_radii=(0.1,), object_radii=())
 
 
 class Thoughtful(Reinforce):

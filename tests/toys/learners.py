@@ -28,7 +28,7 @@ class Reinforce(AbstractAlgorithm):
         return networks, init_opt_state(self.optimiser, networks)
 
     def init_carry(self, spec, learner):
-        return learner[0].start()
+        return learner[0].init_carry()
 
     def act(self, learner, carry, obs, key, step, explore):
         after, logits = learner[0].step(carry, obs.agents)
@@ -38,8 +38,8 @@ class Reinforce(AbstractAlgorithm):
 
     def loss(self, networks, batch):
         def one(t):
-            _, logits = networks.unroll(t.extras[0], t.now.agents, t.now.first)
-            log_pi = take(jax.nn.log_softmax(masked(logits, t.now.legal)), t.action)
+            _, logits = networks.unroll(t.extras[0], t.current_obs.agents, t.current_obs.first)
+            log_pi = take(jax.nn.log_softmax(masked(logits, t.current_obs.legal)), t.action)
             later = jnp.zeros_like(t.team_reward)  # no critic
             return log_pi, td_lambda(t.team_reward, later, t.terminated, t.valid, 1.0, 1.0)
 
@@ -65,7 +65,7 @@ class FastWeights(AbstractAgent):
         self.query = Linear(i, hidden, key=named(key, "query"))
 
     @property
-    def width(self):
+    def carry_size(self):
         return self.write.bias.shape[-1] * self.key.bias.shape[-1]
 
     def step(self, h, x):
@@ -110,7 +110,7 @@ class DDPG(AbstractAlgorithm):
 
     def loss(self, online, target, batch):
         def one(t):
-            now, later = t.now.agents, t.later.agents
+            now, later = t.current_obs.agents, t.next_obs.agents
             y = t.reward + 0.9 * ~t.terminated[:, None] * target.value(later, jnp.tanh(target.actor(later)))
             judge = jax.lax.stop_gradient(online)
             critic = (jax.lax.stop_gradient(y) - online.value(now, t.action)) ** 2

@@ -25,7 +25,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 from .. import ops
 from ..core import AbstractAlgorithm, AbstractExperience, Metrics, Observation, Spec, Traits, Trajectory
 from ..experience import OnPolicy
-from ..networks.actors import everything
+from ..networks.actors import action_critic_inputs
 from ..networks.agents import (
     AbstractAgent,
     AgentCarry,
@@ -33,10 +33,10 @@ from ..networks.agents import (
     FeedForward,
     Recurrent,
     Sharing,
-    begun,
-    remembered,
+    agent_inputs,
+    init_agent_carry,
 )
-from ..networks.distributions import floored
+from ..networks.distributions import epsilon_floor
 from ..parts import (
     AbstractOptimiser,
     AbstractSchedule,
@@ -90,12 +90,12 @@ class COMA(AbstractAlgorithm[Learner]):
         return Learner(actor, critic, ops.copy(critic), *opt_state, jnp.zeros((), int))
 
     def init_carry(self, spec: Spec, learner: Learner) -> AgentCarry:
-        return begun(learner.actor)
+        return init_agent_carry(learner.actor)
 
     def act(self, learner: Learner, carry: AgentCarry, obs: Observation, key, step, explore: bool):
-        x = remembered(obs, carry.action, self.last_action, self.agent_id)
+        x = agent_inputs(obs, carry.action, self.last_action, self.agent_id)
         hidden, logits = learner.actor.step(carry.hidden, x)
-        likely = floored(logits, obs.legal, self.epsilon(step))
+        likely = epsilon_floor(logits, obs.legal, self.epsilon(step))
         action = jnp.argmax(ops.masked(logits, obs.legal), axis=-1)
         action = jr.categorical(key, jnp.log(likely)) if explore else action
         return AgentCarry(hidden, action), action, carry
@@ -104,7 +104,9 @@ class COMA(AbstractAlgorithm[Learner]):
         self, critic: AgentNetworks, t: Trajectory, last: Int[Array, "T agents"]
     ) -> Float[Array, "T agents actions"]:
         """Every agent's every action, beside what the others did."""
-        return critic.unroll(critic.start(), everything(t.now, t.action, last), t.now.first)[1]
+        return critic.unroll(
+            critic.init_carry(), action_critic_inputs(t.current_obs, t.action, last), t.current_obs.first
+        )[1]
 
     def critic_loss(
         self, critic: AgentNetworks, target: AgentNetworks, batch: Trajectory
@@ -125,8 +127,10 @@ class COMA(AbstractAlgorithm[Learner]):
         self, actor: AgentNetworks, critic: AgentNetworks, batch: Trajectory, epsilon
     ) -> tuple[Float[Array, ""], Metrics]:
         def one(t: Trajectory) -> tuple[Float[Array, "T agents"], Float[Array, "T agents"]]:
-            x = remembered(t.now, t.extras.action, self.last_action, self.agent_id)
-            p = floored(actor.unroll(t.extras.hidden[0], x, t.now.first)[1], t.now.legal, epsilon)
+            x = agent_inputs(t.current_obs, t.extras.action, self.last_action, self.agent_id)
+            p = epsilon_floor(
+                actor.unroll(t.extras.hidden[0], x, t.current_obs.first)[1], t.current_obs.legal, epsilon
+            )
             q = self.judged(critic, t, t.extras.action)
             advantage = jax.lax.stop_gradient(ops.take(q, t.action) - jnp.sum(p * q, axis=-1))
             likely = jnp.maximum(ops.take(p, t.action), 1e-10)

@@ -57,7 +57,7 @@ class DualQ(AbstractAlgorithm[Learner]):
     """MADDPG and QMIX's local values, blended; `covey describe dual_q` lists every field."""
 
     traits: ClassVar[Traits] = MADDPG.traits
-    course: ClassVar[tuple[str, ...]] = ("alpha",)  # what films show of its training
+    training_curves: ClassVar[tuple[str, ...]] = ("alpha",)  # what films show of its training
     alpha: AbstractSchedule = PhasesSchedule()
     local_critic: Factory[FeedForward] = Factory(FeedForward, hidden=64, depth=2, norm=True)
     mixer: Factory[AbstractMixer] = Factory(MonotonicMixer, embed=32, hyper=64)
@@ -89,7 +89,7 @@ class DualQ(AbstractAlgorithm[Learner]):
         critics = LocalCritics(
             self.local_critic, spec, team, self.sharing, self.agent_id, key=ops.named(key, "local")
         )
-        world = world_width(self.mixer_input, spec.of(critics.members))
+        world = world_width(self.mixer_input, spec.subset(critics.members))
         online = Mixed(critics, self.mixer(len(critics.members), world, key=ops.named(key, "mixer")))
         local = ops.init_opt_state(self.local_optimiser, critics, critics.networks.stacked)
         mixing = ops.init_opt_state(self.mixer_optimiser, online.mixer)
@@ -110,8 +110,8 @@ class DualQ(AbstractAlgorithm[Learner]):
         self, online: Mixed, target: Mixed, t: Trajectory, did: Vectors, later: Vectors
     ) -> tuple[Float[Array, "T k"], Float[Array, "T k"]]:
         """One trajectory: the team's errors, and the joint values of what was done."""
-        joint = self.joint(online, t.now, did)
-        ahead = self.joint(target, t.later, later)
+        joint = self.joint(online, t.current_obs, did)
+        ahead = self.joint(target, t.next_obs, later)
         y = ops.td_lambda(t.team_reward[:, :1], ahead, t.terminated, t.valid, self.gamma, 0.0)
         return jax.lax.stop_gradient(y) - joint, joint
 
@@ -139,7 +139,7 @@ class DualQ(AbstractAlgorithm[Learner]):
         alpha = self.alpha(step - begun)
         later = plain.ahead(learner.plain, batch, key, step)
         base, judged = plain.improve_critics(learner.plain, batch, later)
-        did = jax.vmap(lambda t: base.online.actors.vectors(t.action, t.now))(batch)
+        did = jax.vmap(lambda t: base.online.actors.vectors(t.action, t.current_obs))(batch)
         (online, local, mixing), mixed = self.mix(learner, batch, did, later)
         joint, fresh = base.online.value, plain.fresh(batch, key, step)
         told = judged | mixed | disagreement(base.online.actors, fresh, joint, online.critics, batch)
@@ -150,7 +150,7 @@ class DualQ(AbstractAlgorithm[Learner]):
 
     def insight(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T k"]]:
         """Each agent's value of what all did; each team member's local value, and the mixer's of them."""
-        did = learner.plain.online.actors.vectors(episode.action, episode.now)
+        did = learner.plain.online.actors.vectors(episode.action, episode.current_obs)
         told = self.plain.insight(learner.plain, episode)
-        local = learner.online.critics(episode.now, did)
-        return told | {"Q_local": local, "Q_tot": self.joint(learner.online, episode.now, did)}
+        local = learner.online.critics(episode.current_obs, did)
+        return told | {"Q_local": local, "Q_tot": self.joint(learner.online, episode.current_obs, did)}

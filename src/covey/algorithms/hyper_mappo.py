@@ -84,7 +84,9 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
         return Learner(base, hyper, ops.init_opt_state(self.optimiser, hyper), target, jnp.zeros((), int))
 
     def init_carry(self, spec: Spec, learner: Learner) -> PolicyCarry:
-        more = learner.hyper and learner.hyper.start(spec, learner.ppo.actor, self.compose == "accumulate")
+        more = learner.hyper and learner.hyper.init_carry(
+            spec, learner.ppo.actor, self.compose == "accumulate"
+        )
         return replace(self.ppo.init_carry(spec, learner.ppo), more=more)
 
     def act(self, learner: Learner, carry: PolicyCarry, obs: Observation, key, step, explore: bool):
@@ -155,7 +157,7 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
 
     def insight(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T k"]]:
         """The critic's values; how much each agent was attended to, by all and in all heads alike."""
-        weight = learner.hyper and learner.hyper.attended(episode.now)
+        weight = learner.hyper and learner.hyper.attended(episode.current_obs)
         return self.ppo.insight(learner.ppo, episode) | ({} if weight is None else {"attention": weight})
 
     def notes(self, spec: Spec, copies: int, length: int) -> list[str]:

@@ -23,7 +23,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from .. import ops
 from ..core import AbstractAlgorithm, AbstractExperience, Metrics, Observation, Spec, Traits, Trajectory
-from ..experience import Replay, keep_whole
+from ..experience import Replay, require_whole_episodes
 from ..networks.agents import AbstractAgent, FeedForward, Sharing
 from ..parts import (
     AbstractOptimiser,
@@ -73,14 +73,14 @@ class MADDPG(AbstractAlgorithm[Learner]):
         actors = Actors(self.actor, spec, *shared, key=ops.named(key, "actor"))
         critics = Critics(self.critic, spec, *shared, self.critic_input, key=ops.named(key, "critic"))
         if actors.remember:
-            keep_whole(self.experience, "actor=feed_forward")
+            require_whole_episodes(self.experience, "actor=feed_forward")
         online, stacked = Networks(actors, critics), actors.networks.stacked
         acting = ops.init_opt_state(self.actor_optimiser, actors, stacked)
         judging = ops.init_opt_state(self.critic_optimiser, critics, stacked)
         return Learner(online, ops.copy(online), acting, judging, jnp.zeros((), int))
 
     def init_carry(self, spec: Spec, learner: Learner) -> Float[Array, "agents h"]:
-        return learner.online.actors.start()
+        return learner.online.actors.init_carry()
 
     def act(self, learner: Learner, carry, obs: Observation, key, step, explore: bool):
         actors = learner.online.actors
@@ -91,15 +91,15 @@ class MADDPG(AbstractAlgorithm[Learner]):
     def ahead(self, learner: Learner, batch: Trajectory, key: PRNGKeyArray, step) -> Float[Array, "b ..."]:
         """What target actors would do after each step."""
         actors, temperature = learner.target.actors, self.temperature(step)
-        one = lambda t, key: actors.sample(actors.after(t), t.later.legal, temperature, key)
+        one = lambda t, key: actors.sample(actors.after(t), t.next_obs.legal, temperature, key)
         return jax.vmap(one)(batch, ops.each(ops.named(key, "target"), batch))
 
     def td_error(
         self, critics: Critics, target: Networks, t: Trajectory, later: Vectors
     ) -> tuple[Float[Array, "T agents"], Float[Array, "T agents"]]:
         """One trajectory: errors, and values of what was done."""
-        q = critics(t.now, target.actors.vectors(t.action, t.now))
-        later = target.critics(t.later, later)
+        q = critics(t.current_obs, target.actors.vectors(t.action, t.current_obs))
+        later = target.critics(t.next_obs, later)
         y = ops.td_lambda(t.reward, later, t.terminated, t.valid, self.gamma, 0.0)
         return jax.lax.stop_gradient(y) - q, q
 
@@ -115,8 +115,8 @@ class MADDPG(AbstractAlgorithm[Learner]):
         temperature, keys = self.temperature(step), ops.each(ops.named(key, "actor"), batch)
 
         def one(actors: Actors, value: Value, t: Trajectory, key: PRNGKeyArray):
-            x = actors.unroll(t.now)
-            return value(t, actors.sample(x, t.now.legal, temperature, key)), x
+            x = actors.unroll(t.current_obs)
+            return value(t, actors.sample(x, t.current_obs.legal, temperature, key)), x
 
         return lambda actors, value: jax.vmap(one, (None, None, 0, 0))(actors, value, batch, keys)
 
@@ -153,5 +153,5 @@ class MADDPG(AbstractAlgorithm[Learner]):
 
     def insight(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T k"]]:
         """Each agent's value of what all did."""
-        done = learner.online.actors.vectors(episode.action, episode.now)
-        return {"Q": learner.online.critics(episode.now, done)}
+        done = learner.online.actors.vectors(episode.action, episode.current_obs)
+        return {"Q": learner.online.critics(episode.current_obs, done)}

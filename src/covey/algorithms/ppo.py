@@ -83,7 +83,7 @@ class PPO(AbstractAlgorithm[Learner]):
         return Learner(actor, critic, *opt_state, ValueNorm(self.normalise_values))
 
     def init_carry(self, spec: Spec, learner: Learner) -> PolicyCarry:
-        return PolicyCarry(learner.actor.start(), learner.critic.start())
+        return PolicyCarry(learner.actor.init_carry(), learner.critic.init_carry())
 
     def act(self, learner: Learner, carry: PolicyCarry, obs: Observation, key, step, explore: bool):
         return self.decide(learner, carry, obs, key, explore, *learner.actor.step(carry.actor, obs))
@@ -149,5 +149,5 @@ class PPO(AbstractAlgorithm[Learner]):
         return epochs(improve, learner, self.examples(learner, batch), self.epochs, self.minibatches, key)
 
     def insight(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T k"]]:
-        value = learner.critic.unroll(learner.critic.start(), episode.now)
+        value = learner.critic.unroll(learner.critic.init_carry(), episode.current_obs)
         return {"V": learner.scale.denormalise(value)}

@@ -20,8 +20,16 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from .. import ops
 from ..core import AbstractAlgorithm, AbstractExperience, Metrics, Observation, Spec, Traits, Trajectory
-from ..experience import Replay, keep_whole
-from ..networks.agents import AbstractAgent, AgentCarry, AgentNetworks, Recurrent, Sharing, begun, remembered
+from ..experience import Replay, require_whole_episodes
+from ..networks.agents import (
+    AbstractAgent,
+    AgentCarry,
+    AgentNetworks,
+    Recurrent,
+    Sharing,
+    agent_inputs,
+    init_agent_carry,
+)
 from ..networks.mixers import AbstractMixer, MixerInput, MonotonicMixer, world_of, world_width
 from ..parts import (
     AbstractOptimiser,
@@ -74,8 +82,8 @@ class QMIX(AbstractAlgorithm[Learner]):
         agents = AgentNetworks(
             self.agent, spec, width, spec.actions, self.sharing, key=ops.named(key, "agent")
         )
-        if agents.nets.width or self.last_action:
-            keep_whole(self.experience, "agent=feed_forward last_action=false")
+        if agents.nets.carry_size or self.last_action:
+            require_whole_episodes(self.experience, "agent=feed_forward last_action=false")
         return Networks(agents, self.mixer(spec.agents, world, key=ops.named(key, "mixer")))
 
     def init(self, spec: Spec, key: PRNGKeyArray) -> Learner:
@@ -84,10 +92,10 @@ class QMIX(AbstractAlgorithm[Learner]):
         return Learner(online, ops.copy(online), ops.init_opt_state(self.optimiser, online), updates, rewards)
 
     def init_carry(self, spec: Spec, learner: Learner) -> AgentCarry:
-        return begun(learner.online.agents)
+        return init_agent_carry(learner.online.agents)
 
     def inputs(self, obs: Observation, last: Int[Array, "*t agents"]) -> Float[Array, "*t agents i"]:
-        return remembered(obs, last, self.last_action, self.agent_id)
+        return agent_inputs(obs, last, self.last_action, self.agent_id)
 
     def act(self, learner: Learner, carry: AgentCarry, obs: Observation, key, step, explore: bool):
         return self.play(learner.online, carry, obs, key, self.epsilon(step) if explore else 0.0)
@@ -100,7 +108,7 @@ class QMIX(AbstractAlgorithm[Learner]):
     def values(self, networks: Networks, episode: Trajectory) -> Float[Array, "moments agents actions"]:
         """Everybody's, of every action, at each moment of an episode."""
         x = self.inputs(episode.obs, ops.previous(episode.action, episode.obs.first))
-        return networks.agents.unroll(networks.agents.start(), x, episode.obs.first)[1]
+        return networks.agents.unroll(networks.agents.init_carry(), x, episode.obs.first)[1]
 
     def mix(self, networks: Networks, q: Float[Array, "T agents"], obs: Observation) -> Float[Array, "T k"]:
         return networks.mixer(q, world_of(self.mixer_input, obs))
@@ -111,8 +119,8 @@ class QMIX(AbstractAlgorithm[Learner]):
         """One episode, as in the paper: the errors, and the joint values of what was done."""
         q, q_target = self.values(online, episode), self.values(target, episode)
         best = jnp.argmax(ops.masked(q if self.double else q_target, episode.obs.legal), axis=-1)
-        joint = self.mix(online, ops.take(q[:-1], episode.action), episode.now)
-        later = self.mix(target, ops.take(q_target, best)[1:], episode.later)
+        joint = self.mix(online, ops.take(q[:-1], episode.action), episode.current_obs)
+        later = self.mix(target, ops.take(q_target, best)[1:], episode.next_obs)
         reward = jnp.broadcast_to(episode.team_reward[:, :1], joint.shape)
         y = ops.td_lambda(reward, later, episode.terminated, episode.valid, self.gamma, self.lam)
         return jax.lax.stop_gradient(y) - joint, joint
@@ -120,7 +128,7 @@ class QMIX(AbstractAlgorithm[Learner]):
     def insight(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T k"]]:
         """The joint value of each step's actions; each agent's own where nothing is mixed."""
         q = self.values(learner.online, episode)[:-1]
-        joint = self.mix(learner.online, ops.take(q, episode.action), episode.now)
+        joint = self.mix(learner.online, ops.take(q, episode.action), episode.current_obs)
         return {"Q_tot" if joint.shape[-1] == 1 else "Q": joint}
 
     def loss(self, online: Networks, target: Networks, batch: Trajectory) -> tuple[Float[Array, ""], Metrics]:

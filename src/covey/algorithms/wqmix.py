@@ -25,7 +25,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 from .. import ops
 from ..core import AbstractAlgorithm, AbstractExperience, Metrics, Observation, Spec, Traits, Trajectory
 from ..experience import Replay
-from ..networks.agents import AbstractAgent, AgentCarry, Recurrent, Sharing, begun
+from ..networks.agents import AbstractAgent, AgentCarry, Recurrent, Sharing, init_agent_carry
 from ..networks.mixers import AbstractMixer, MonotonicMixer, UnrestrictedMixer
 from ..parts import (
     AbstractOptimiser,
@@ -116,7 +116,7 @@ class WQMIX(AbstractAlgorithm[Learner]):
         )
 
     def init_carry(self, spec: Spec, learner: Learner) -> AgentCarry:
-        return begun(learner.online.plain.agents)
+        return init_agent_carry(learner.online.plain.agents)
 
     def act(self, learner: Learner, carry: AgentCarry, obs: Observation, key, step, explore: bool):
         return self.qmix.play(learner.online.plain, carry, obs, key, self.epsilon(step) if explore else 0.0)
@@ -124,7 +124,7 @@ class WQMIX(AbstractAlgorithm[Learner]):
     def told(self, online: Pair, target: Networks, episode: Trajectory) -> dict[str, Float[Array, "T k"]]:
         """One episode, as in the paper: joint values of what was done, their target and weight."""
         see = self.qmix
-        taken = lambda networks, q: see.mix(networks, ops.take(q[:-1], episode.action), episode.now)
+        taken = lambda networks, q: see.mix(networks, ops.take(q[:-1], episode.action), episode.current_obs)
         q = see.values(online.plain, episode)
         best = jnp.argmax(ops.masked(q, episode.obs.legal), axis=-1)
         judged = see.mix(target, ops.take(see.values(target, episode), best), episode.obs)

@@ -64,7 +64,7 @@ def asked(tree: Tree, tuned: dict[str, Tree], subject: Subject) -> Question:
     def make(tree: Tree, flipped: bool) -> Subject:
         algorithm = config.learner(name, tree)[0]
         world = other_kind(subject.world, algorithm) if flipped else subject.world
-        length = algorithm.experience.length(world, subject.copies)
+        length = algorithm.experience.rollout_length(world, subject.copies)
         slot = replace(subject.slot, algorithm=algorithm)
         return replace(subject, slot=slot, world=world, length=length, like=subject)
 

@@ -141,8 +141,8 @@ class Subject:
 
     def pace(self) -> tuple[int, ...]:
         experience, n, length = self.algorithm.experience, self.copies, self.length
-        rounds = experience.updates and experience.rounds(n, length)
-        return experience.length(self.world, n), rounds, experience.warmup(self.world, n, length)
+        rounds = experience.updates and experience.updates_per_iteration(n, length)
+        return experience.rollout_length(self.world, n), rounds, experience.warmup(self.world, n, length)
 
     def insight(self) -> Any:
         """What only pictures show."""

@@ -19,11 +19,11 @@ class AbstractExperience(eqx.Module):
     updates: eqx.AbstractVar[int]  # 0: it never learns
 
     @abc.abstractmethod
-    def length(self, spec: Spec, n: int) -> int:
+    def rollout_length(self, spec: Spec, n: int) -> int:
         """How many steps of each of n copies it would like to be given an iteration."""
 
     @abc.abstractmethod
-    def rounds(self, n: int, length: int) -> int:
+    def updates_per_iteration(self, n: int, length: int) -> int:
         """How many updates follow an iteration of n copies by `length` steps."""
 
     @abc.abstractmethod

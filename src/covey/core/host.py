@@ -23,7 +23,7 @@ class HostObservation(NamedTuple):
 class HostStep(NamedTuple):
     """What one joint action led to. Without a `team_reward` of its own, each team gets its mean."""
 
-    seen: HostObservation
+    obs: HostObservation
     reward: Float[np.ndarray, " agents"]
     terminated: bool
     truncated: bool

@@ -1,7 +1,7 @@
-"""What there is to see of a world and of a learner's mind: what films and pictures are made of.
+"""Optional protocols of worlds and algorithms: what films and pictures show.
 
-Everything here is optional. A world with `scene` can be filmed as it looks, one with `tables`
-drawn as payoffs; of an algorithm with `insight` a film shows what it thinks of what is done.
+A world with `scene` can be filmed. A world with `tables` can be drawn as payoff tables. A film shows
+what an algorithm with `insight` computes for each step, such as values.
 """
 
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
@@ -14,57 +14,63 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 from . import Trajectory
 
 Colour = Literal["grey", "red", "green", "blue"]
-Look = Literal["target", "obstacle"]  # to be reached, or in the way
+ObjectKind = Literal["target", "obstacle"]  # to be reached, or in the way
 
 
 class Scene(eqx.Module):
-    """One moment on a plane. Arrays END with n, the copies, as an environment's states do.
+    """One moment of a world on a plane.
 
-    Agents stand in the spec's order. Lengths are the world's; a camera shows at least `view` to
-    each side of the origin.
+    The last axis of every array is n, the copies, as in an environment's state. Agents stand in the order
+    of the spec. Lengths are in the units of the world. A film shows at least `extent` to each side of the
+    origin.
     """
 
     agents: Float[Array, "agents 2 n"]
-    things: Float[Array, "things 2 n"]
-    touching: Bool[Array, "agents n"]  # flashes
-    caught: Bool[Array, "agents n"]  # lights up, and fades
-    lit: Bool[Array, "things n"]  # the goals among the things
-    gone: Bool[Array, "things n"]  # what is left of it is an outline
-    said: Int[Array, "agents n"]  # 0 is "A"; -1 says nothing
-    links: Float[Array, "links 2 2 n"]  # dotted lines, from and to
-    radii: tuple[float, ...] = eqx.field(static=True)
-    thing_radii: tuple[float, ...] = eqx.field(static=True)
-    colours: tuple[Colour, ...] = eqx.field(static=True)  # of things
-    looks: tuple[Look, ...] = eqx.field(static=True)  # of things
-    view: float = eqx.field(static=True)
+    objects: Float[Array, "objects 2 n"]  # everything that is not an agent
+    touching: Bool[Array, "agents n"]  # drawn as a flash
+    caught: Bool[Array, "agents n"]  # drawn as a light that fades
+    highlighted: Bool[Array, "objects n"]  # the goals among the objects
+    removed: Bool[Array, "objects n"]  # drawn as an outline
+    words: Int[Array, "agents n"]  # what each agent says: 0 is "A"; -1 is silence
+    links: Float[Array, "links 2 2 n"]  # dotted lines, each from one point to another
+    agent_radii: tuple[float, ...] = eqx.field(static=True)
+    object_radii: tuple[float, ...] = eqx.field(static=True)
+    object_colours: tuple[Colour, ...] = eqx.field(static=True)
+    object_kinds: tuple[ObjectKind, ...] = eqx.field(static=True)
+    extent: float = eqx.field(static=True)
 
     def __init__(
         self,
         agents: Float[Array, "agents 2 n"],
-        things: Float[Array, "things 2 n"],
-        radii: tuple[float, ...],
-        thing_radii: tuple[float, ...],
+        objects: Float[Array, "objects 2 n"],
+        agent_radii: tuple[float, ...],
+        object_radii: tuple[float, ...],
         touching: Bool[Array, "agents n"] | None = None,
-        lit: Bool[Array, "things n"] | None = None,
-        said: Int[Array, "agents n"] | None = None,
+        highlighted: Bool[Array, "objects n"] | None = None,
+        words: Int[Array, "agents n"] | None = None,
         links: Float[Array, "links 2 2 n"] | None = None,
-        colours: tuple[Colour, ...] | None = None,
-        looks: tuple[Look, ...] | None = None,
-        view: float = 1.1,
+        object_colours: tuple[Colour, ...] | None = None,
+        object_kinds: tuple[ObjectKind, ...] | None = None,
+        extent: float = 1.1,
         caught: Bool[Array, "agents n"] | None = None,
-        gone: Bool[Array, "things n"] | None = None,
+        removed: Bool[Array, "objects n"] | None = None,
     ):
-        (count, _, n), many = agents.shape, len(thing_radii)
-        self.agents, self.things, self.radii, self.thing_radii = agents, things, radii, thing_radii
-        self.touching = jnp.zeros((count, n), bool) if touching is None else touching
-        self.caught = jnp.zeros((count, n), bool) if caught is None else caught
-        self.lit = jnp.zeros((many, n), bool) if lit is None else lit
-        self.gone = jnp.zeros((many, n), bool) if gone is None else gone
-        self.said = jnp.full((count, n), -1) if said is None else said
-        self.links = jnp.zeros((0, 2, 2, n), agents.dtype) if links is None else links
-        self.colours = ("grey",) * many if colours is None else colours
-        self.looks = ("target",) * many if looks is None else looks
-        self.view = view
+        agent_count, _, n = agents.shape
+        object_count = len(object_radii)
+        default = lambda value, otherwise: otherwise if value is None else value
+        self.agents = agents
+        self.objects = objects
+        self.agent_radii = agent_radii
+        self.object_radii = object_radii
+        self.touching = default(touching, jnp.zeros((agent_count, n), bool))
+        self.caught = default(caught, jnp.zeros((agent_count, n), bool))
+        self.highlighted = default(highlighted, jnp.zeros((object_count, n), bool))
+        self.removed = default(removed, jnp.zeros((object_count, n), bool))
+        self.words = default(words, jnp.full((agent_count, n), -1))
+        self.links = default(links, jnp.zeros((0, 2, 2, n), agents.dtype))
+        self.object_colours = default(object_colours, ("grey",) * object_count)
+        self.object_kinds = default(object_kinds, ("target",) * object_count)
+        self.extent = extent
 
 
 @runtime_checkable
@@ -74,30 +80,30 @@ class Scenic(Protocol):
     def scene(self, state: Any) -> Scene: ...
 
 
-class Table(NamedTuple):
-    """A moment of a small game: how to get there, and the best return each joint action can still lead to."""
+class PayoffTable(NamedTuple):
+    """One decision of a small game: how to reach it, and the best return after each joint action."""
 
     name: str
-    path: tuple[tuple[int, ...], ...]  # joint actions from the beginning
-    best: Float[np.ndarray, "..."]  # an axis per agent
+    path: tuple[tuple[int, ...], ...]  # the joint actions that lead here from the start
+    best: Float[np.ndarray, "..."]  # one axis per agent
 
 
 @runtime_checkable
 class Tabular(Protocol):
     """A game small enough to be drawn whole."""
 
-    def tables(self) -> tuple[Table, ...]: ...
+    def tables(self) -> tuple[PayoffTable, ...]: ...
 
 
 @runtime_checkable
-class Storied(Protocol):
-    """An algorithm with metrics whose course through training a film shows: schedules it lives by."""
+class HasTrainingCurves(Protocol):
+    """An algorithm that names metrics whose curves over training a film shows, such as its schedules."""
 
-    course: ClassVar[tuple[str, ...]]
+    training_curves: ClassVar[tuple[str, ...]]
 
 
 @runtime_checkable
 class Insightful(Protocol):
-    """An algorithm that can say, of an episode, what it thinks of each step: values, weights."""
+    """An algorithm that computes values or weights for each step of an episode, for films."""
 
     def insight(self, learner: PyTree, episode: Trajectory) -> dict[str, Float[Array, "T *k"]]: ...

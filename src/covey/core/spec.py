@@ -54,7 +54,7 @@ class Spec(eqx.Module):
         own = self.team or self.teams * self.agents
         return tuple(i for i, name in enumerate(own) if name == team)
 
-    def of(self, members: tuple[int, ...]) -> "Spec":
+    def subset(self, members: tuple[int, ...]) -> "Spec":
         """The same world as a learner sees it that controls only `members`."""
         pick = lambda xs: tuple(xs[i] for i in members) if xs else ()
         others = self.others + self.agents - len(members)

@@ -35,10 +35,10 @@ class Observation(eqx.Module):
     @property
     def world(self) -> Float[Array, "*b world"] | Bool[Array, "*b world"]:
         """The global state: the environment's own, or everybody's observations side by side."""
-        return self.state if self.state.shape[-1] else self.everybody
+        return self.state if self.state.shape[-1] else self.joint
 
     @property
-    def everybody(self) -> Float[Array, "*b seen"]:
+    def joint(self) -> Float[Array, "*b seen"]:
         """All observations side by side, those of others too."""
         every = jnp.concatenate([self.agents, self.others], axis=-2)
         return every.reshape(*every.shape[:-2], -1)
@@ -77,11 +77,11 @@ class Trajectory(eqx.Module):
     counts: dict[str, Float[Array, "*T"]] = eqx.field(default_factory=dict)
 
     @property
-    def now(self) -> Observation:
+    def current_obs(self) -> Observation:
         """The T observations that were acted on. Of one trajectory: for a batch, under vmap."""
         return jax.tree.map(lambda x: x[:-1], self.obs)
 
     @property
-    def later(self) -> Observation:
+    def next_obs(self) -> Observation:
         """The T observations that actions led to. Of one trajectory: for a batch, under vmap."""
         return jax.tree.map(lambda x: x[1:], self.obs)

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from ..core import AbstractEnvironment, Action, Observation, Spec, Step
-from ..core.scene import Table
+from ..core.scene import PayoffTable
 from ..errors import UserError
 
 PAYS = np.array([[[0.0, 0], [0, 0]], [[7, 7], [7, 7]], [[0, 1], [1, 8]]])  # the two-step game's, by state
@@ -47,9 +47,9 @@ class TwoStep(AbstractEnvironment[Int[Array, " n"]]):
     def observe(self, state: Int[Array, " n"]) -> Observation:
         return public(jax.nn.one_hot(state, 3), np.ones((2, 2), bool), state == 0)
 
-    def tables(self) -> tuple[Table, ...]:
-        first = Table("first choice", (), np.array([[7.0, 7], [8, 8]]))
-        return first, Table("2A", ((0, 0),), PAYS[1]), Table("2B", ((1, 0),), PAYS[2])
+    def tables(self) -> tuple[PayoffTable, ...]:
+        first = PayoffTable("first choice", (), np.array([[7.0, 7], [8, 8]]))
+        return first, PayoffTable("2A", ((0, 0),), PAYS[1]), PayoffTable("2B", ((1, 0),), PAYS[2])
 
     def reset(self, key: PRNGKeyArray, n: int) -> tuple[Int[Array, " n"], Observation]:
         state = jnp.zeros(n, int)
@@ -88,9 +88,9 @@ class Matrix(AbstractEnvironment[Int[Array, " n"]]):
         clock = state / self.spec.horizon
         return public(jnp.stack([jnp.ones_like(clock), clock], axis=1), legal, state == 0)
 
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self) -> tuple[PayoffTable, ...]:
         pays = np.array(self.entries).reshape(self.choices)
-        return (Table("", (), pays + (self.spec.horizon - 1) * pays.max()),)
+        return (PayoffTable("", (), pays + (self.spec.horizon - 1) * pays.max()),)
 
     def reset(self, key: PRNGKeyArray, n: int) -> tuple[Int[Array, " n"], Observation]:
         state = jnp.zeros(n, int)

@@ -215,12 +215,12 @@ class PredatorPrey(AbstractEnvironment[State]):
         return Scene(
             place(state.agents),
             place(state.prey),
-            radii=(0.4 * size,) * self.spec.agents,
-            thing_radii=(0.3 * size,) * self.prey,
+            agent_radii=(0.4 * size,) * self.spec.agents,
+            object_radii=(0.3 * size,) * self.prey,
             touching=jnp.any(near, axis=1) & state.free,
-            lit=state.alive,
-            gone=~state.alive,
-            colours=("green",) * self.prey,
+            highlighted=state.alive,
+            removed=~state.alive,
+            object_colours=("green",) * self.prey,
         )
 
 

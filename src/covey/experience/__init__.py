@@ -1,12 +1,12 @@
 """Two ways to learn from rollouts: once, fresh; or many times, replayed."""
 
-from .on_policy import OnPolicy, an_episode
-from .replay import EPISODE, Replay, keep_whole
+from .on_policy import OnPolicy, episode_steps
+from .replay import WHOLE_EPISODES, Replay, require_whole_episodes
 
 __all__ = [
-    "EPISODE",
+    "WHOLE_EPISODES",
     "OnPolicy",
     "Replay",
-    "an_episode",
-    "keep_whole",
+    "episode_steps",
+    "require_whole_episodes",
 ]

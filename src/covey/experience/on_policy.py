@@ -11,10 +11,10 @@ class OnPolicy(AbstractExperience):
     steps: int | None = None
     updates: int = 1
 
-    def length(self, spec: Spec, n: int) -> int:
-        return self.steps or an_episode(spec)
+    def rollout_length(self, spec: Spec, n: int) -> int:
+        return self.steps or episode_steps(spec)
 
-    def rounds(self, n: int, length: int) -> int:
+    def updates_per_iteration(self, n: int, length: int) -> int:
         return self.updates
 
     def warmup(self, spec: Spec, n: int, length: int) -> int:
@@ -32,6 +32,6 @@ class OnPolicy(AbstractExperience):
         return rollouts
 
 
-def an_episode(spec: Spec) -> int:
+def episode_steps(spec: Spec) -> int:
     """The steps of the longest episode, and the one that begins the next."""
     return spec.horizon + 1

@@ -11,14 +11,14 @@ from jaxtyping import Array, Bool, Int, PRNGKeyArray
 from ..core import AbstractExperience, Spec, Trajectory
 from ..errors import UserError
 from ..ops import named, shard
-from .on_policy import an_episode
+from .on_policy import episode_steps
 
-EPISODE = None  # a window of whole episodes
+WHOLE_EPISODES = None  # a window of whole episodes
 
 
-def keep_whole(experience: AbstractExperience, instead: str) -> None:
+def require_whole_episodes(experience: AbstractExperience, instead: str) -> None:
     """Refuses windows for agents that remember."""
-    if isinstance(experience, Replay) and experience.window is not EPISODE:
+    if isinstance(experience, Replay) and experience.window is not WHOLE_EPISODES:
         raise UserError(
             "experience.window cuts episodes open, and agents that remember need them whole: "
             f"set experience.window=null, or {instead}"
@@ -36,25 +36,25 @@ class Replay(AbstractExperience):
 
     capacity: int = 5000
     batch_size: int = 32
-    window: int | None = EPISODE
+    window: int | None = WHOLE_EPISODES
     start: int | None = None  # None: a batch
     steps: int | None = None  # collected from each copy an iteration; None: an episode's worth
     updates: int = 1  # an iteration, or `every` so many steps of the environment
     every: int | None = None
     half: bool = False  # observations and state are kept as float16: up to 65504, to three digits
 
-    def length(self, spec: Spec, n: int) -> int:
+    def rollout_length(self, spec: Spec, n: int) -> int:
         """With `every`, about an episode's worth: as many steps as make a whole number of updates."""
         if self.steps or not self.every:
-            return self.steps or an_episode(spec)
+            return self.steps or episode_steps(spec)
         least = self.every // math.gcd(self.every, n)
-        return least * max(1, round(an_episode(spec) / least))
+        return least * max(1, round(episode_steps(spec) / least))
 
-    def rounds(self, n: int, length: int) -> int:
+    def updates_per_iteration(self, n: int, length: int) -> int:
         return max(1, self.updates * n * length // self.every) if self.every else self.updates
 
     def entries(self, spec: Spec, windows: int) -> int:
-        return windows * (an_episode(spec) if self.window is EPISODE else 1)
+        return windows * (episode_steps(spec) if self.window is WHOLE_EPISODES else 1)
 
     def warmup(self, spec: Spec, n: int, length: int) -> int:
         """Enough for `start`, and for the first window to have closed."""
@@ -97,7 +97,7 @@ class Replay(AbstractExperience):
         self, spec: Spec, buffer: Trajectory, rollouts: Trajectory, clock: Int[Array, ""], key: PRNGKeyArray
     ) -> Trajectory:
         length, (n, size) = rollouts.valid.shape[1], buffer.valid.shape
-        draw = self.episodes if self.window is EPISODE else self.windows
+        draw = self.episodes if self.window is WHOLE_EPISODES else self.windows
         copy, start = shard(draw(buffer, length, clock, self.span(spec), key))
         place = (start[:, None] + jnp.arange(self.span(spec))) % size + copy[:, None] * size
         cut = lambda x: x.reshape(n * size, *x.shape[2:])[place]
@@ -107,7 +107,7 @@ class Replay(AbstractExperience):
             lambda t: t.obs, steps, jax.tree.map(cut, buffer.obs), is_leaf=lambda x: x is None
         )
         batch = self.seen_as(jnp.float32, batch)
-        if self.window is not EPISODE:
+        if self.window is not WHOLE_EPISODES:
             return batch
         own = jnp.cumsum(batch.obs.first[:, :-1], axis=1) == 1  # what follows is another episode's
         return eqx.tree_at(lambda t: t.valid, batch, batch.valid & own)

@@ -16,7 +16,7 @@ from .distributions import AbstractDistribution, Categorical, Gaussian
 CriticInput = Literal["state", "agent", "own"]
 
 
-def seen(obs: Observation, agent_id: bool) -> Float[Array, "*t agents i"]:
+def observation_inputs(obs: Observation, agent_id: bool) -> Float[Array, "*t agents i"]:
     """What an agent sees and, one-hot, who it is."""
     own, n = obs.agents, obs.agents.shape[-2]
     return jnp.concatenate([own, jnp.broadcast_to(jnp.eye(n), (*own.shape[:-1], n))], -1) if agent_id else own
@@ -48,20 +48,20 @@ class Actor(eqx.Module):
         own = self.log_deviation[np.array(self.networks.groups)]
         return Gaussian(x, own, obs.legal, self.bounds, self.squashed)
 
-    def start(self) -> Float[Array, "agents h"]:
-        return self.networks.start()
+    def init_carry(self) -> Float[Array, "agents h"]:
+        return self.networks.init_carry()
 
     def step(
         self, h: Float[Array, "agents h"], obs: Observation
     ) -> tuple[Float[Array, "agents h"], AbstractDistribution]:
-        h, x = self.networks.step(h, seen(obs, self.agent_id))
+        h, x = self.networks.step(h, observation_inputs(obs, self.agent_id))
         return h, self.policy(x, obs)
 
     def follow(
         self, h: Float[Array, "agents h"], obs: Observation
     ) -> tuple[Float[Array, "agents h"], AbstractDistribution]:
         """As `unroll`; its last memory, too."""
-        h, x = self.networks.unroll(h, seen(obs, self.agent_id), obs.first)
+        h, x = self.networks.unroll(h, observation_inputs(obs, self.agent_id), obs.first)
         return h, self.policy(x, obs)
 
     def unroll(self, h: Float[Array, "agents h"], obs: Observation) -> AbstractDistribution:
@@ -89,12 +89,12 @@ class Critic(eqx.Module):
         own = spec.features + agent_id * spec.agents
         width = {"state": spec.world, "agent": spec.world + own, "own": own}[critic_input]
         self.networks = AgentNetworks(
-            make, spec.of((0,)) if critic_input == "state" else spec, width, 1, sharing, key=key
+            make, spec.subset((0,)) if critic_input == "state" else spec, width, 1, sharing, key=key
         )
         self.critic_input, self.agent_id = critic_input, agent_id
 
     def shown(self, obs: Observation) -> Float[Array, "*t k i"]:
-        world, own = obs.world[..., None, :], seen(obs, self.agent_id)
+        world, own = obs.world[..., None, :], observation_inputs(obs, self.agent_id)
         if self.critic_input == "state":
             return world
         return (
@@ -103,8 +103,8 @@ class Critic(eqx.Module):
             else jnp.concatenate([world * obs.alive[..., None], own], axis=-1)
         )
 
-    def start(self) -> Float[Array, "k h"]:
-        return self.networks.start()
+    def init_carry(self) -> Float[Array, "k h"]:
+        return self.networks.init_carry()
 
     def step(
         self, h: Float[Array, "k h"], obs: Observation
@@ -116,7 +116,7 @@ class Critic(eqx.Module):
         return self.networks.unroll(h, self.shown(obs), obs.first)[1][..., 0]
 
 
-def everything(
+def action_critic_inputs(
     obs: Observation, action: Int[Array, "T agents"], last: Int[Array, "T agents"]
 ) -> Float[Array, "T agents i"]:
     """What a critic of actions reads: state, last actions, own observation, others' actions, who it is."""

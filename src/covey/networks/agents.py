@@ -22,7 +22,7 @@ class AbstractAgent(eqx.Module):
 
     @property
     @abc.abstractmethod
-    def width(self) -> int:
+    def carry_size(self) -> int:
         """Of the memory."""
 
     @abc.abstractmethod
@@ -56,7 +56,7 @@ class FeedForward(AbstractAgent):
         self.layers = MLP(*sizes, activation=activation, norm=norm, gain=gain, xavier=xavier, key=key)
 
     @property
-    def width(self) -> int:
+    def carry_size(self) -> int:
         return 0
 
     def step(self, h, x):
@@ -91,7 +91,7 @@ class Recurrent(AbstractAgent):
         self.head = part("head", hidden, *[hidden] * after, o)
 
     @property
-    def width(self) -> int:
+    def carry_size(self) -> int:
         return self.gru.hidden[0].bias.shape[-1]
 
     def step(self, h, x):
@@ -133,8 +133,8 @@ class AgentNetworks(eqx.Module):
         """Do leaves lead with groups?"""
         return not self.shared
 
-    def start(self) -> Float[Array, "agents h"]:
-        return jnp.zeros((len(self.groups), self.nets.width))
+    def init_carry(self) -> Float[Array, "agents h"]:
+        return jnp.zeros((len(self.groups), self.nets.carry_size))
 
     def each(self) -> AbstractAgent:
         """One network an agent: leaves lead with agents."""
@@ -164,11 +164,11 @@ class AgentCarry(eqx.Module):
     action: Int[Array, "*b agents"]  # the last one, -1 for none
 
 
-def begun(networks: AgentNetworks) -> AgentCarry:
-    return AgentCarry(networks.start(), jnp.full(len(networks.groups), -1, int))
+def init_agent_carry(networks: AgentNetworks) -> AgentCarry:
+    return AgentCarry(networks.init_carry(), jnp.full(len(networks.groups), -1, int))
 
 
-def remembered(
+def agent_inputs(
     obs: Observation, last: Int[Array, "*t agents"], last_action: bool, agent_id: bool
 ) -> Float[Array, "*t agents i"]:
     """What an agent's network reads: its observation, what it did, who it is."""

@@ -73,7 +73,7 @@ class Categorical(AbstractDistribution[Int[Array, "*b"]]):
         return jnp.sum(jnp.exp(self.log_p) * (self.log_p - other.log_p), axis=-1)
 
 
-def fitted(
+def scale_to_bounds(
     x: Float[Array, "*b dims"], legal: Bool[Array, "*b dims"], bounds: tuple[float, float]
 ) -> Float[Array, "*b dims"]:
     """From -1 and 1 to the bounds; the lower one where an agent lacks the dimension."""
@@ -118,21 +118,21 @@ class Gaussian(AbstractDistribution[Float[Array, "*b dims"]]):
 
     def action(self, choice):
         x = jnp.tanh(choice) if self.squashed else jnp.clip(choice, -1.0, 1.0)
-        return fitted(x, self.legal, self.bounds)
+        return scale_to_bounds(x, self.legal, self.bounds)
 
     def total(self, x: Float[Array, "*b dims"]) -> Float[Array, "*b"]:
         return jnp.sum(jnp.where(self.legal, x, 0.0), axis=-1)
 
     def log_prob(self, choice):
         z = (choice - self.mean) * jnp.exp(-self.log_deviation)
-        slope = log_slope(choice) if self.squashed else 0.0
+        slope = log_tanh_slope(choice) if self.squashed else 0.0
         return self.total(-0.5 * z**2 - self.log_deviation - LOG_ROOT_TWO_PI - slope)
 
     def entropy(self):
         slope = 0.0
         if self.squashed:
             u = self.mean[..., None] + jnp.exp(self.log_deviation)[..., None] * NODES
-            slope = log_slope(u) @ (WEIGHTS / np.sum(WEIGHTS))
+            slope = log_tanh_slope(u) @ (WEIGHTS / np.sum(WEIGHTS))
         return self.total(0.5 + LOG_ROOT_TWO_PI + self.log_deviation + slope + 0.0 * self.mean)
 
     def kl(self, other):
@@ -142,12 +142,12 @@ class Gaussian(AbstractDistribution[Float[Array, "*b dims"]]):
         return self.total(0.5 * (jnp.exp(2 * ratio) + z**2 - 1) - ratio)
 
 
-def log_slope(u: Shaped[Array, "*b"]) -> Float[Array, "*b"]:
+def log_tanh_slope(u: Shaped[Array, "*b"]) -> Float[Array, "*b"]:
     """log(1 - tanh(u)^2), also where tanh is 1 in rounding."""
     return 2.0 * (np.log(2.0) - u - jax.nn.softplus(-2.0 * u))
 
 
-def floored(
+def epsilon_floor(
     logits: Float[Array, "*b actions"], legal: Bool[Array, "*b actions"], epsilon: Float[Array, ""]
 ) -> Float[Array, "*b actions"]:
     """Probabilities: `epsilon` of them spread evenly over all actions, none left to what is illegal."""

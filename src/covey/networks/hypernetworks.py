@@ -142,14 +142,14 @@ class Hypernetwork(eqx.Module):
         """Does it remember moments, rather than a state?"""
         return self.history in ("last_k", "attention", "kl_weighted")
 
-    def start(self, spec: Spec, actor: Actor, accumulates: bool) -> Carried:
+    def init_carry(self, spec: Spec, actor: Actor, accumulates: bool) -> Carried:
         """What an episode begins with."""
         rows = (spec.agents,) if self.increments == "agent" else ()
         size = inc.size(self.head.shapes)
         return Carried(
             jnp.zeros((*rows, self.width)) if self.history == "recurrent" else None,
             nothing(spec, actor, self.k, self.history == "kl_weighted") if self.windowed else None,
-            actor.start() if self.history == "kl_weighted" else None,
+            actor.init_carry() if self.history == "kl_weighted" else None,
             jnp.zeros((*rows, size)) if accumulates else None,
         )
 

@@ -29,7 +29,7 @@ class Engine:
         env, slots = config.build()
         self.config, self.hosted = config, isinstance(env, AbstractHostEnvironment)
         world = StandIn(env.spec, env.counts) if isinstance(env, AbstractHostEnvironment) else env
-        length = max(slot.algorithm.experience.length(env.spec, config.envs) for slot in slots)
+        length = max(slot.algorithm.experience.rollout_length(env.spec, config.envs) for slot in slots)
         self.trainer = Trainer(world, slots, config.envs, length)
         self.runner: Any = Host(self.trainer, lambda: config.build()[0]) if self.hosted else self.trainer  # pyright: ignore
         self.layout = Layout(config.seeds, alone=self.hosted)

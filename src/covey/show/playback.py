@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray, Shaped
 
 from ..config.catalogue import nearest
 from ..core import Spec, Trajectory
-from ..core.scene import Insightful, Scene, Scenic, Storied
+from ..core.scene import HasTrainingCurves, Insightful, Scene, Scenic
 from ..errors import UserError
 from ..ops import named
 from ..runs.engine import Engine
@@ -93,7 +93,7 @@ def story(folder: RunFolder, trainer: Trainer, seed: int) -> dict[str, Float[np.
     """The metrics that a learner wants shown, as training went."""
     found = {}
     for i, slot in enumerate(trainer.slots):
-        for name in slot.algorithm.course if isinstance(slot.algorithm, Storied) else ():
+        for name in slot.algorithm.training_curves if isinstance(slot.algorithm, HasTrainingCurves) else ():
             label = trainer.label(i, name)
             rows = [row[label] for row in folder.rows() if row["seed"] == seed and row.get(label) is not None]
             found |= {label: np.array(rows, float)} if rows else {}

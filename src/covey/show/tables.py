@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ..core import AbstractEnvironment, Trajectory
-from ..core.scene import Insightful, Table, Tabular
+from ..core.scene import Insightful, PayoffTable, Tabular
 from ..errors import UserError
 from ..files import atomic
 from ..ops import named
@@ -30,7 +30,7 @@ NAME, TICKS = 0.34, 0.34  # inches of a table's name and of the choices under it
 class Learned(NamedTuple):
     """A table beside what was learned of it: value None if the learner has none, chosen if it draws lots."""
 
-    table: Table
+    table: PayoffTable
     value: Float[np.ndarray, "..."] | None
     called: str
     chosen: tuple[int, ...] | None
@@ -50,7 +50,9 @@ def played(env: AbstractEnvironment, action: Int[Array, "n T agents"]) -> Trajec
     return Trajectory(along(seen), action, step.reward, step.team_reward, step.terminated, valid)
 
 
-def valued(trainer: Trainer, learners: tuple, table: Table) -> tuple[Float[np.ndarray, "..."] | None, str]:
+def valued(
+    trainer: Trainer, learners: tuple, table: PayoffTable
+) -> tuple[Float[np.ndarray, "..."] | None, str]:
     """What each joint action at the end of the table's path is worth to the learner, and what it calls that.
 
     Of what a learner can tell, this is what has a name with Q: the value of an action, not of a moment.
@@ -67,7 +69,7 @@ def valued(trainer: Trainer, learners: tuple, table: Table) -> tuple[Float[np.nd
     return None, ""
 
 
-def chosen(trainer: Trainer, learners: tuple, table: Table) -> tuple[int, ...] | None:
+def chosen(trainer: Trainer, learners: tuple, table: PayoffTable) -> tuple[int, ...] | None:
     """The greedy joint action at the end of the table's path.
 
     What an agent remembers includes what it did. So many explore, as when training began, and those
@@ -103,7 +105,7 @@ def verdict(first: Learned, got: float) -> str:
     return "" if first.chosen is None else said
 
 
-def check(tables: tuple[Table, ...]) -> None:
+def check(tables: tuple[PayoffTable, ...]) -> None:
     shape = tables[0].best.shape
     panels = sum(int(np.prod(table.best.shape[2:])) for table in tables)
     if not 2 <= len(shape) <= 3 or panels > PANELS or tables[0].best.size > ENTRIES:

@@ -42,7 +42,7 @@ def check_algorithm(
     if algorithm.experience.updates:
         rest = tuple(i for i in everybody if i not in slot.members)
         slots = (slot, LearnerSlot("others", Random(), rest)) if rest else (slot,)
-        length = algorithm.experience.length(world, copies)
+        length = algorithm.experience.rollout_length(world, copies)
         check_learns(Trainer(env, slots, copies, length), iterations)
 
 

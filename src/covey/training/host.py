@@ -74,7 +74,7 @@ class Copy:
 
     def checked(self, outcome: HostStep) -> HostStep:
         """The same outcome, unless a learner would choke on it."""
-        spec, seen = self.spec, outcome.seen
+        spec, seen = self.spec, outcome.obs
         parts = {
             "observations": (seen.agents, (spec.agents, spec.features)),
             "state": (seen.state, (spec.state,)),
@@ -105,7 +105,7 @@ def batched(
     """What happened in n copies of a world, as the loop knows it."""
     number = lambda xs: jnp.asarray(np.asarray(xs, np.float32))
     flag = lambda xs: jnp.asarray(np.asarray(xs, bool))
-    agents, state, legal, alive = zip(*(outcome.seen for outcome in outcomes), strict=True)
+    agents, state, legal, alive = zip(*(outcome.obs for outcome in outcomes), strict=True)
     reward = number([o.reward for o in outcomes])
     means = np.asarray(world.spec.team_mean(reward))
     teams = [m if o.team_reward is None else o.team_reward for m, o in zip(means, outcomes, strict=True)]

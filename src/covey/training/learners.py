@@ -18,7 +18,7 @@ class LearnerSlot(eqx.Module):
     members: tuple[int, ...] = eqx.field(static=True)
 
     def spec(self, world: Spec) -> Spec:
-        return world.of(self.members)
+        return world.subset(self.members)
 
     def own(self, x: Shaped[Array, "..."], axis: int) -> Shaped[Array, "..."]:
         """The rows of its own agents."""

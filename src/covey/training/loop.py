@@ -178,7 +178,7 @@ class Trainer(eqx.Module):
     def rounds(self, i: int) -> int:
         """How many updates side i makes after an iteration, once it is warm."""
         experience = self.slots[i].algorithm.experience
-        return experience.rounds(self.copies, self.length) if experience.updates else 0
+        return experience.updates_per_iteration(self.copies, self.length) if experience.updates else 0
 
     def warmup(self, i: int) -> int:
         """How many iterations go by before side i's first update."""

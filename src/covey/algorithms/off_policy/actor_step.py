@@ -29,7 +29,7 @@ def locally(critics: LocalCritics) -> Value:
     """Q_i(o_i, a_i) of the team, and 0 of all others."""
 
     def value(t: Trajectory, own: Vectors) -> Float[Array, "T agents"]:
-        return jnp.zeros(own.shape[:2]).at[:, np.array(critics.members)].set(critics(t.now, own))
+        return jnp.zeros(own.shape[:2]).at[:, np.array(critics.members)].set(critics(t.current_obs, own))
 
     return value
 

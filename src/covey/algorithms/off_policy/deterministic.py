@@ -14,9 +14,9 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from ...core import Action, Observation, Spec, Trajectory
 from ...errors import UserError
-from ...networks.actors import seen
+from ...networks.actors import observation_inputs
 from ...networks.agents import AbstractAgent, AgentNetworks, FeedForward, Sharing
-from ...networks.distributions import fitted, straight_through
+from ...networks.distributions import scale_to_bounds, straight_through
 from ...ops import masked
 from ...parts import Factory
 
@@ -40,24 +40,24 @@ class Actors(eqx.Module):
 
     @property
     def remember(self) -> bool:
-        return self.networks.nets.width > 0
+        return self.networks.nets.carry_size > 0
 
-    def start(self) -> Float[Array, "agents h"]:
-        return self.networks.start()
+    def init_carry(self) -> Float[Array, "agents h"]:
+        return self.networks.init_carry()
 
     def step(self, h: Float[Array, "agents h"], obs: Observation) -> tuple[Float[Array, "agents h"], Vectors]:
-        return self.networks.step(h, seen(obs, self.agent_id))
+        return self.networks.step(h, observation_inputs(obs, self.agent_id))
 
     def unroll(self, obs: Observation) -> Vectors:
-        return self.networks.unroll(self.start(), seen(obs, self.agent_id), obs.first)[1]
+        return self.networks.unroll(self.init_carry(), observation_inputs(obs, self.agent_id), obs.first)[1]
 
     def after(self, t: Trajectory) -> Vectors:
         """At the T moments that actions led to. Those who remember look at all that came before."""
-        return self.unroll(t.obs if self.remember else t.later)[-len(t.valid) :]
+        return self.unroll(t.obs if self.remember else t.next_obs)[-len(t.valid) :]
 
     def best(self, x: Vectors, legal: Bool[Array, "*t agents dims"]) -> Action:
         if self.bounds:
-            return fitted(jnp.tanh(x), legal, self.bounds)
+            return scale_to_bounds(jnp.tanh(x), legal, self.bounds)
         return jnp.argmax(masked(x, legal), axis=-1)
 
     def explore(self, x: Vectors, legal: Bool[Array, "*t agents dims"], noise, key: PRNGKeyArray) -> Action:
@@ -65,14 +65,14 @@ class Actors(eqx.Module):
         if not self.bounds:
             return jnp.argmax(masked(x + jr.gumbel(key, x.shape), legal), axis=-1)
         near = jnp.tanh(x) + noise * jr.normal(key, x.shape)
-        return fitted(jnp.clip(near, -1.0, 1.0), legal, self.bounds)
+        return scale_to_bounds(jnp.clip(near, -1.0, 1.0), legal, self.bounds)
 
     def sample(
         self, x: Vectors, legal: Bool[Array, "*t agents dims"], temperature, key: PRNGKeyArray
     ) -> Vectors:
         """What a critic is asked about, with its gradient: the best in a box, a draw among choices."""
         if self.bounds:
-            return fitted(jnp.tanh(x), legal, self.bounds)
+            return scale_to_bounds(jnp.tanh(x), legal, self.bounds)
         return straight_through(x, legal, temperature, key)
 
     def vectors(self, action: Action, obs: Observation) -> Vectors:
@@ -112,12 +112,12 @@ class Critics(eqx.Module):
     def judged(self, obs: Observation, joint: Float[Array, "T #agents joint"]) -> Float[Array, "T agents"]:
         """Every agent's value of its own row of joint actions, or of the one row that there is."""
         n, (t, rows) = len(self.networks.groups), joint.shape[:2]
-        shown = obs.world if self.critic_input == "state" else obs.everybody
+        shown = obs.world if self.critic_input == "state" else obs.joint
         x = jnp.concatenate([jnp.broadcast_to(shown[:, None], (t, rows, shown.shape[-1])), joint], axis=-1)
         x = jnp.broadcast_to(x, (t, n, x.shape[-1]))
         if self.agent_id:
             x = jnp.concatenate([x, jnp.broadcast_to(jnp.eye(n), (t, n, n))], axis=-1)
-        return self.networks.unroll(self.networks.start(), x, obs.first)[1][..., 0]
+        return self.networks.unroll(self.networks.init_carry(), x, obs.first)[1][..., 0]
 
     def __call__(self, obs: Observation, actions: Vectors) -> Float[Array, "T agents"]:
         return self.judged(obs, actions.reshape(len(actions), 1, -1))
@@ -138,7 +138,7 @@ class Networks(eqx.Module):
 
     def value(self, t: Trajectory, own: Vectors) -> Float[Array, "T agents"]:
         """Each agent's of its own fresh action, beside what the others did."""
-        return self.critics.of_own(t.now, self.actors.vectors(t.action, t.now), own)
+        return self.critics.of_own(t.current_obs, self.actors.vectors(t.action, t.current_obs), own)
 
 
 class LocalCritics(eqx.Module):
@@ -155,10 +155,10 @@ class LocalCritics(eqx.Module):
     ):  # fmt: skip
         self.members, self.agent_id = spec.members(team), agent_id
         width = spec.features + spec.actions + agent_id * spec.agents
-        self.names = spec.of(self.members).names
-        self.networks = AgentNetworks(make, spec.of(self.members), width, 1, sharing, key=key)
+        self.names = spec.subset(self.members).names
+        self.networks = AgentNetworks(make, spec.subset(self.members), width, 1, sharing, key=key)
 
     def __call__(self, obs: Observation, actions: Vectors) -> Float[Array, "T members"]:
-        x = jnp.concatenate([seen(obs, self.agent_id), actions], axis=-1)
+        x = jnp.concatenate([observation_inputs(obs, self.agent_id), actions], axis=-1)
         x = x[:, np.array(self.members)]
-        return self.networks.unroll(self.networks.start(), x, obs.first)[1][..., 0]
+        return self.networks.unroll(self.networks.init_carry(), x, obs.first)[1][..., 0]

@@ -63,7 +63,7 @@ class Chunk(eqx.Module):
 
 def span(learner: Any, size: int) -> int:
     """The steps of a chunk: one, if neither the learner's actor nor its critic remembers."""
-    return size if learner.actor.start().size + learner.critic.start().size else 1
+    return size if learner.actor.init_carry().size + learner.critic.init_carry().size else 1
 
 
 def terms(policy: AbstractDistribution, chunk: Chunk, clip: float) -> Metrics:

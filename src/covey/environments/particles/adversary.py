@@ -86,8 +86,8 @@ class Adversary(AbstractEnvironment[State]):
     def scene(self, state: State) -> Scene:
         return Scene(
             agents=state.pos,
-            things=state.landmarks,
-            radii=(0.15,) * self.spec.agents,
-            thing_radii=(0.08,) * self.landmarks,
-            lit=jnp.arange(self.landmarks)[:, None] == state.goal,
+            objects=state.landmarks,
+            agent_radii=(0.15,) * self.spec.agents,
+            object_radii=(0.08,) * self.landmarks,
+            highlighted=jnp.arange(self.landmarks)[:, None] == state.goal,
         )

@@ -83,10 +83,10 @@ class Chase(eqx.Module):
         hunters, prey = jnp.any(close, axis=1), jnp.any(close, axis=0)
         return Scene(
             agents=state.pos,
-            things=state.obstacles,
-            radii=self.each(ADVERSARY, PREY),
-            thing_radii=(OBSTACLE,) * self.obstacles,
+            objects=state.obstacles,
+            agent_radii=self.each(ADVERSARY, PREY),
+            object_radii=(OBSTACLE,) * self.obstacles,
             touching=jnp.concatenate([hunters, prey]),
             caught=jnp.concatenate([jnp.zeros_like(hunters), prey]),
-            looks=("obstacle",) * self.obstacles,
+            object_kinds=("obstacle",) * self.obstacles,
         )

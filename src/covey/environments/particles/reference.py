@@ -79,11 +79,11 @@ class Reference(AbstractEnvironment[State]):
         lit = jnp.any(jnp.arange(LANDMARKS)[:, None, None] == state.goal, axis=1)
         return Scene(
             agents=state.pos,
-            things=state.landmarks,
-            radii=(0.05, 0.05),
-            thing_radii=(0.05,) * LANDMARKS,
-            lit=lit,
-            said=observations.word(state.said),
+            objects=state.landmarks,
+            agent_radii=(0.05, 0.05),
+            object_radii=(0.05,) * LANDMARKS,
+            highlighted=lit,
+            words=observations.word(state.said),
             links=jnp.stack([state.pos, self.targets(state)[::-1]], axis=1),
-            colours=("red", "green", "blue"),
+            object_colours=("red", "green", "blue"),
         )

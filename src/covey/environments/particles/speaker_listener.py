@@ -76,11 +76,11 @@ class SpeakerListener(AbstractEnvironment[State]):
         word = observations.word(state.said)
         return Scene(
             agents=state.pos,
-            things=state.landmarks,
-            radii=(0.075, 0.075),
-            thing_radii=(0.04,) * WORDS,
-            lit=jnp.arange(WORDS)[:, None] == state.goal,
-            said=jnp.concatenate([word, jnp.full_like(word, -1)]),
+            objects=state.landmarks,
+            agent_radii=(0.075, 0.075),
+            object_radii=(0.04,) * WORDS,
+            highlighted=jnp.arange(WORDS)[:, None] == state.goal,
+            words=jnp.concatenate([word, jnp.full_like(word, -1)]),
             links=jnp.stack([state.pos[1:], target], axis=1),
-            colours=("red", "green", "blue"),
+            object_colours=("red", "green", "blue"),
         )

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from ...core import Spec
-from ...core.scene import Look, Scene
+from ...core.scene import ObjectKind, Scene
 from . import marks, theme
 from .marks import brush, stamp
 from .theme import ARENA, GRID, MUTED, PLACES, TEXT, Number, Picture
@@ -44,10 +44,10 @@ def colours(spec: Spec) -> tuple[str, ...]:
 
 def camera(scene: Scene) -> float:
     """How far to see to each side: the world's view, or to who goes furthest, at most `WIDEST`."""
-    everything = ((scene.agents, scene.radii), (scene.things, scene.thing_radii))
+    everything = ((scene.agents, scene.agent_radii), (scene.objects, scene.object_radii))
     reach = [np.abs(np.asarray(x)).max(axis=(0, 2)) + np.array(sizes) for x, sizes in everything]
     most = 1.03 * np.concatenate(reach).max(initial=0.0)
-    return float(np.clip(most, scene.view, max(WIDEST, scene.view)))
+    return float(np.clip(most, scene.extent, max(WIDEST, scene.extent)))
 
 
 def ground(half: float) -> Picture:
@@ -69,7 +69,7 @@ def outside() -> Bool[np.ndarray, "side side"]:
 class Thing(NamedTuple):
     """One of what stands about, as it looks at a moment."""
 
-    look: Look
+    kind: ObjectKind
     radius: float
     paint: str
     place: Float[np.ndarray, "2"]
@@ -92,7 +92,7 @@ class Arena:
         self.scene, self.alive, self.half, self.followed = scene, alive, camera(scene), followed
         self.colours, self.labels = colours(spec), labels(spec)
         self.scale = SIDE / 2 / self.half
-        places = (scene.agents, scene.things, scene.links)
+        places = (scene.agents, scene.objects, scene.links)
         self.agents, self.things, self.links = (self.pixels(np.asarray(x, float)) for x in places)
         self.touching, self.caught = np.asarray(scene.touching, float), np.asarray(scene.caught)
         speed = np.hypot(*np.moveaxis(np.diff(self.agents, axis=0), -1, 0))
@@ -126,20 +126,24 @@ class Arena:
             self.draw_capture(picture, i, place, time, moment)
             self.draw_flash(picture, i, place, time, moment)
             if i == self.followed:
-                stamp(picture, marks.ring(self.radius(self.scene.radii[i]) + 9, 4, TEXT, ARENA, 0.7), *place)
+                stamp(
+                    picture,
+                    marks.ring(self.radius(self.scene.agent_radii[i]) + 9, 4, TEXT, ARENA, 0.7),
+                    *place,
+                )
         for i, place in enumerate(agents):
             self.draw_agent(picture, i, place, bool(self.alive[moment, i]))
         self.draw_frames(picture, things)
-        for i, said in enumerate(map(int, self.scene.said[moment])):
+        for i, said in enumerate(map(int, self.scene.words[moment])):
             if said >= 0:
-                bubble(picture, agents[i], self.radius(self.scene.radii[i]), said)
+                bubble(picture, agents[i], self.radius(self.scene.agent_radii[i]), said)
         picture[outside()] = PLACES[theme.PAGE]
 
     def draw_things(self, picture: Picture, things: list[Thing]) -> None:
         for thing in things:
             if thing.gone:
                 stamp(picture, marks.frame(1.25 * thing.radius, 4, thing.paint, ARENA, PAST), *thing.place)
-            elif thing.look == "obstacle":
+            elif thing.kind == "obstacle":
                 stamp(picture, marks.boulder(thing.radius, thing.paint, ARENA), *thing.place)
             else:
                 stamp(picture, marks.diamond(1.25 * thing.radius, thing.paint, ARENA), *thing.place)
@@ -150,18 +154,18 @@ class Arena:
     def draw_frames(self, picture: Picture, things: list[Thing]) -> None:
         """So that a target is seen through whoever stands on it."""
         for thing in things:
-            if thing.look == "target" and not thing.gone:
+            if thing.kind == "target" and not thing.gone:
                 brush(picture, marks.frame(1.25 * thing.radius, 4, thing.paint, ARENA), *thing.place)
 
     def things_at(self, time: Number, moment: int) -> list[Thing]:
         scene = self.scene
-        radii, paints = map(self.radius, scene.thing_radii), (theme.THINGS[c] for c in scene.colours)
-        marked = scene.lit[moment], scene.gone[moment]
-        return list(map(Thing, scene.looks, radii, paints, self.at(self.things, time), *marked))
+        radii, paints = map(self.radius, scene.object_radii), (theme.THINGS[c] for c in scene.object_colours)
+        marked = scene.highlighted[moment], scene.removed[moment]
+        return list(map(Thing, scene.object_kinds, radii, paints, self.at(self.things, time), *marked))
 
     def draw_trail(self, picture: Picture, i: int, time: Number) -> None:
         """Thin and dark where it is old, bright where the agent was fast."""
-        radius = self.radius(self.scene.radii[i])
+        radius = self.radius(self.scene.agent_radii[i])
         for age in range(int(DOTS * min(TRAIL, time)), 0, -1):
             then = time - age / DOTS
             left = 1 - age / (TRAIL * DOTS + 1)
@@ -177,7 +181,7 @@ class Arena:
         touches = float(self.touching[moment, i] * self.at(self.touching, time)[i])
         strength = round(6 * touches) / 6
         if strength and self.inside(place):
-            radius = self.radius(self.scene.radii[i])
+            radius = self.radius(self.scene.agent_radii[i])
             brush(picture, marks.flash(radius, REACH, strength, TEXT, ARENA), *place)
 
     def draw_capture(
@@ -187,14 +191,14 @@ class Arena:
         ages = time - np.flatnonzero(self.caught[: moment + 1, i])
         age = ages.min(initial=FADE) / FADE
         if age < 1 and self.inside(place):
-            size = round(self.radius(self.scene.radii[i]) * (SPREAD[0] + (SPREAD[1] - SPREAD[0]) * age))
+            size = round(self.radius(self.scene.agent_radii[i]) * (SPREAD[0] + (SPREAD[1] - SPREAD[0]) * age))
             brush(picture, marks.disc(size, theme.GOAL, ARENA, round(6 * (1 - age)) / 6), *place)
 
     def inside(self, place: Float[np.ndarray, "2"]) -> bool:
         return bool((np.abs(place - SIDE / 2) < SIDE / 2).all())
 
     def draw_agent(self, picture: Picture, i: int, place: Float[np.ndarray, "2"], alive: bool) -> None:
-        radius, colour = self.radius(self.scene.radii[i]), self.colours[i]
+        radius, colour = self.radius(self.scene.agent_radii[i]), self.colours[i]
         if not self.inside(place):
             edge = np.clip(place, 26, SIDE - 26)
             right, down = place - edge
