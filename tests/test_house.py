@@ -29,7 +29,7 @@ FLOORS = (
     ("core",),
     ("charts",),
     ("statistics",),
-    ("files", "yaml_text"),
+    ("files", "yaml_text", "commands"),
     ("text",),
     ("errors",),
 )

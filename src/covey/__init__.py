@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 __all__ = [
-    "Policy", "Run", "UserError", "ablate", "compare", "crossplay", "evaluate", "load", "resume", "train",
-    "versus", "watch",
+    "Policy", "Run", "UserError", "ablate", "compare", "crossplay", "describe", "evaluate", "load", "resume",
+    "train", "versus", "watch",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
-    from .api import Run, ablate, compare, crossplay, evaluate, load, resume, train, versus, watch
+    from .api import Run, ablate, compare, crossplay, describe, evaluate, load, resume, train, versus, watch
     from .errors import UserError
     from .runs.policy import Policy
 
-HOMES = {"UserError": ".errors", "Policy": ".runs.policy"}
+_HOMES = {"UserError": ".errors", "Policy": ".runs.policy"}
 
 
 def __getattr__(name: str) -> Any:
-    """Load what is asked for only then: `import covey` starts no JAX."""
+    """Import a name when it is first used, so that `import covey` starts no JAX."""
     if name not in __all__:
         raise AttributeError(f"module 'covey' has no attribute '{name}'")
-    return getattr(import_module(HOMES.get(name, ".api"), __name__), name)
+    return getattr(import_module(_HOMES.get(name, ".api"), __name__), name)

@@ -69,7 +69,7 @@ def test_a_second_run_of_the_same_command(base, trained):
 def test_another_learning_rate_parts_at_the_first_update(base, trained, tmp_path):
     # Would break: an update counted from 0; moments named, which see the same gradients still;
     # a difference found only at the end of the report.
-    told = covey.compare(base, trained("lr", config(optimiser_of_lr=0.01)), tmp_path / "picture.png")
+    told = covey.compare(base, trained("lr", config(optimiser_of_lr=0.01)), out=tmp_path / "picture.png")
     assert told["settings"] == [{"setting": "optimiser.lr", "a": 0.0005, "b": 0.01, "used": None}]
     found = told["parting"]
     assert (found["kind"], found["update"], found["iteration"], found["step"]) == ("update", 1, 1, 0)

@@ -123,7 +123,7 @@ def test_crossplay_is_every_pair_of_runs(runs, hunt, tmp_path):
     assert json.loads((tmp_path / "table" / "crossplay.json").read_text()) == table
     assert (tmp_path / "table" / "crossplay.png").stat().st_size > 0
     for i, j in ((0, 1), (1, 0), (1, 2)):
-        one = covey.versus(names[i], names[j], side="blue", every=True)
+        one = covey.versus(names[i], names[j], side="blue", pairs=True)
         assert one["pairs"] == [2, 2, 3][i] * [2, 2, 3][j]
         assert table["team_return"][i][j] == pytest.approx(one["teams"]["blue"]["mean"], abs=1e-6)
     assert table["team_return"][0][1] != table["team_return"][1][0]

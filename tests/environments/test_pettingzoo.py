@@ -119,12 +119,12 @@ def test_a_run_is_evaluated_in_the_original_with_the_teams_it_had(tmp_path):
     options = {"preset": "original", "seeds": "1", "steps": "50", "envs": "2", "eval_episodes": "2"}
     config = Config.parse("iql", "speaker_listener", settings, options)
     path = run.train(config, tmp_path / "run", quiet=True).folder.path
-    told = covey.evaluate(path, 2, environment="pz:mpe2.simple_speaker_listener_v4")
+    told = covey.evaluate(path, episodes=2, environment="pz:mpe2.simple_speaker_listener_v4")
     assert told["teams"].keys() == {"team"}
     assert told["agent_return"]["speaker_0"] == told["agent_return"]["listener_0"] < 0
     assert told["length"] == 25
     with pytest.raises(UserError, match="has 3 agents, and the run's own world 2 agents"):
-        covey.evaluate(path, 2, environment="pz:mpe2.simple_spread_v3")
+        covey.evaluate(path, episodes=2, environment="pz:mpe2.simple_spread_v3")
 
 
 def test_teams_padding_and_the_seed():

@@ -201,11 +201,12 @@ def row(cell: Mapping[str, Any]) -> list[str]:
     return [*told, often, f"{found['p_value']:.2g}", clock(cell["seconds"])]
 
 
-def refuse_failures(told: Mapping[str, Any]) -> None:
-    """Says that not everything went well, where it did not."""
+def failure(told: Mapping[str, Any]) -> str | None:
+    """Return the sentence that says how many cells failed; None if none did."""
     failed = [cell for cell in told["cells"] if cell["error"]]
-    if failed:
-        raise UserError(
-            f"{count(len(failed), 'cell')} of {len(told['cells'])} failed, first {failed[0]['name']}: "
-            f"{failed[0]['error']}; the same command tries again"
-        )
+    if not failed:
+        return None
+    return (
+        f"{count(len(failed), 'cell')} of {len(told['cells'])} failed, first {failed[0]['name']}: "
+        f"{failed[0]['error']}; the same command tries again"
+    )

@@ -1,4 +1,4 @@
-"""The command line: parses, calls `experiment`, and says in one sentence what went wrong."""
+"""The command line: parses, calls a function of `covey.api`, prints its result."""
 
 import os
 import sys
@@ -6,54 +6,23 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..errors import UserError
-from . import inspect, train
+from .declaration import Declaration, declarations
+from .output import print_result, progress_printer
+from .parser import make_parser
+from .words import assign_words
 
-USAGE = """covey trains teams of agents.
+__all__ = ["main"]
 
-  covey train ALGO ENV [key=value …]   train; `covey train qmix spread --seeds 8`
-  covey resume RUN [--steps N]         go on where a run stopped
-  covey eval RUN [--env ENV] [--json]  greedy returns, in its own world or another
-  covey eval RUN --versus RUN2         a side of RUN against the others of RUN2
-  covey crossplay RUN RUN …            every run's side against every run's others: table, heat map
-  covey watch RUN [--out FILE]         a film of one seed's greedy episodes: .gif, .mp4, .html, .png
-  covey compare RUN RUN                where two runs part, and which is better
-  covey ablate ALGO ENV key=v1,v2 …    every combination of values, in one table
-  covey lab GAME [--operator OP]       what VDN, QMIX, weighted QMIX could make of a payoff table, and do
-  covey describe NAME                  an algorithm's or environment's settings and traits
-  covey list                           what there is
-
-ALGO and ENV are names from `covey list`, or your own: path/to/file.py:Name, package.module:Name;
+_NOTES = """ALGO and ENV are names from `covey list`, or your own: path/to/file.py:Name, package.module:Name;
 pz:module is any PettingZoo world (to evaluate in). key=value reaches any setting: gamma=.95 mixer.embed=64
 env.agents=5. `covey COMMAND --help` lists a command's options."""
 
 
-COMMANDS = {
-    "train": train.train,
-    "resume": train.resume,
-    "eval": inspect.evaluate,
-    "crossplay": inspect.crossplay,
-    "watch": inspect.watch,
-    "compare": inspect.compare,
-    "ablate": train.ablate,
-    "lab": inspect.lab,
-    "describe": inspect.describe,
-    "list": inspect.listing,
-}
-
-
-def dispatch(arguments: Sequence[str]) -> None:
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(USAGE)
-    elif arguments[0] == "--version":
-        print(f"covey {__version__}")
-    elif arguments[0] in COMMANDS:
-        COMMANDS[arguments[0]](arguments[1:])
-    else:
-        raise UserError(f"there is no command '{arguments[0]}': there are {', '.join(COMMANDS)}")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0: done; 2: what was asked cannot be done; 130: interrupted, with everything saved; 141: unread."""
+    """Run a command and return its exit status.
+
+    0: done; 2: the request cannot be met; 130: interrupted, with everything saved; 141: the reader has gone.
+    """
     try:
         dispatch(sys.argv[1:] if arguments is None else arguments)
         sys.stdout.flush()
@@ -62,15 +31,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # whoever read has seen enough: what is left goes nowhere
+    except BrokenPipeError:  # nobody reads any more: the rest of the output goes nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except Exception as error:
-        from .blame import sentence
+        from .blame import blame_sentence
 
-        said = sentence(error)
-        if said is None:
+        sentence = blame_sentence(error)
+        if sentence is None:
             raise
-        print(f"covey: {said}", file=sys.stderr)
+        print(f"covey: {sentence}", file=sys.stderr)
         return 2
     return 0
+
+
+def dispatch(arguments: Sequence[str]) -> None:
+    """Run the command that the first word names."""
+    commands = declarations()
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(overview(commands))
+    elif arguments[0] == "--version":
+        print(f"covey {__version__}")
+    elif arguments[0] in commands:
+        run_command(commands[arguments[0]], arguments[1:])
+    else:
+        raise UserError(f"there is no command '{arguments[0]}': there are {', '.join(commands)}")
+
+
+def run_command(declaration: Declaration, typed: Sequence[str]) -> None:
+    """Parse what was typed, call the function, print its result."""
+    arguments = vars(make_parser(declaration).parse_intermixed_args(typed))
+    as_json = arguments.pop("json", False)
+    arguments = assign_words(declaration, arguments)
+    if declaration.progress:
+        arguments[declaration.progress] = progress_printer()
+    result = declaration.command.function(**arguments)
+    print_result(result, as_json, arguments.get("quiet", False))
+
+
+def overview(commands: dict[str, Declaration]) -> str:
+    """Return every command with its words and its summary."""
+    width = max(len(declaration.synopsis) for declaration in commands.values())
+    lines = [f"  {d.synopsis:<{width}}  {d.summary}" for d in commands.values()]
+    return "\n".join(["covey trains teams of agents.", "", *lines, "", _NOTES])

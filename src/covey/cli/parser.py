@@ -1,20 +1,62 @@
-"""What the commands' options have in common: mistakes become sentences, numbers are whole."""
+"""The parser of a command, made from its declaration; mistakes become sentences."""
 
 import argparse
-from typing import NoReturn
+from functools import partial
+from typing import Any, Literal, NoReturn, get_args, get_origin
 
 from ..errors import UserError
+from .declaration import Declaration, Parameter, least
 
 
 class Parser(argparse.ArgumentParser):
-    """Options and words in any order; mistakes become sentences."""
+    """A parser that answers a mistake with one sentence."""
 
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message} (`{self.prog} --help` lists the options)")
 
 
-def whole(text: str, least: int = 1) -> int:
-    """A whole number, also as 2e6 or 2_000_000."""
+def make_parser(declaration: Declaration) -> Parser:
+    """Make the parser; only what was typed is in its result."""
+    parser = Parser(
+        prog=f"covey {declaration.command.name}",
+        description=declaration.description,
+        argument_default=argparse.SUPPRESS,
+    )
+    for word in declaration.words:
+        add_word(parser, word)
+    if declaration.settings:
+        s = declaration.settings
+        parser.add_argument(s.name, nargs="*", metavar=s.shown, help=percent(s.help), default=[])
+    for option in declaration.options:
+        parser.add_argument(option.flag, dest=option.name, help=percent(option.help), **value_of(option))
+    if declaration.command.json:
+        parser.add_argument("--json", action="store_true", help="print everything, as JSON")
+    return parser
+
+
+def add_word(parser: Parser, word: Parameter) -> None:
+    count: dict[str, Any] = {"nargs": "+"} if word.repeated else {} if word.required else {"nargs": "?"}
+    parser.add_argument(word.name, metavar=word.shown, help=percent(word.help), **count)
+
+
+def value_of(option: Parameter) -> dict[str, Any]:
+    """Return what argparse needs to know of an option's value."""
+    if option.kind is bool:
+        return {"action": "store_false" if option.negated else "store_true"}
+    if get_origin(option.kind) is Literal:
+        return {"choices": get_args(option.kind)}
+    smallest = least(option.kind)
+    kind = float if option.kind is float else str if smallest is None else partial(whole, least=smallest)
+    return {"type": kind, "metavar": option.shown, "action": "append" if option.repeated else "store"}
+
+
+def percent(text: str) -> str:
+    """Return a help text with its percent signs as argparse wants them."""
+    return text.replace("%", "%%")
+
+
+def whole(text: str, least: int) -> int:
+    """Return a whole number, also of 2e6 or 2_000_000."""
     try:
         number = float(text.replace("_", ""))
     except ValueError:
@@ -22,7 +64,3 @@ def whole(text: str, least: int = 1) -> int:
     if number != int(number) or number < least:
         raise argparse.ArgumentTypeError(f"expects a whole number of at least {least}, not '{text}'")
     return int(number)
-
-
-def from_zero(text: str) -> int:
-    return whole(text, 0)

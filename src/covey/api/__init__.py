@@ -1,0 +1,25 @@
+"""The functions that `covey` exports; a `command` is a command of the command line, too.
+
+Nothing here imports JAX before a function is called, so that `covey --help` answers at once.
+"""
+
+from .experiments import ablate, resume, train
+from .inspection import compare, crossplay, describe, evaluate, list_names, study, versus, watch
+from .results import Film, Run, load
+
+__all__ = [
+    "Film",
+    "Run",
+    "ablate",
+    "compare",
+    "crossplay",
+    "describe",
+    "evaluate",
+    "list_names",
+    "load",
+    "resume",
+    "study",
+    "train",
+    "versus",
+    "watch",
+]

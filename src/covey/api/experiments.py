@@ -1,0 +1,145 @@
+"""Commands that train: `train`, `resume`, `ablate`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypedDict, Unpack
+
+from ..commands import Count, Number, command
+from ..config import catalogue
+from ..runs import launch
+from ..runs.folder import RunFolder
+from .results import Run, RunPath, Table
+
+
+class TrainOptions(TypedDict, total=False):
+    """Options of everything that trains.
+
+    Args:
+        seeds (N): the number of seeds to train (5)
+        seed (S): the first seed (0)
+        steps (N): environment steps of each seed (1,000,000)
+        envs (N): copies of the environment for each seed (8, or the preset's)
+        eval_every (N): steps between greedy evaluations (a twentieth of the run)
+        eval_episodes (N): episodes of an evaluation (32)
+        report_every (N): steps between reports (about a second of work)
+        save_every (S): seconds between checkpoints (60)
+        source (--from RUN[:PART]): start from the weights of another run, or of a part of it
+        device: the device to train on (the best there is)
+        config (FILE): settings from a YAML file; the command line wins
+        audit: stop at settings that have no effect
+    """
+
+    seeds: Number
+    seed: Number
+    steps: Number
+    envs: Number
+    eval_every: Number
+    eval_episodes: Number
+    report_every: Number
+    save_every: Number
+    source: str
+    device: Literal["cpu", "gpu"]
+    config: RunPath
+    audit: bool
+
+
+@command(options=TrainOptions)
+def train(
+    algorithm: str | None = None,
+    environment: str | None = None,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    out: RunPath | None = None,
+    quiet: bool = False,
+    env: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Run:
+    """Train an algorithm in an environment.
+
+    All seeds train side by side, as one program.
+
+    From Python, the options of `TrainOptions` and the algorithm's own settings are keywords, as in
+    `train("qmix", "spread", seeds=10, gamma=.95)`. Dotted names go into `settings`, as in
+    `settings={"mixer.embed": 64}`.
+
+    Args:
+        algorithm (ALGO): a name from `covey list`, file.py:Name, or package.module:Name
+        environment (ENV): the same
+        settings (key=value): any setting: gamma=.95, mixer.embed=64, env.agents=5
+        out (DIR): the run's folder (one under runs/)
+        quiet: print only the run's folder
+        env: settings of the environment, by their names without `env.`
+    """
+    _check_names(algorithm, environment)
+    device = options.get("device")
+    launch.prepare(device)
+    from ..config.config import Config
+    from ..runs import run
+    from ..show.plot import learning_curve
+
+    launch.check_device(device)
+    run_options = {name: options.pop(name) for name in list(options) if name in TrainOptions.__annotations__}
+    world = {f"env.{name}": value for name, value in (env or {}).items()}
+    pairs = {**options, **(settings or {}), **world}
+    result = run.train(Config.parse(algorithm, environment, pairs, run_options), out, quiet)
+    return Run(result.close(learning_curve).path)
+
+
+@command()
+def resume(run: RunPath, *, steps: Count | None = None, quiet: bool = False) -> Run:
+    """Continue a run as if it had never stopped.
+
+    Args:
+        run (RUN): the run's folder
+        steps (N): a new end, in steps of each seed
+        quiet: print only the run's folder
+    """
+    RunFolder.existing(run)
+    launch.prepare()
+    from ..runs import run as session
+    from ..show.plot import learning_curve
+
+    return Run(session.resume(run, steps, quiet).close(learning_curve).path)
+
+
+@command(options=TrainOptions)
+def ablate(
+    algorithm: str,
+    environment: str,
+    grid: Mapping[str, Sequence[Any]],
+    *,
+    out: RunPath | None = None,
+    quiet: bool = False,
+    **options: Unpack[TrainOptions],
+) -> Table:
+    """Train every combination of values, and print one table.
+
+    The same call again continues: it skips finished runs and resumes interrupted ones.
+
+    From Python, `grid` is a mapping: `{"gamma": [.9, .99]}`.
+
+    Args:
+        algorithm (ALGO): an algorithm, or several: qmix,vdn
+        environment (ENV): as for `covey train`
+        grid (key=value1,value2): settings and the values of each
+        out (DIR): the folder of all runs (one under runs/)
+        quiet: print only the folder
+    """
+    from ..config import grid as grids
+
+    for name in grids.values(algorithm):
+        _check_names(name, environment)
+    launch.prepare(options.get("device"))
+    from ..analysis import ablation
+
+    launch.check_device(options.get("device"))
+    axes = {name: list(values) for name, values in grid.items()}
+    result = ablation.ablate(algorithm, environment, axes, options, out, quiet)
+    return Table(result, ablation.lines(result), ablation.failure(result))
+
+
+def _check_names(algorithm: str | None, environment: str | None) -> None:
+    """Answer a mistyped name at once, before JAX is imported."""
+    for name in catalogue.learners(algorithm).values() if algorithm else ():
+        catalogue.find("algorithm", name)
+    if environment:
+        catalogue.find("environment", environment)

@@ -1,0 +1,92 @@
+"""Results that the functions of the package return; each prints itself."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..runs import launch
+from ..runs.folder import RunFolder
+
+if TYPE_CHECKING:
+    from ..lab import Study
+    from ..runs.policy import Policy
+
+RunPath = str | Path
+
+
+class Run:
+    """A run on disk: its summary, its metrics, its policy."""
+
+    def __init__(self, path: RunPath):
+        self.folder = RunFolder.existing(path)
+        self.path = self.folder.path
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The content of summary.json; empty while training goes on."""
+        return self.folder.read_json(self.folder.summary)
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """A row per report and seed."""
+        return list(self.folder.rows())
+
+    def policy(self, seed: int = 0) -> "Policy":
+        """Return the trained policy of a seed."""
+        return load(self.path, seed)
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
+    def __str__(self) -> str:
+        """Return nothing to print: training has printed its last lines already."""
+        return ""
+
+
+class Film:
+    """A film or picture that `watch` has written."""
+
+    def __init__(self, path: Path, text: str):
+        self.path = path
+        self.text = text
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __str__(self) -> str:
+        return f"{self.text}\n{'picture' if self.path.suffix == '.png' else 'film'}: {self.path}"
+
+
+class LabReport:
+    """A study of the operator lab, and the picture of it, if it fits into one."""
+
+    def __init__(self, study: "Study", picture: Path | None):
+        self.study = study
+        self.picture = picture
+
+    def __str__(self) -> str:
+        picture = f"picture: {self.picture}" if self.picture else "too large to be drawn"
+        return f"{self.study}\n\n{picture}"
+
+
+class Table(dict[str, Any]):
+    """A result as plain data, with the text that the command line prints."""
+
+    def __init__(self, content: dict[str, Any], text: str, failure: str | None = None):
+        super().__init__(content)
+        self.text = text
+        self.path = content.get("path")
+        self.failure = failure
+
+    def to_json(self) -> dict[str, Any]:
+        return dict(self)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def load(run: RunPath, seed: int = 0) -> "Policy":
+    """Return a trained policy, for plain inference: `load(run).act(observations)`."""
+    launch.prepare()
+    from ..runs.policy import Policy
+
+    return Policy.load(run, seed)

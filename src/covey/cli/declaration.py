@@ -1,0 +1,141 @@
+"""Read a command's words, options and help texts from its function's signature and docstring."""
+
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+
+from .. import api
+from ..commands import COMMANDS, Command
+
+_ARGUMENT = re.compile(r"(\w+)(?: \((.*?)\))?: (.*)")
+
+
+class Parameter(NamedTuple):
+    """A parameter of a command, and what the command line shows of it."""
+
+    name: str
+    kind: Any  # its annotation, without None
+    shown: str  # the name of its value: N, FILE, key=value
+    flag: str  # --name; "" for a word
+    help: str
+    required: bool
+
+    @property
+    def repeated(self) -> bool:
+        return get_origin(self.kind) is Sequence
+
+    @property
+    def negated(self) -> bool:
+        """Return whether the option switches its parameter off."""
+        return self.kind is bool and self.flag.startswith("--no-")
+
+    @property
+    def spelling(self) -> str:
+        """The option as it is typed."""
+        choices = "|".join(get_args(self.kind)) if get_origin(self.kind) is Literal else ""
+        value = "" if self.kind is bool else choices or self.shown
+        return f"{self.flag} {value}".strip()
+
+
+class Declaration(NamedTuple):
+    """A command, as the command line needs it."""
+
+    command: Command
+    summary: str
+    description: str
+    words: tuple[Parameter, ...]
+    settings: Parameter | None  # the key=value words
+    options: tuple[Parameter, ...]
+    progress: str | None  # the parameter that receives lines of progress
+
+    @property
+    def synopsis(self) -> str:
+        """The command with its words."""
+        words = [f"{word.shown} {word.shown} …" if word.repeated else word.shown for word in self.words]
+        settings = [f"[{self.settings.shown} …]"] if self.settings else []
+        return " ".join(["covey", self.command.name, *words, *settings])
+
+
+def declarations() -> dict[str, Declaration]:
+    """Return all commands by name."""
+    assert api.__all__, "the commands are declared where the functions are"
+    return {name: read(command) for name, command in COMMANDS.items()}
+
+
+def read(command: Command) -> Declaration:
+    """Read one command."""
+    text, help_texts = split_docstring(command.function)
+    if command.options:
+        help_texts |= split_docstring(command.options)[1]
+    paragraphs = text.split("\n\n")
+    told = [" ".join(p.split()) for p in paragraphs if not p.startswith("From Python")]
+    words, options = [], []
+    settings, progress = None, None
+    for name, kind, default, is_word in parameters(command):
+        if name not in help_texts:
+            raise TypeError(f"{command.name}: the docstring's Args say nothing of {name}")
+        if get_origin(kind) is Callable:
+            progress = name
+            continue
+        parameter = describe_parameter(name, kind, default, is_word, *help_texts[name])
+        if get_origin(kind) is Mapping:
+            settings = parameter if "=" in parameter.shown else settings
+        else:
+            (words if is_word else options).append(parameter)
+    return Declaration(command, told[0], "\n\n".join(told), tuple(words), settings, tuple(options), progress)
+
+
+def parameters(command: Command) -> Iterator[tuple[str, Any, Any, bool]]:
+    """Yield each parameter's name, kind, default, and whether it is a word; shared options come first."""
+    own = inspect.signature(command.function).parameters.values()
+    named = [p for p in own if p.kind is not p.VAR_KEYWORD]
+    words = [p for p in named if p.kind is p.POSITIONAL_OR_KEYWORD]
+    for p in words:
+        yield p.name, without_none(p.annotation), p.default, True
+    for name, kind in get_type_hints(command.options, include_extras=True).items() if command.options else ():
+        yield name, kind, None, False
+    for p in named[len(words) :]:
+        yield p.name, without_none(p.annotation), p.default, False
+
+
+def without_none(kind: Any) -> Any:
+    """Return an annotation's kind: `int` of `int | None`."""
+    if get_origin(kind) not in (Union, UnionType):
+        return kind
+    kinds = tuple(k for k in get_args(kind) if k is not NoneType)
+    return kinds[0] if len(kinds) == 1 else Union[kinds]  # noqa: UP007
+
+
+def describe_parameter(
+    name: str, kind: Any, default: Any, is_word: bool, spelling: str, help_text: str
+) -> Parameter:
+    """Return a parameter with its flag and the name of its value."""
+    flag, _, shown = spelling.rpartition(" ")
+    shown = shown or name.upper()
+    if is_word or "=" in shown:
+        flag = ""
+    elif not flag:
+        negated = kind is bool and default is not False
+        flag = f"--{'no-' if negated else ''}{name.replace('_', '-')}"
+    help_text = f"do not {help_text}" if flag.startswith("--no-") else help_text
+    return Parameter(name, kind, shown, flag, help_text, default is inspect.Parameter.empty)
+
+
+def split_docstring(thing: Any) -> tuple[str, dict[str, tuple[str, str]]]:
+    """Return a docstring's text, and of each line of `Args:` the parentheses and the help, by parameter."""
+    text, _, rest = (inspect.getdoc(thing) or "").partition("\nArgs:\n")
+    lines: list[str] = []
+    for line in inspect.cleandoc(rest).splitlines():
+        if line.startswith(" "):
+            lines[-1] += f" {line.strip()}"
+        else:
+            lines.append(line)
+    matches = [match for line in lines if (match := _ARGUMENT.fullmatch(line))]
+    return text.strip(), {m[1]: (m[2] or "", m[3]) for m in matches}
+
+
+def least(kind: Any) -> int | None:
+    """Return the smallest whole number that a kind allows; None for other kinds."""
+    return get_args(kind)[1] if get_origin(kind) is Annotated else None

@@ -1,0 +1,51 @@
+"""The words of a command: names, and settings as key=value."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args, get_origin
+
+from .. import yaml_text
+from ..errors import UserError
+from .declaration import Declaration, Parameter
+
+
+def assign_words(declaration: Declaration, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments with names and settings told apart, in whatever order they were typed."""
+    settings = declaration.settings
+    if settings is None:
+        return arguments
+    words = [arguments.pop(word.name) for word in declaration.words if word.name in arguments]
+    words += arguments.pop(settings.name)
+    names, pairs = (words[:1], words[1:]) if len(declaration.words) == 1 else sort_words(words)
+    if len(names) > len(declaration.words):
+        raise UserError(
+            f"'{names[len(declaration.words)]}' is one name too many: write settings as key=value"
+        )
+    lacking = [word.shown for word in declaration.words[len(names) :] if word.required]
+    if lacking:
+        raise UserError(f"{' and '.join(lacking)} must be named: {declaration.synopsis}")
+    after = declaration.words[-1].shown
+    named = {word.name: name for word, name in zip(declaration.words, names, strict=False)}
+    return arguments | named | {settings.name: read_settings(settings, pairs, after)}
+
+
+def sort_words(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Tell names from settings; `adversary=qmix+agent=iql` before an environment is an algorithm's name."""
+    plain = [word for word in words if "=" not in word]
+    is_team_list = lambda word: len(plain) == 1 and word == words[0]
+    pairs = [word for word in words if "=" in word.split("+")[-1] and not is_team_list(word)]
+    return [word for word in words if word not in pairs], pairs
+
+
+def read_settings(parameter: Parameter, pairs: Sequence[str], after: str) -> dict[str, Any]:
+    """Read key=value words as the parameter wants them: with several values, or of the environment alone."""
+    _, value_kind = get_args(parameter.kind)
+    if get_origin(value_kind) is Sequence:
+        from ..config import grid
+
+        return grid.axes(pairs)
+    prefix = parameter.shown.partition("key")[0]
+    odd = [pair for pair in pairs if not pair.startswith(prefix) or "=" not in pair]
+    if prefix and odd:
+        raise UserError(f"'{odd[0]}' is not understood: after {after} only {parameter.shown} may follow")
+    settings: Mapping[str, Any] = yaml_text.pairs(pairs)
+    return {key.removeprefix(prefix): value for key, value in settings.items()}
