@@ -231,7 +231,7 @@ def test_insight_is_what_the_critics_say():
 
 def test_shared_critics_must_know_whom_they_value():
     # Would break: one value for agents that are paid apart.
-    with pytest.raises(UserError, match="set agent_id=true"):
+    with pytest.raises(UserError, match="set agent_id=True"):
         maddpg(sharing="team").init(SPEC, jr.key(0))
     maddpg(sharing="team", agent_id=True).init(SPEC, jr.key(0))
 

@@ -69,5 +69,5 @@ def test_episodes_begin_as_the_original_s():
 @pytest.mark.parametrize("name", ["agents", "adversaries", "landmarks", "horizon"])
 def test_settings_out_of_range_are_refused(name):
     # Would break: an error from inside JAX.
-    with pytest.raises(UserError, match=rf"env\.{name}=0 .* 1 or more"):
+    with pytest.raises(UserError, match=rf"{name}=0 .* 1 or more"):
         Adversary(**{name: 0})

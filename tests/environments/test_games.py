@@ -61,13 +61,13 @@ def test_rounds_repeat_the_game():
 )
 def test_a_payoff_that_is_no_table_is_refused(payoff):
     # Would break: NumPy's own message, or a run that trains on a table of objects.
-    with pytest.raises(UserError, match=r"env\.payoff=.* is no table: give finite numbers"):
+    with pytest.raises(UserError, match=r"payoff=.* is no table: give finite numbers"):
         Matrix(payoff)
 
 
 def test_a_game_without_rounds_is_refused():
     # Would break: a division by zero in the clock.
-    with pytest.raises(UserError, match=r"env\.rounds=0 .* set env\.rounds=1"):
+    with pytest.raises(UserError, match=r"rounds=0 .* set rounds=1"):
         Matrix(rounds=0)
 
 

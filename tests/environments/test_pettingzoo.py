@@ -187,12 +187,12 @@ def test_boxes_of_different_ranges_share_one(skirmish):
     ("module", "options", "sentence"),
     [
         ("mpe2.simple_spred_v3", {}, "check the name after pz:"),
-        ("mpe2.simple_spread_v3", {"agents": 4}, "does not accept these env. options"),
-        ("mpe2.simple_spread_v3", {"team": ("a", "b")}, "3 agents, and env.team is for 2: name each"),
+        ("mpe2.simple_spread_v3", {"agents": 4}, "does not accept these options"),
+        ("mpe2.simple_spread_v3", {"team": ("a", "b")}, "team is for 2 agents, but .* has 3: name each"),
         ("json", {}, "holds no PettingZoo world"),
         ("chess", {}, "played in turns"),
         ("skirmish", {"tank_0": Box(0, 1, (2,))}, "kinds Box, Discrete"),
-        ("skirmish", {"max_cycles": 0}, "set env.horizon"),
+        ("skirmish", {"max_cycles": 0}, "set horizon"),
     ],
 )
 @pytest.mark.usefixtures("skirmish")

@@ -260,7 +260,7 @@ def test_random_play_follows_the_rules():
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"agents": 0}, r"env\.agents=0"),
+        ({"agents": 0}, r"agents=0"),
         ({"rows": 3, "columns": 5}, "find no room"),
         ({"sight": -1}, "sight=-1"),
     ],

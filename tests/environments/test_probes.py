@@ -97,5 +97,5 @@ def test_death_leaves_the_living_to_go_on():
 )
 def test_nothing_shorter_than_a_step(probe, settings):
     # Would break: a division by zero, or an episode that never begins.
-    with pytest.raises(UserError, match=r"env\.\w+=0 is too short: set env\.\w+=1 or more"):
+    with pytest.raises(UserError, match=r"\w+=0 is too short: set \w+=1 or more"):
         probe(**settings)

@@ -62,8 +62,8 @@ def test_episodes_begin_as_the_original_s():
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"local_ratio": -0.1}, r"env\.local_ratio=-0\.1 .* 0 to 1"),
-        ({"horizon": 0}, r"env\.horizon=0 .* 1 or more"),
+        ({"local_ratio": -0.1}, r"local_ratio=-0\.1 .* between 0 and 1"),
+        ({"horizon": 0}, r"horizon=0 .* 1 or more"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings, sentence):

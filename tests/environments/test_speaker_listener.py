@@ -64,5 +64,5 @@ def test_episodes_begin_as_the_original_s():
 
 def test_an_episode_without_steps_is_refused():
     # Would break: episodes that are over before they begin.
-    with pytest.raises(UserError, match=r"env\.horizon=0 .* 1 or more"):
+    with pytest.raises(UserError, match=r"horizon=0 .* 1 or more"):
         SpeakerListener(horizon=0)

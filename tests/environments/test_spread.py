@@ -55,10 +55,10 @@ def test_episodes_begin_as_the_original_s():
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"agents": 0}, r"env\.agents=0 .* 1 or more"),
-        ({"landmarks": 0}, r"env\.landmarks=0 .* 1 or more"),
-        ({"horizon": 0}, r"env\.horizon=0 .* 1 or more"),
-        ({"local_ratio": 1.5}, r"env\.local_ratio=1\.5 .* 0 to 1"),
+        ({"agents": 0}, r"agents=0 .* 1 or more"),
+        ({"landmarks": 0}, r"landmarks=0 .* 1 or more"),
+        ({"horizon": 0}, r"horizon=0 .* 1 or more"),
+        ({"local_ratio": 1.5}, r"local_ratio=1\.5 .* between 0 and 1"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings, sentence):

@@ -93,10 +93,10 @@ def test_episodes_begin_as_the_original_s():
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"adversaries": 0}, r"env\.adversaries=0 .* 1 or more"),
-        ({"prey": 0}, r"env\.prey=0 .* 1 or more"),
-        ({"obstacles": -1}, r"env\.obstacles=-1 .* 0 or more"),
-        ({"horizon": 0}, r"env\.horizon=0 .* 1 or more"),
+        ({"adversaries": 0}, r"adversaries=0 .* 1 or more"),
+        ({"prey": 0}, r"prey=0 .* 1 or more"),
+        ({"obstacles": -1}, r"obstacles=-1 .* 0 or more"),
+        ({"horizon": 0}, r"horizon=0 .* 1 or more"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings, sentence):

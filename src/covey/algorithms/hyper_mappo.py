@@ -23,7 +23,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 from .. import ops
 from ..core import AbstractAlgorithm, AbstractExperience, Metrics, Observation, Spec, Traits, Trajectory
-from ..errors import UserError
+from ..errors import SettingError
 from ..networks.actors import Actor
 from ..networks.hypernetworks import Hypernetwork
 from ..networks.increments import Layers, Output
@@ -78,7 +78,8 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
         if self.layers == "none":
             return Learner(base)
         if self.compose == "accumulate" and self.output == "weights":
-            raise UserError("compose=accumulate adds increments up: set output=increment")
+            remedy = "set `output=increment`"
+            raise SettingError("compose", "adds increments up", remedy, value=self.compose)
         hyper = self.hyper(spec, base.actor, self.layers, self.output, key=ops.named(key, "hyper"))
         target = ops.copy(hyper) if self.align_weight and self.align_to == "target" else None
         return Learner(base, hyper, ops.init_opt_state(self.optimiser, hyper), target, jnp.zeros((), int))

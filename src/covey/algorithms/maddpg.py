@@ -73,7 +73,7 @@ class MADDPG(AbstractAlgorithm[Learner]):
         actors = Actors(self.actor, spec, *shared, key=ops.named(key, "actor"))
         critics = Critics(self.critic, spec, *shared, self.critic_input, key=ops.named(key, "critic"))
         if actors.remember:
-            require_whole_episodes(self.experience, "actor=feed_forward")
+            require_whole_episodes(self.experience, "`actor=feed_forward`")
         online, stacked = Networks(actors, critics), actors.networks.stacked
         acting = ops.init_opt_state(self.actor_optimiser, actors, stacked)
         judging = ops.init_opt_state(self.critic_optimiser, critics, stacked)

@@ -23,7 +23,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from .. import ops
 from ..core import AbstractAlgorithm, AbstractExperience, Metrics, Observation, Spec, Traits, Trajectory
-from ..errors import UserError
+from ..errors import SettingError
 from ..experience import OnPolicy
 from ..networks.actors import Actor, Critic, CriticInput
 from ..networks.agents import AbstractAgent, Recurrent, Sharing
@@ -70,7 +70,8 @@ class PPO(AbstractAlgorithm[Learner]):
 
     def init(self, spec: Spec, key: PRNGKeyArray) -> Learner:
         if self.reward == "own" and self.critic_input == "state":
-            raise UserError("critic_input=state values the team: with reward=own set critic_input=agent")
+            remedy = "with `reward=own` set `critic_input=agent`"
+            raise SettingError("critic_input", "values the team", remedy, value=self.critic_input)
         named, ids = lambda name: ops.named(key, name), self.agent_id
         actor = Actor(
             self.actor, spec, self.sharing, ids, self.squashed, self.deviation, key=named("actor")

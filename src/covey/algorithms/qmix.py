@@ -83,7 +83,7 @@ class QMIX(AbstractAlgorithm[Learner]):
             self.agent, spec, width, spec.actions, self.sharing, key=ops.named(key, "agent")
         )
         if agents.nets.carry_size or self.last_action:
-            require_whole_episodes(self.experience, "agent=feed_forward last_action=false")
+            require_whole_episodes(self.experience, "`agent=feed_forward` `last_action=False`")
         return Networks(agents, self.mixer(spec.agents, world, key=ops.named(key, "mixer")))
 
     def init(self, spec: Spec, key: PRNGKeyArray) -> Learner:

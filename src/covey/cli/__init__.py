@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from .. import __version__
+from ..config import options
 from ..errors import UserError
 from .declaration import Declaration, declarations
 from .output import print_result, progress_printer
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         dispatch(sys.argv[1:] if arguments is None else arguments)
         sys.stdout.flush()
     except UserError as error:
-        print(f"covey: {error}", file=sys.stderr)
+        print(f"covey: {options.sentence(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

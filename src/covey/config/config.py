@@ -8,7 +8,7 @@ from typing import Any, Literal, get_type_hints
 
 from .. import yaml_text
 from ..core import Spec
-from ..errors import UserError
+from ..errors import SettingError, UserError
 from ..files import atomic
 from ..training.loop import LearnerSlot
 from . import catalogue, opponents, settings
@@ -25,6 +25,7 @@ from .naming import (
     unnamed,
     world,
 )
+from .options import option
 from .settings import Place, Tree
 
 PRESETS = Path(__file__).parent / "presets"
@@ -60,9 +61,11 @@ class Config:
     def __post_init__(self):
         for name in ("seeds", "steps", "envs", "eval_every", "eval_episodes", "report_every"):
             if getattr(self, name) < 1:
-                raise UserError(f"{option(name)} must be at least 1, not {getattr(self, name)}")
+                problem = f"must be at least 1, not {getattr(self, name)}"
+                raise SettingError(f"run.{name}", problem, "")
         if not 0 <= self.seed < 2**31:
-            raise UserError(f"--seed must be between 0 and {2**31 - 1}, not {self.seed}")
+            problem = f"must be between 0 and {2**31 - 1}, not {self.seed}"
+            raise SettingError("run.seed", problem, "")
 
     @classmethod
     def parse(
@@ -179,13 +182,6 @@ class Config:
 
 
 OPTIONS = (*(f.name for f in fields(Config) if f.name not in ("learners", "env", "notes")), "config")
-
-
-def option(name: str) -> str:
-    """A field as the command line calls it."""
-    return {"source": "--from", "preset": "preset", "audit": "--no-audit"}.get(
-        name, f"--{name.replace('_', '-')}"
-    )
 
 
 def checked(given: Mapping[str, Any], where: str) -> dict[str, Any]:

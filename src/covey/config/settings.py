@@ -16,7 +16,7 @@ import equinox as eqx
 import numpy as np
 
 from .. import experience  # noqa: F401  its classes are choices
-from ..errors import UserError
+from ..errors import SettingError, UserError
 from ..parts import ConstantSchedule, Factory, promoted_fields
 from . import catalogue
 from .fitting import called, fitting
@@ -51,6 +51,8 @@ def construct(target: Callable[..., T], tree: Mapping[str, Any], place: Place) -
     given = arguments(target, tree, place)
     try:
         made = make(target, given)
+    except SettingError as error:
+        raise (error.within(place.path) if place.path else error) from error
     except ValueError as error:
         raise UserError(f"{place.path or place.of}: {error}") from error
     return made, {name: dump(value) for name, value in given.items()}

@@ -7,7 +7,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from ..core import AbstractEnvironment, Action, Observation, Spec, Step
 from ..core.scene import PayoffTable
-from ..errors import UserError
+from ..errors import SettingError
 
 PAYS = np.array([[[0.0, 0], [0, 0]], [[7, 7], [7, 7]], [[0, 1], [1, 8]]])  # the two-step game's, by state
 DECEPTIVE = [[8, -12, -12], [-12, 0, 0], [-12, 0, 0]]
@@ -77,7 +77,7 @@ class Matrix(AbstractEnvironment[Int[Array, " n"]]):
 
     def __init__(self, payoff: list = DECEPTIVE, rounds: int = 1):
         if rounds < 1:
-            raise UserError(f"env.rounds={rounds} leaves nothing to play: set env.rounds=1 or more")
+            raise SettingError("rounds", "leaves nothing to play", "set `rounds=1` or more", value=rounds)
         payoffs = tensor(payoff)
         self.entries, self.choices = tuple(payoffs.ravel().tolist()), payoffs.shape
         names = tuple(f"agent_{i}" for i in range(payoffs.ndim))
@@ -104,17 +104,18 @@ class Matrix(AbstractEnvironment[Int[Array, " n"]]):
         return state, shared(self.observe(state), pays, state >= self.spec.horizon)
 
 
-def tensor(payoff: list, option: str = "env.payoff=") -> np.ndarray:
+def tensor(payoff: list) -> np.ndarray:
     """The payoffs as an array, or a sentence about what is wrong with them."""
     try:
         array = np.array(payoff)
     except ValueError:  # rows of unequal length
         array = np.array(None)
     if not array.ndim or not array.size or array.dtype.kind not in "iuf" or not np.isfinite(array).all():
-        raise UserError(
-            f"{option}{payoff} is no table: give finite numbers in nested lists, a level for each agent, "
-            f"rows of equal length, as in {option}[[8,-12],[-12,0]]"
+        remedy = (
+            "give finite numbers in nested lists, a level for each agent, rows of equal length, "
+            "as in `payoff=[[8,-12],[-12,0]]`"
         )
+        raise SettingError("payoff", "is no table", remedy, value=payoff)
     return array.astype(float)
 
 

@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from ..core import AbstractEnvironment, Action, Observation, Spec, Step
 from ..core.scene import Scene
-from ..errors import UserError
+from ..errors import SettingError
 from ..ops import named
 from .particles.observations import check
 
@@ -70,10 +70,9 @@ class PredatorPrey(AbstractEnvironment[State]):
         check(agents=agents, prey=prey, rows=rows, columns=columns, horizon=horizon)
         check(0, sight=sight)
         if agents + prey > rows * columns:
-            raise UserError(
-                f"{agents} agents and {prey} prey find no room on {rows} × {columns} cells: "
-                "set env.rows or env.columns higher, or env.agents or env.prey lower"
-            )
+            problem = f"and {prey} prey find no room on {rows} × {columns} cells"
+            remedy = "set `rows` or `columns` higher, or `agents` or `prey` lower"
+            raise SettingError("agents", problem, remedy, value=agents)
         self.rows, self.columns, self.prey, self.sight = rows, columns, prey, sight
         self.punishment = punishment
         self.spec = Spec(

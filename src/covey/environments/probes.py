@@ -6,7 +6,7 @@ import jax.random as jr
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from ..core import AbstractEnvironment, Action, Observation, Spec, Step
-from ..errors import UserError
+from ..errors import SettingError
 from ..ops import named
 from .games import shared
 
@@ -16,7 +16,7 @@ PAIR = ("left", "right")
 def at_least(least: int, **options: int) -> None:
     for name, value in options.items():
         if value < least:
-            raise UserError(f"env.{name}={value} is too short: set env.{name}={least} or more")
+            raise SettingError(name, "is too short", f"set `{name}={least}` or more", value=value)
 
 
 def bits(key: PRNGKeyArray, shape: tuple[int, ...]) -> Float[Array, "*shape"]:

@@ -9,7 +9,7 @@ import jax.random as jr
 from jaxtyping import Array, Bool, Int, PRNGKeyArray
 
 from ..core import AbstractExperience, Spec, Trajectory
-from ..errors import UserError
+from ..errors import SettingError
 from ..ops import named, shard
 from .on_policy import episode_steps
 
@@ -19,10 +19,8 @@ WHOLE_EPISODES = None  # a window of whole episodes
 def require_whole_episodes(experience: AbstractExperience, instead: str) -> None:
     """Refuses windows for agents that remember."""
     if isinstance(experience, Replay) and experience.window is not WHOLE_EPISODES:
-        raise UserError(
-            "experience.window cuts episodes open, and agents that remember need them whole: "
-            f"set experience.window=null, or {instead}"
-        )
+        problem = "cuts episodes open, and agents that remember need them whole"
+        raise SettingError("experience.window", problem, f"set `experience.window=None`, or {instead}")
 
 
 class Replay(AbstractExperience):
@@ -71,10 +69,9 @@ class Replay(AbstractExperience):
         blocks = self.entries(spec, self.capacity) // (n * length)
         if blocks * length < 2 * self.span(spec) or blocks < 2:
             needed = -(-max(2 * self.span(spec), 2 * length) * n // self.entries(spec, 1))
-            raise UserError(
-                f"experience.capacity={self.capacity} is too small for {n} copies of the environment: "
-                f"set experience.capacity={needed} or more, or use fewer copies (--envs)"
-            )
+            problem = f"is too small for {n} copies of the environment"
+            remedy = f"set `experience.capacity={needed}` or more, or use fewer copies (`run.envs`)"
+            raise SettingError("experience.capacity", problem, remedy, value=self.capacity)
         empty = lambda x: jnp.zeros((n, blocks * length, *x.shape[2:]), x.dtype)
         return self.seen_as(jnp.float16, jax.tree.map(empty, rollouts))
 

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
-from ..errors import UserError
+from ..errors import SettingError
 from ..ops import masked, named
 from .layers import MLP, Linear, layer_norm
 
@@ -21,7 +21,8 @@ class Attention(eqx.Module):
 
     def __init__(self, width: int, heads: int, *, key: PRNGKeyArray):
         if width % heads:
-            raise UserError(f"{heads} heads cannot share a width of {width}: set heads to a divisor of it")
+            problem = f"cannot share a width of {width}"
+            raise SettingError("heads", problem, "set `heads` to a divisor of it", value=heads)
         part = lambda name: Linear(width, width, key=named(key, name))
         self.query, self.key, self.value, self.out = map(part, ("query", "key", "value", "out"))
         self.heads = heads

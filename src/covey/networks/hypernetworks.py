@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ..core import Observation, Spec
-from ..errors import UserError
+from ..errors import SettingError
 from ..ops import masked, named
 from . import increments as inc
 from .actors import Actor
@@ -114,28 +114,26 @@ class Hypernetwork(eqx.Module):
     def check(self, actor: Actor, rank: int) -> None:
         """What cannot be, and what to do about it."""
         if not inc.chosen(actor.networks.nets, self.layers):
-            raise UserError(
-                "ppo.actor has no linear layer of covey's to write increments to: set layers=none"
-            )
+            problem = "has no linear layer of covey's to write increments to"
+            raise SettingError("actor", problem, "set `layers=none`")
         if self.context == "own" and self.increments == "shared":
-            raise UserError("hyper.context=own reads one agent at a time: set hyper.increments=agent")
+            problem = "reads one agent at a time"
+            raise SettingError("hyper.context", problem, "set `hyper.increments=agent`", value=self.context)
         groups = actor.networks.groups
         if not actor.networks.shared and self.increments == "shared":
-            raise UserError("agents with networks of their own need increments of their own: "
-                            "set hyper.increments=agent")  # fmt: skip
+            problem = "gives one increment to agents whose networks are their own"
+            remedy = "set `hyper.increments=agent`"
+            raise SettingError("hyper.increments", problem, remedy, value=self.increments)
         if not actor.networks.shared and groups != tuple(range(len(groups))):
-            raise UserError(
-                "increments need agents that share one network or none: set ppo.sharing=all or none"
-            )
+            problem = "must give all agents one network, or each its own, where increments are added"
+            raise SettingError("sharing", problem, "set `sharing=all` or `sharing=none`")
         if self.history == "kl_weighted" and self.output == "weights":
-            raise UserError(
-                "hyper.history=kl_weighted compares with a policy of the actor's own weights, which "
-                "output=weights leaves as they began: set output=increment"
-            )
+            problem = "needs a policy of the actor's own weights, which `output=weights` leaves as they began"
+            raise SettingError("hyper.history", problem, "set `output=increment`", value=self.history)
         if rank and self.output == "weights":
-            raise UserError("hyper.rank is for increments, not whole weights: set hyper.rank=0")
+            raise SettingError("hyper.rank", "is for increments, not whole weights", "set `hyper.rank=0`")
         if self.windowed and self.k < 1:
-            raise UserError(f"hyper.k must be at least 1, not {self.k}")
+            raise SettingError("hyper.k", f"must be at least 1, not {self.k}", "set it to 1 or more")
 
     @property
     def windowed(self) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from ...core import Action, Observation, Spec, Trajectory
-from ...errors import UserError
+from ...errors import SettingError
 from ...networks.actors import observation_inputs
 from ...networks.agents import AbstractAgent, AgentNetworks, FeedForward, Sharing
 from ...networks.distributions import scale_to_bounds, straight_through
@@ -83,7 +83,8 @@ class Actors(eqx.Module):
 def known(networks: AgentNetworks, agent_id: bool) -> None:
     """Refuses a critic that agents share and that cannot tell whom it values."""
     if len(set(networks.groups)) < len(networks.groups) and not agent_id:
-        raise UserError("agents that share networks must be told apart: set agent_id=true, or sharing=none")
+        problem = "leaves agents that share a network without an identity"
+        raise SettingError("agent_id", problem, "set `agent_id=True`, or `sharing=none`", value=agent_id)
 
 
 class Critics(eqx.Module):

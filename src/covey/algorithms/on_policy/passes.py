@@ -11,7 +11,7 @@ import jax.random as jr
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, Shaped
 
 from ...core import Metrics, Observation
-from ...errors import UserError
+from ...errors import SettingError
 from ...networks.distributions import AbstractDistribution
 from ...ops import named, shard, surrogate
 
@@ -105,7 +105,8 @@ def epochs(
     """
     count = jax.tree.leaves(examples)[0].shape[0]
     if minibatches > count:
-        raise UserError(f"there are only {count} chunks to learn from: set minibatches={count} or fewer")
+        problem = f"is too many, for there are only {count} chunks to learn from"
+        raise SettingError("minibatches", problem, f"set `minibatches={count}` or fewer", value=minibatches)
 
     def once(learner: L, place: Int[Array, " size"]) -> tuple[L, Metrics]:
         mine = shard(place)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...config import settings
-from ...config.config import Config, learns, option
+from ...config.config import Config, learns
+from ...config.options import option
 from ...runs import checkpoint
 from ...runs.engine import Engine
 

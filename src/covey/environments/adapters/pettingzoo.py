@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
 from ...core import AbstractHostEnvironment, HostObservation, HostStep, Spec
-from ...errors import UserError
+from ...errors import SettingError, UserError
 
 MASKED = {"observation", "action_mask"}  # what a dictionary holds that says which actions are legal
 
@@ -38,7 +38,7 @@ def parallel(module: str, options: dict[str, Any]) -> Any:
             f"pz:{module} is played in turns: choose a world whose agents act together"
         ) from error
     except TypeError as error:
-        raise UserError(f"pz:{module} does not accept these env. options: {error}") from error
+        raise UserError(f"pz:{module} does not accept these options: {error}") from error
 
 
 class PettingZoo(AbstractHostEnvironment):
@@ -88,10 +88,8 @@ class PettingZoo(AbstractHostEnvironment):
         kinds = tuple(re.sub(r"[_-]?\d+$", "", str(name)) for name in self.names)
         team = kinds if given is None else given
         if team and len(team) != len(self.names):
-            raise UserError(
-                f"{self} has {len(self.names)} agents, and env.team is for {len(team)}: "
-                "name each one's team, or choose a world of as many"
-            )
+            problem = f"is for {len(team)} agents, but {self} has {len(self.names)}"
+            raise SettingError("team", problem, "name each one's team, or choose a world of as many")
         return team if len(set(team)) > 1 else ()
 
     def actions(self) -> tuple[Bool[np.ndarray, "agents actions"], tuple[float, float] | None]:
@@ -115,9 +113,8 @@ class PettingZoo(AbstractHostEnvironment):
         raw = self.world.unwrapped
         limit = options.get("max_cycles") or getattr(raw, "max_cycles", raw.metadata.get("max_cycles"))
         if not limit:
-            raise UserError(
-                f"{self} does not say how long its episodes are: set env.horizon=500, or the like"
-            )
+            problem = f"is needed, for {self} does not say how long its episodes are"
+            raise SettingError("horizon", problem, "set `horizon=500`, or the like")
         return int(limit)
 
     def has_state(self, first: HostObservation) -> bool:

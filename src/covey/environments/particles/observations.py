@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from ...core import Action, Observation
-from ...errors import UserError
+from ...errors import SettingError
 from ...ops import named
 from .physics import MOVES
 
@@ -16,12 +16,13 @@ def check(least: int = 1, **counts: int) -> None:
     """Refuses a world with too few of something."""
     for name, count in counts.items():
         if count < least:
-            raise UserError(f"env.{name}={count} makes no world: set it to {least} or more")
+            raise SettingError(name, "makes no world", f"set it to {least} or more", value=count)
 
 
 def check_share(local_ratio: float) -> None:
     if not 0 <= local_ratio <= 1:
-        raise UserError(f"env.local_ratio={local_ratio} is no share of the reward: set it to 0 to 1")
+        problem = "is no share of the reward"
+        raise SettingError("local_ratio", problem, "set it between 0 and 1", value=local_ratio)
 
 
 def anywhere(
