@@ -1,6 +1,7 @@
 """What README and docs tell a reader to type is understood, and what they point to is there."""
 
 import re
+import runpy
 import shlex
 from pathlib import Path
 from types import SimpleNamespace
@@ -65,3 +66,12 @@ def test_what_is_pointed_to_is_there(page):
 def test_readme_is_short():
     # Would break: a README that grows back into a manual.
     assert len((ROOT / "README.md").read_text().split()) <= 1100
+
+
+def test_the_picture_of_the_architecture_is_current():
+    # Would break: a floor added, a file of the path moved, and the picture not drawn again.
+    script = runpy.run_path(str(ROOT / "docs/figures/architecture.py"))
+    assert script["PICTURE"].read_text() == script["draw"](), "run python docs/figures/architecture.py"
+    source = ROOT / "src/covey"
+    assert [file for _, file, _ in script["STEPS"] if not (source / file).exists()] == []
+    assert {room for floor in script["floors"]() for room in floor} <= set(script["PURPOSE"])
