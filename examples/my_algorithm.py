@@ -12,19 +12,19 @@ from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Float, Int
 
-from covey.core import AbstractAlgorithm, AbstractExperience, Traits, Trajectory
+from covey.core import AbstractAlgorithm, AbstractExperience, OptState, Target, Traits, Trajectory
 from covey.experience import Replay
 from covey.networks.layers import MLP
-from covey.ops import copy, descend, epsilon_greedy, init_opt_state, masked, mean, take
+from covey.ops import descend, epsilon_greedy, init_opt_state, init_target, masked, mean, take
 from covey.parts import AbstractOptimiser, AbstractSchedule, AbstractTarget, Adam, LinearSchedule, SoftTarget
 
 
 class Learner(NamedTuple):
     online: MLP
-    target: MLP
-    optimiser: PyTree
+    target: Target[MLP]
+    opt_state: OptState
     updates: Int[Array, ""]
 
 
@@ -46,7 +46,9 @@ class Independent(AbstractAlgorithm):
 
     def init(self, spec, key):
         online = MLP(spec.features, self.hidden, self.hidden, spec.actions, key=key)
-        return Learner(online, copy(online), init_opt_state(self.optimiser, online), jnp.zeros((), int))
+        return Learner(
+            online, init_target(online), init_opt_state(self.optimiser, online), jnp.zeros((), int)
+        )
 
     def init_carry(self, spec, learner):
         return None
@@ -68,6 +70,9 @@ class Independent(AbstractAlgorithm):
         return loss, {"loss": loss}
 
     def update(self, learner, batch, key, step):
-        online, target, optimiser, updates = learner
-        online, optimiser, metrics = descend(self.optimiser, self.loss, online, optimiser, target, batch)
-        return Learner(online, self.target(online, target, updates + 1), optimiser, updates + 1), metrics
+        online, opt_state, metrics = descend(
+            self.optimiser, self.loss, learner.online, learner.opt_state, learner.target.network, batch
+        )
+        updates = learner.updates + 1
+        target = self.target(online, learner.target, updates)
+        return Learner(online, target, opt_state, updates), metrics

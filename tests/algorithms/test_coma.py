@@ -40,7 +40,7 @@ def lived(**how):
 
 def learner():
     one = SMALL.init(SPEC, jr.key(0))
-    return by_number(one.actor, 2), by_number(one.critic, 4), by_number(one.target, 9)
+    return by_number(one.actor, 2), by_number(one.critic, 4), by_number(one.target.network, 9)
 
 
 def mlp(net, x):
@@ -150,8 +150,8 @@ def test_targets_are_copied_every_other_update():
     second = update(first)
     third = update(second)
     same = lambda a, b: all(np.array_equal(x, y) for x, y in zip(*map(jax.tree.leaves, (a, b)), strict=True))
-    assert same(second.target, first.critic) and not same(second.critic, first.critic)
-    assert same(third.target, third.critic) and not same(third.actor, second.actor)
+    assert same(second.target.network, first.critic) and not same(second.critic, first.critic)
+    assert same(third.target.network, third.critic) and not same(third.actor, second.actor)
 
 
 def test_it_keeps_the_protocol():

@@ -105,7 +105,7 @@ def later(spec, learner, batch):
     made = []
     for b, key in enumerate(keys("target", batch)):
         _, then, _ = at(batch, b)
-        x = outputs(learner.target.actors, then)
+        x = outputs(learner.target.network.actors, then)
         made.append(chosen(spec, x[None], then.legal[None], key)[0])
     return np.stack(made)
 
@@ -125,12 +125,12 @@ def test_targets_use_target_actors_and_target_critics(spec):
     for b, a in enumerate(later(spec, learner, batch)):
         now, then, t = at(batch, b)
         for i in range(2):
-            bootstrap = 0.0 if b == 1 else q(learner.target.critics, i, then, a)
+            bootstrap = 0.0 if b == 1 else q(learner.target.network.critics, i, then, a)
             y = float(t.reward[0, i]) + GAMMA * bootstrap
             errors.append(y - q(learner.online.critics, i, now, did(spec, t.action[0])))
     square = np.square(errors).reshape(-1, 2).sum(1)
     wanted = square[[0, 1, 3, 4]].mean()
-    loss, told = jax.jit(algorithm.critic_loss)(learner.online.critics, learner.target, batch, ahead)
+    loss, told = jax.jit(algorithm.critic_loss)(learner.online.critics, learner.target.network, batch, ahead)
     assert float(loss) == pytest.approx(wanted, rel=1e-4)
     assert float(told["critic_loss"]) == float(loss)
 
@@ -243,10 +243,10 @@ def test_mixer_and_local_critics_learn_the_teams_reward(spec):
     errors = []
     for b in (0, 1, 3, 4):
         now, then, t = at(batch, b)
-        y = float(t.team_reward[0, 0]) + GAMMA * (b != 1) * joint(learner.target, then, ahead[b])
+        y = float(t.team_reward[0, 0]) + GAMMA * (b != 1) * joint(learner.target.network, then, ahead[b])
         errors.append(y - joint(learner.online, now, did(spec, t.action[0])))
     vectors = jnp.asarray(np.stack([did(spec, a) for a in batch.action]), jnp.float32)
-    args = (learner.online, learner.target, batch, vectors, jnp.asarray(ahead, jnp.float32)[:, None])
+    args = (learner.online, learner.target.network, batch, vectors, jnp.asarray(ahead, jnp.float32)[:, None])
     loss, _ = jax.jit(algorithm.loss)(*args)
     assert float(loss) == pytest.approx(np.mean(np.square(errors)), rel=1e-4)
 

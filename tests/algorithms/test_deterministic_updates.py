@@ -72,7 +72,7 @@ def test_critics_then_actors_by_the_new_critics_then_targets():
     learner, batch = born(algorithm), transitions()
     after, _ = updated(algorithm, learner, batch)
     later = algorithm.ahead(learner, batch, jr.key(1), jnp.array(0))
-    old, target = learner.online, learner.target
+    old, target = learner.online, learner.target.network
     grads = jax.grad(algorithm.critic_loss, has_aux=True)(old.critics, target, batch, later)[0]
     critics = adams_first(old.critics, grads, 0.05)
     assert close(after.online.critics, critics)
@@ -85,12 +85,12 @@ def test_critics_then_actors_by_the_new_critics_then_targets():
     assert close(after.online.actors, actors(critics))
     assert not close(after.online.actors, actors(old.critics))
     followed = jax.tree.map(lambda n, o: 0.25 * n + 0.75 * o, after.online, target)
-    assert close(after.target, followed)
+    assert close(after.target.network, followed)
 
 
 def norms(opt_state, i):
     """Of agent i's gradient, clipped, by variable: Adam's first moment after a step is a tenth of it."""
-    return np.array([10 * float(jnp.linalg.norm(x[i])) for x in jax.tree.leaves(opt_state[1].mu)])
+    return np.array([10 * float(jnp.linalg.norm(x[i])) for x in jax.tree.leaves(opt_state.state[1].mu)])
 
 
 @pytest.mark.parametrize("part", ["actor", "critic"])
@@ -134,7 +134,7 @@ def test_the_hybrid_clips_the_mixer_and_each_local_critic_apart():
     after, _ = updated(algorithm, born(algorithm), transitions(scale=3.0))
     for i in range(2):
         assert np.sqrt(np.sum(norms(after.local_opt_state, i) ** 2)) == pytest.approx(1e-4, rel=1e-3)
-    mixing = jnp.sqrt(sum(jnp.sum(x**2) for x in jax.tree.leaves(after.mixer_opt_state[1].mu)))
+    mixing = jnp.sqrt(sum(jnp.sum(x**2) for x in jax.tree.leaves(after.mixer_opt_state.state[1].mu)))
     assert 10 * float(mixing) == pytest.approx(2e-4, rel=1e-3)
 
 
@@ -143,8 +143,8 @@ def test_the_hybrids_targets_follow_after_the_update():
     algorithm = dual(target=SoftTarget(0.25))
     learner = born(algorithm)
     after, _ = updated(algorithm, learner, transitions())
-    followed = jax.tree.map(lambda n, o: 0.25 * n + 0.75 * o, after.online, learner.target)
-    assert close(after.target, followed)
+    followed = jax.tree.map(lambda n, o: 0.25 * n + 0.75 * o, after.online, learner.target.network)
+    assert close(after.target.network, followed)
     assert not close(after.online, learner.online)
 
 
@@ -288,4 +288,4 @@ def test_at_one_the_hybrid_is_maddpg_to_the_bit(sharing):
     assert int(plain.updates) == int(hybrid.plain.updates) > 100
     for mine, theirs in zip(jax.tree.leaves(plain), jax.tree.leaves(hybrid.plain), strict=True):
         np.testing.assert_array_equal(mine, theirs)
-    assert not close(hybrid.online, hybrid.target)
+    assert not close(hybrid.online, hybrid.target.network)

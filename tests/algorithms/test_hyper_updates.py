@@ -77,12 +77,12 @@ def test_its_own_optimiser_clip_and_target():
     norm = lambda x: float(jnp.sqrt(sum(jnp.sum(y**2) for y in jax.tree.leaves(x))))
     same = lambda x, y: all(map(np.array_equal, jax.tree.leaves(x), jax.tree.leaves(y)))
     after = update(replace(algorithm, ppo=replace(algorithm.ppo, minibatches=1)))
-    assert norm(after.ppo.actor_opt_state[1].mu) == pytest.approx(1e-3, rel=1e-3)
-    assert norm(after.hyper_opt_state[1].mu) == pytest.approx(1e-4, rel=1e-3)
-    assert int(after.steps) == 1 and same(after.target, learner.hyper)
+    assert norm(after.ppo.actor_opt_state.state[1].mu) == pytest.approx(1e-3, rel=1e-3)
+    assert norm(after.hyper_opt_state.state[1].mu) == pytest.approx(1e-4, rel=1e-3)
+    assert int(after.steps) == 1 and same(after.target.network, learner.hyper)
     later = update(algorithm)
-    assert int(later.steps) == 3 and not same(later.target, learner.hyper)
-    assert not same(later.target, later.hyper)
+    assert int(later.steps) == 3 and not same(later.target.network, learner.hyper)
+    assert not same(later.target.network, later.hyper)
 
 
 KEEPERS = {

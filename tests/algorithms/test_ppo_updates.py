@@ -149,8 +149,8 @@ def test_each_optimiser_clips_its_own(deaths):
     adam = lambda clip: Adam(ConstantSchedule(1e-3), clip=clip)
     strict = replace(algorithm, actor_optimiser=adam(1e-3), critic_optimiser=adam(1e-2), minibatches=1)
     after, _ = updated(strict, strict.init(Death().spec, jr.key(0)), batch)
-    assert norm(after.actor_opt_state[1].mu) == pytest.approx(1e-4, rel=1e-3)
-    assert norm(after.critic_opt_state[1].mu) == pytest.approx(1e-3, rel=1e-3)
+    assert norm(after.actor_opt_state.state[1].mu) == pytest.approx(1e-4, rel=1e-3)
+    assert norm(after.critic_opt_state.state[1].mu) == pytest.approx(1e-3, rel=1e-3)
 
 
 def test_learning_rates_count_optimiser_steps(deaths):

@@ -222,7 +222,7 @@ VARIANTS = {
 def with_networks(mixer, options):
     algorithm = QMIX(agent=Factory(Recurrent, hidden=3), mixer=mixer, gamma=0.9, **options)
     learner = algorithm.init(SPEC, jr.key(0))
-    return algorithm, by_number(learner.online, 0), by_number(learner.target, 6)
+    return algorithm, by_number(learner.online, 0), by_number(learner.target.network, 6)
 
 
 def story(legal=LEGAL, **how):

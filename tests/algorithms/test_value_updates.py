@@ -52,7 +52,9 @@ def updated(algorithm, *batches):
 
 
 def gradient(algorithm, learner, batch):
-    return flat(jax.jit(jax.grad(algorithm.loss, has_aux=True))(learner.online, learner.target, batch)[0])
+    return flat(
+        jax.jit(jax.grad(algorithm.loss, has_aux=True))(learner.online, learner.target.network, batch)[0]
+    )
 
 
 def clipped(g, limit):
@@ -103,15 +105,15 @@ def test_hard_targets_are_copied_on_time():
     algorithm = QMIX(agent=PLAIN, mixer=VDN, target=HardTarget(2))
     story = [learner for learner, _ in updated(algorithm, *map(batch_of, range(4)))]
     for learner, source in zip(story, [0, 0, 2, 2, 4], strict=True):
-        np.testing.assert_array_equal(flat(learner.target), flat(story[source].online))
+        np.testing.assert_array_equal(flat(learner.target.network), flat(story[source].online))
 
 
 def test_soft_targets_take_a_step():
     # Breaks if tau weighs the wrong network, or the mixer is left behind.
     algorithm = QMIX(agent=PLAIN, mixer=Factory(MonotonicMixer, embed=4, hyper=0), target=SoftTarget(0.1))
     (before, _), (after, _) = updated(algorithm, batch_of(0))
-    want = 0.1 * flat(after.online) + 0.9 * flat(before.target)
-    np.testing.assert_allclose(flat(after.target), want, rtol=1e-6, atol=1e-7)
+    want = 0.1 * flat(after.online) + 0.9 * flat(before.target.network)
+    np.testing.assert_allclose(flat(after.target.network), want, rtol=1e-6, atol=1e-7)
 
 
 def test_rewards_are_standardised_by_what_has_been_seen():
@@ -128,7 +130,7 @@ def test_rewards_are_standardised_by_what_has_been_seen():
         np.testing.assert_allclose(after.rewards, (mean, square), rtol=1e-5)
         scaled = (batch.team_reward - mean) / np.sqrt(square - mean**2)
         batch = replace(batch, team_reward=scaled)
-        want, _ = algorithm.loss(before.online, before.target, batch)
+        want, _ = algorithm.loss(before.online, before.target.network, batch)
         np.testing.assert_allclose(metrics["loss"], want, rtol=1e-4)
 
 
@@ -171,7 +173,7 @@ def test_acting_and_learning_see_the_same(env, options):
     q = networks.nets.head(hidden) if networks.shared else by_agent(networks.each().head, hidden)
     q = np.take_along_axis(np.asarray(q), np.asarray(played.action, int)[..., None], -1)[..., 0]
     td_error = jax.jit(jax.vmap(algorithm.td_error, (None, None, 0)))
-    _, learned = td_error(learner.online, learner.target, played)
+    _, learned = td_error(learner.online, learner.target.network, played)
     np.testing.assert_allclose(learned[played.valid], q[played.valid], rtol=1e-4, atol=1e-5)
     assert np.std(q[np.asarray(played.valid)]) > 0.01
 

@@ -54,7 +54,7 @@ def tabular(**options):
     online = eqx.tree_at(lambda p: p.plain, learner.online, hold(learner.online.plain, TABLES))
     if algorithm.central:
         online = eqx.tree_at(lambda p: p.central, online, hold(learner.online.central, STAR))
-    return algorithm, online, hold(learner.target, STAR_TARGET if algorithm.central else TARGETS)
+    return algorithm, online, hold(learner.target.network, STAR_TARGET if algorithm.central else TARGETS)
 
 
 def poor():
@@ -155,7 +155,7 @@ def test_loss_by_hand(weighting):
             alpha=0.3, **options,
         )  # fmt: skip
         learner = algorithm.init(SPEC, jr.key(0))
-        online, target, e = by_number(learner.online, 0), by_number(learner.target, 6), story(**how)
+        online, target, e = by_number(learner.online, 0), by_number(learner.target.network, 6), story(**how)
         want = by_hand(algorithm, online, target, jax.tree.map(np.asarray, e), weighting is OW)
         assert loss(algorithm, online, target, e) == pytest.approx(want, rel=2e-5), name
 
@@ -189,7 +189,9 @@ def test_ten_updates():
 
     learner, metrics = run(jr.key(0))
     found = [*metrics["loss"][jnp.array([0, 4, 9])], *metrics["central_loss"][jnp.array([0, 4, 9])]]
-    sizes = [np.sum(flat(x) ** 2) for x in (learner.online.plain, learner.online.central, learner.target)]
+    sizes = [
+        np.sum(flat(x) ** 2) for x in (learner.online.plain, learner.online.central, learner.target.network)
+    ]
     np.testing.assert_allclose(found, GOLDEN_LOSSES, rtol=1e-3)
     np.testing.assert_allclose(sizes, GOLDEN_SIZES, rtol=1e-3)
     assert int(learner.updates) == 10

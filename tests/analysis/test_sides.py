@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import covey
-from covey.algorithms.frozen import Frozen
+from covey.algorithms.frozen_opponent import FrozenOpponent
 from covey.algorithms.maddpg import MADDPG
 from covey.algorithms.qmix import QMIX
 from covey.analysis.versus import staying
@@ -133,7 +133,7 @@ def test_crossplay_is_every_pair_of_runs(runs, hunt, tmp_path):
 def test_some_agents_of_a_learner_for_all():
     world = Spec(("r0", "b0", "r1"), features=3, actions=4, horizon=5, team=("red", "blue", "red"))
     player = MADDPG(actor=Factory(FeedForward, hidden=4), critic=Factory(FeedForward, hidden=4))
-    frozen = Frozen("runs/x", "all", player, world, 1)
+    frozen = FrozenOpponent("runs/x", "all", player, world, 1)
     rows = jr.normal(jr.key(0), (3, 3))
     obs = Observation(rows, jnp.zeros(0), jnp.ones((3, 4), bool), jnp.ones(3, bool), jnp.ones((), bool))
     for members in ((0, 2), (1,)):
@@ -161,11 +161,11 @@ def test_how_it_plays():
         act = lambda key: frozen.act(learner, frozen.init_carry(world, learner), obs, key, 0, True)[1]
         return np.asarray(jax.vmap(act)(jr.split(jr.key(1), 64)))
 
-    frozen = Frozen("runs/x", "team", player, world, 1)
+    frozen = FrozenOpponent("runs/x", "team", player, world, 1)
     assert (actions(frozen, 0) == actions(frozen, 0)[0]).all()  # off-policy: greedy
-    drawn = actions(Frozen("runs/x", "team", player, world, 1, greedy=False), 0)
+    drawn = actions(FrozenOpponent("runs/x", "team", player, world, 1, greedy=False), 0)
     assert all(len(np.unique(drawn[:, i])) == 4 for i in range(2))  # epsilon is 1 at the beginning
-    late = actions(Frozen("runs/x", "team", player, world, 1, greedy=False), 10**6)
+    late = actions(FrozenOpponent("runs/x", "team", player, world, 1, greedy=False), 10**6)
     assert (late == actions(frozen, 0)).mean() > 0.9  # and .05 at the end
 
 
@@ -203,7 +203,7 @@ def test_settings_are_for_who_learns(runs):
     assert parsed.algorithm == f"red=iql+blue=run:{runs['one']}"
     assert parsed.learners["red"]["gamma"] == 0.5
     blue = parsed.build()[1][1].algorithm
-    assert isinstance(blue, Frozen) and blue.slot == "blue" and blue.greedy is False
+    assert isinstance(blue, FrozenOpponent) and blue.slot == "blue" and blue.greedy is False
     assert blue.world.names == ("b0",) and blue.player.gamma == QMIX.gamma
     both = Config.parse("red=iql+blue=vdn", FACTIONS, [f"blue=run:{runs['one']}"])
     assert both.algorithm == parsed.algorithm

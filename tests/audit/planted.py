@@ -5,10 +5,10 @@ from typing import Any, ClassVar, Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, PyTree
+from jaxtyping import Array
 
 from covey import ops
-from covey.core import AbstractAlgorithm, AbstractExperience, Traits
+from covey.core import AbstractAlgorithm, AbstractExperience, OptState, Target, Traits
 from covey.experience import Replay
 from covey.networks.layers import MLP, Linear
 from covey.parts import (
@@ -40,8 +40,8 @@ class Networks(eqx.Module):
 
 class Learner(eqx.Module):
     online: Networks
-    target: Networks
-    opt_state: PyTree[Array]
+    target: Target[Networks]
+    opt_state: OptState
     updates: Array
 
 
@@ -56,7 +56,7 @@ class Sound(AbstractAlgorithm):
 
     def init(self, spec, key):
         online = Networks(spec, key=key)
-        return Learner(online, ops.copy(online), self.init_opt_state(online), jnp.zeros((), int))
+        return Learner(online, ops.init_target(online), self.init_opt_state(online), jnp.zeros((), int))
 
     def init_opt_state(self, online):
         return ops.init_opt_state(self.optimiser, online)
@@ -92,7 +92,7 @@ class Sound(AbstractAlgorithm):
 
     def update(self, learner, batch, key, step):
         online, optimiser, metrics = ops.descend(
-            self.optimiser, self.loss, learner.online, learner.opt_state, learner.target, batch
+            self.optimiser, self.loss, learner.online, learner.opt_state, learner.target.network, batch
         )
         updates = learner.updates + 1
         return Learner(online, self.follow(online, learner.target, updates), optimiser, updates), metrics
@@ -131,7 +131,7 @@ class NotGivenToTheOptimiser(Sound):
         put = lambda agents: eqx.tree_at(lambda online: online.agents, learner.online, agents)
         loss = lambda agents, *rest: self.loss(put(agents), *rest)
         agents, optimiser, metrics = ops.descend(
-            self.optimiser, loss, learner.online.agents, learner.opt_state, learner.target, batch
+            self.optimiser, loss, learner.online.agents, learner.opt_state, learner.target.network, batch
         )
         online, updates = put(agents), learner.updates + 1
         return Learner(online, self.follow(online, learner.target, updates), optimiser, updates), metrics
@@ -158,7 +158,7 @@ class TargetNeverUpdated(Sound):
 
 class TargetIsOnline(Sound):
     def follow(self, online, target, updates):
-        return online
+        return Target(online)
 
 
 class MaskOfZeros(Sound):

@@ -11,7 +11,7 @@ from covey.core import AbstractAlgorithm, AbstractExperience, Traits
 from covey.experience import OnPolicy, Replay
 from covey.networks.agents import AbstractAgent, AgentNetworks, Recurrent
 from covey.networks.layers import MLP, Linear
-from covey.ops import copy, descend, init_opt_state, masked, mean, named, take, td_lambda
+from covey.ops import descend, init_opt_state, init_target, masked, mean, named, take, td_lambda
 from covey.parts import AbstractOptimiser, AbstractTarget, Adam, ConstantSchedule, Factory, SoftTarget
 
 
@@ -98,7 +98,7 @@ class DDPG(AbstractAlgorithm):
         actor = MLP(spec.features, 16, spec.actions, key=named(key, "actor"))
         critic = MLP(spec.features + spec.actions, 32, 1, key=named(key, "critic"))
         online = Networks(actor, critic)
-        return online, copy(online), init_opt_state(self.optimiser, online)
+        return online, init_target(online), init_opt_state(self.optimiser, online)
 
     def init_carry(self, spec, learner):
         return None
@@ -121,5 +121,5 @@ class DDPG(AbstractAlgorithm):
 
     def update(self, learner, batch, key, step):
         online, target, state = learner
-        online, state, metrics = descend(self.optimiser, self.loss, online, state, target, batch)
+        online, state, metrics = descend(self.optimiser, self.loss, online, state, target.network, batch)
         return (online, self.target(online, target, jnp.zeros((), int)), state), metrics

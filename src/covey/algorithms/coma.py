@@ -20,10 +20,20 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from .. import ops
-from ..core import AbstractAlgorithm, AbstractExperience, Metrics, Observation, Spec, Traits, Trajectory
+from ..core import (
+    AbstractAlgorithm,
+    AbstractExperience,
+    Metrics,
+    Observation,
+    OptState,
+    Spec,
+    Target,
+    Traits,
+    Trajectory,
+)
 from ..experience import OnPolicy
 from ..networks.actors import action_critic_inputs
 from ..networks.agents import (
@@ -51,9 +61,9 @@ from ..parts import (
 class Learner(eqx.Module):
     actor: AgentNetworks
     critic: AgentNetworks
-    target: AgentNetworks  # of the critic
-    actor_opt_state: PyTree[Array]
-    critic_opt_state: PyTree[Array]
+    target: Target[AgentNetworks]  # of the critic
+    actor_opt_state: OptState
+    critic_opt_state: OptState
     updates: Int[Array, ""]
 
 
@@ -87,7 +97,7 @@ class COMA(AbstractAlgorithm[Learner]):
             ops.init_opt_state(self.actor_optimiser, actor),
             ops.init_opt_state(self.critic_optimiser, critic),
         )
-        return Learner(actor, critic, ops.copy(critic), *opt_state, jnp.zeros((), int))
+        return Learner(actor, critic, ops.init_target(critic), *opt_state, jnp.zeros((), int))
 
     def init_carry(self, spec: Spec, learner: Learner) -> AgentCarry:
         return init_agent_carry(learner.actor)
@@ -152,7 +162,7 @@ class COMA(AbstractAlgorithm[Learner]):
             self.critic_loss,
             learner.critic,
             learner.critic_opt_state,
-            learner.target,
+            learner.target.network,
             batch,
         )
         actor, actor_opt_state, told = ops.descend(

@@ -18,10 +18,20 @@ from typing import ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from .. import ops
-from ..core import AbstractAlgorithm, AbstractExperience, Metrics, Observation, Spec, Traits, Trajectory
+from ..core import (
+    AbstractAlgorithm,
+    AbstractExperience,
+    Metrics,
+    Observation,
+    OptState,
+    Spec,
+    Target,
+    Traits,
+    Trajectory,
+)
 from ..networks.agents import AbstractAgent, FeedForward, Sharing
 from ..networks.mixers import AbstractMixer, MixerInput, MonotonicMixer, world_of, world_width
 from ..parts import (
@@ -47,9 +57,9 @@ class Mixed(eqx.Module):
 class Learner(eqx.Module):
     plain: maddpg.Learner
     online: Mixed
-    target: Mixed
-    local_opt_state: PyTree[Array]
-    mixer_opt_state: PyTree[Array]
+    target: Target[Mixed]
+    local_opt_state: OptState
+    mixer_opt_state: OptState
     begun: Int[Array, ""]  # the step of the first update, -1 before it
 
 
@@ -94,7 +104,7 @@ class DualQ(AbstractAlgorithm[Learner]):
         local = ops.init_opt_state(self.local_optimiser, critics, critics.networks.stacked)
         mixing = ops.init_opt_state(self.mixer_optimiser, online.mixer)
         begun = jnp.full((), -1, int)
-        return Learner(self.plain.init(spec, key), online, ops.copy(online), local, mixing, begun)
+        return Learner(self.plain.init(spec, key), online, ops.init_target(online), local, mixing, begun)
 
     def init_carry(self, spec: Spec, learner: Learner) -> Float[Array, "agents h"]:
         return self.plain.init_carry(spec, learner.plain)
@@ -123,7 +133,7 @@ class DualQ(AbstractAlgorithm[Learner]):
     def mix(self, learner: Learner, batch: Trajectory, did, later) -> tuple[tuple, Metrics]:
         """One loss, two optimisers."""
         old, opt_state = learner.online, (learner.local_opt_state, learner.mixer_opt_state)
-        grads, told = ops.gradients(self.loss, old, learner.target, batch, did, later)
+        grads, told = ops.gradients(self.loss, old, learner.target.network, batch, did, later)
         critics, local = ops.step(
             self.local_optimiser,
             old.critics,

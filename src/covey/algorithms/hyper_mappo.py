@@ -19,10 +19,20 @@ from typing import ClassVar, Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from .. import ops
-from ..core import AbstractAlgorithm, AbstractExperience, Metrics, Observation, Spec, Traits, Trajectory
+from ..core import (
+    AbstractAlgorithm,
+    AbstractExperience,
+    Metrics,
+    Observation,
+    OptState,
+    Spec,
+    Target,
+    Traits,
+    Trajectory,
+)
 from ..errors import SettingError
 from ..networks.actors import Actor
 from ..networks.hypernetworks import Hypernetwork
@@ -34,7 +44,6 @@ from ..parts import (
     ConstantSchedule,
     Factory,
     HardTarget,
-    PerPartOptimiser,
 )
 from ..training.costs import comparison
 from . import ppo
@@ -48,8 +57,8 @@ Params = tuple[Actor, Hypernetwork]
 class Learner(eqx.Module):
     ppo: ppo.Learner
     hyper: Hypernetwork | None = None  # None, and so the rest: layers=none
-    hyper_opt_state: PyTree[Array] = None
-    target: Hypernetwork | None = None
+    hyper_opt_state: OptState | None = None
+    target: Target[Hypernetwork] | None = None
     steps: Int[Array, ""] | None = None  # of the optimiser
 
 
@@ -81,7 +90,7 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
             remedy = "set `output=increment`"
             raise SettingError("compose", "adds increments up", remedy, value=self.compose)
         hyper = self.hyper(spec, base.actor, self.layers, self.output, key=ops.named(key, "hyper"))
-        target = ops.copy(hyper) if self.align_weight and self.align_to == "target" else None
+        target = ops.init_target(hyper) if self.align_weight and self.align_to == "target" else None
         return Learner(base, hyper, ops.init_opt_state(self.optimiser, hyper), target, jnp.zeros((), int))
 
     def init_carry(self, spec: Spec, learner: Learner) -> PolicyCarry:
@@ -113,7 +122,7 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
         if self.align_weight:
             old = chunk.extras.more[1]
             if fixed.target is not None:
-                old = unroll_policies(fixed.target, params[0], chunk)[2]
+                old = unroll_policies(fixed.target.network, params[0], chunk)[2]
             told["align_loss"] = jax.lax.stop_gradient(old).kl(policy)
         size = lambda x: jnp.sum(x**2, axis=-1).reshape(len(x), -1)
         mine = {"increment_norm": jnp.sqrt(size(theta))}
@@ -137,16 +146,16 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
         return loss, metrics | {"actor_loss": loss}
 
     def improve(self, learner: Learner, start: Learner, batch: Chunk, entropy) -> tuple[Learner, Metrics]:
-        base, params = learner.ppo, (learner.ppo.actor, learner.hyper)
-        opt_state = base.actor_opt_state, learner.hyper_opt_state
-        both = PerPartOptimiser((self.ppo.actor_optimiser, self.optimiser))
+        assert learner.hyper is not None and learner.hyper_opt_state is not None
+        base = learner.ppo
+        params = (base.actor, learner.hyper)
         fixed = replace(start, target=learner.target)
-        (actor, hyper), opt_state, told = ops.descend(
-            both, self.loss, params, opt_state, fixed, batch, entropy
-        )
-        base, judged = self.ppo.judge(replace(base, actor=actor, actor_opt_state=opt_state[0]), batch)
+        grads, told = ops.gradients(self.loss, params, fixed, batch, entropy)
+        actor, opt_state = ops.step(self.ppo.actor_optimiser, base.actor, base.actor_opt_state, grads[0])
+        hyper, hyper_opt_state = ops.step(self.optimiser, learner.hyper, learner.hyper_opt_state, grads[1])
+        base, judged = self.ppo.judge(replace(base, actor=actor, actor_opt_state=opt_state), batch)
         target = learner.target and self.target(hyper, learner.target, jnp.asarray(learner.steps) + 1)
-        return Learner(base, hyper, opt_state[1], target, jnp.asarray(learner.steps) + 1), told | judged
+        return Learner(base, hyper, hyper_opt_state, target, jnp.asarray(learner.steps) + 1), told | judged
 
     def update(self, learner: Learner, batch: Trajectory, key: PRNGKeyArray, step) -> tuple[Learner, Metrics]:
         if learner.hyper is None:

@@ -19,10 +19,20 @@ from typing import ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from .. import ops
-from ..core import AbstractAlgorithm, AbstractExperience, Metrics, Observation, Spec, Traits, Trajectory
+from ..core import (
+    AbstractAlgorithm,
+    AbstractExperience,
+    Metrics,
+    Observation,
+    OptState,
+    Spec,
+    Target,
+    Traits,
+    Trajectory,
+)
 from ..experience import Replay, require_whole_episodes
 from ..networks.agents import AbstractAgent, FeedForward, Sharing
 from ..parts import (
@@ -40,9 +50,9 @@ from .off_policy.deterministic import Actors, Critics, JointCriticInput, Network
 
 class Learner(eqx.Module):
     online: Networks
-    target: Networks
-    actor_opt_state: PyTree[Array]
-    critic_opt_state: PyTree[Array]
+    target: Target[Networks]
+    actor_opt_state: OptState
+    critic_opt_state: OptState
     updates: Int[Array, ""]
 
 
@@ -77,7 +87,7 @@ class MADDPG(AbstractAlgorithm[Learner]):
         online, stacked = Networks(actors, critics), actors.networks.stacked
         acting = ops.init_opt_state(self.actor_optimiser, actors, stacked)
         judging = ops.init_opt_state(self.critic_optimiser, critics, stacked)
-        return Learner(online, ops.copy(online), acting, judging, jnp.zeros((), int))
+        return Learner(online, ops.init_target(online), acting, judging, jnp.zeros((), int))
 
     def init_carry(self, spec: Spec, learner: Learner) -> Float[Array, "agents h"]:
         return learner.online.actors.init_carry()
@@ -90,7 +100,7 @@ class MADDPG(AbstractAlgorithm[Learner]):
 
     def ahead(self, learner: Learner, batch: Trajectory, key: PRNGKeyArray, step) -> Float[Array, "b ..."]:
         """What target actors would do after each step."""
-        actors, temperature = learner.target.actors, self.temperature(step)
+        actors, temperature = learner.target.network.actors, self.temperature(step)
         one = lambda t, key: actors.sample(actors.after(t), t.next_obs.legal, temperature, key)
         return jax.vmap(one)(batch, ops.each(ops.named(key, "target"), batch))
 
@@ -130,7 +140,7 @@ class MADDPG(AbstractAlgorithm[Learner]):
         return self.regulariser * size - worth, {k: x / active.shape[-1] for k, x in told.items()}
 
     def improve_critics(self, learner: Learner, batch: Trajectory, later) -> tuple[Learner, Metrics]:
-        nets, args = learner.online, (learner.critic_opt_state, learner.target, batch, later)
+        nets, args = learner.online, (learner.critic_opt_state, learner.target.network, batch, later)
         descend = partial(ops.descend, stacked=nets.critics.networks.stacked)
         critics, opt_state, told = descend(self.critic_optimiser, self.critic_loss, nets.critics, *args)
         return replace(learner, online=Networks(nets.actors, critics), critic_opt_state=opt_state), told

@@ -19,10 +19,19 @@ from typing import ClassVar, Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray, PyTree
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from .. import ops
-from ..core import AbstractAlgorithm, AbstractExperience, Metrics, Observation, Spec, Traits, Trajectory
+from ..core import (
+    AbstractAlgorithm,
+    AbstractExperience,
+    Metrics,
+    Observation,
+    OptState,
+    Spec,
+    Traits,
+    Trajectory,
+)
 from ..errors import SettingError
 from ..experience import OnPolicy
 from ..networks.actors import Actor, Critic, CriticInput
@@ -35,8 +44,8 @@ from .on_policy.value_scale import ValueNorm
 class Learner(eqx.Module):
     actor: Actor
     critic: Critic
-    actor_opt_state: PyTree[Array]
-    critic_opt_state: PyTree[Array]
+    actor_opt_state: OptState
+    critic_opt_state: OptState
     scale: ValueNorm
 
 

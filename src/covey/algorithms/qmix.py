@@ -16,10 +16,20 @@ from typing import ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from .. import ops
-from ..core import AbstractAlgorithm, AbstractExperience, Metrics, Observation, Spec, Traits, Trajectory
+from ..core import (
+    AbstractAlgorithm,
+    AbstractExperience,
+    Metrics,
+    Observation,
+    OptState,
+    Spec,
+    Target,
+    Traits,
+    Trajectory,
+)
 from ..experience import Replay, require_whole_episodes
 from ..networks.agents import (
     AbstractAgent,
@@ -49,8 +59,8 @@ class Networks(eqx.Module):
 
 class Learner(eqx.Module):
     online: Networks
-    target: Networks
-    opt_state: PyTree[Array]
+    target: Target[Networks]
+    opt_state: OptState
     updates: Int[Array, ""]
     rewards: Float[Array, "2"]  # running mean and mean square of the reward
 
@@ -89,7 +99,9 @@ class QMIX(AbstractAlgorithm[Learner]):
     def init(self, spec: Spec, key: PRNGKeyArray) -> Learner:
         online = self.networks(spec, key)
         updates, rewards = jnp.zeros((), int), jnp.array([0.0, 1.0])
-        return Learner(online, ops.copy(online), ops.init_opt_state(self.optimiser, online), updates, rewards)
+        return Learner(
+            online, ops.init_target(online), ops.init_opt_state(self.optimiser, online), updates, rewards
+        )
 
     def init_carry(self, spec: Spec, learner: Learner) -> AgentCarry:
         return init_agent_carry(learner.online.agents)
@@ -142,7 +154,7 @@ class QMIX(AbstractAlgorithm[Learner]):
         if self.standardise_rewards:
             rewards, batch = self.standardised(learner, batch)
         online, optimiser, metrics = ops.descend(
-            self.optimiser, self.loss, learner.online, learner.opt_state, learner.target, batch
+            self.optimiser, self.loss, learner.online, learner.opt_state, learner.target.network, batch
         )
         updates = learner.updates + 1
         target = self.target(online, learner.target, updates)

@@ -20,10 +20,20 @@ from typing import ClassVar, Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from .. import ops
-from ..core import AbstractAlgorithm, AbstractExperience, Metrics, Observation, Spec, Traits, Trajectory
+from ..core import (
+    AbstractAlgorithm,
+    AbstractExperience,
+    Metrics,
+    Observation,
+    OptState,
+    Spec,
+    Target,
+    Traits,
+    Trajectory,
+)
 from ..experience import Replay
 from ..networks.agents import AbstractAgent, AgentCarry, Recurrent, Sharing, init_agent_carry
 from ..networks.mixers import AbstractMixer, MonotonicMixer, UnrestrictedMixer
@@ -74,8 +84,8 @@ class Pair(eqx.Module):
 
 class Learner(eqx.Module):
     online: Pair
-    target: Networks
-    opt_state: PyTree[Array]
+    target: Target[Networks]
+    opt_state: OptState
     updates: Int[Array, ""]
 
 
@@ -112,7 +122,10 @@ class WQMIX(AbstractAlgorithm[Learner]):
         central = central.networks(spec, ops.named(key, "central")) if self.central else None
         online = Pair(self.qmix.networks(spec, key), central)
         return Learner(
-            online, ops.copy(online.judge), ops.init_opt_state(self.optimiser, online), jnp.array(0, int)
+            online,
+            ops.init_target(online.judge),
+            ops.init_opt_state(self.optimiser, online),
+            jnp.array(0, int),
         )
 
     def init_carry(self, spec: Spec, learner: Learner) -> AgentCarry:
@@ -149,12 +162,12 @@ class WQMIX(AbstractAlgorithm[Learner]):
         return sum(terms.values(), jnp.zeros(())), metrics | terms
 
     def insight(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T k"]]:
-        told = self.told(learner.online, learner.target, episode)
+        told = self.told(learner.online, learner.target.network, episode)
         return {"Q_tot": told["q_tot"]} | ({"central Q": told["q_star"]} if self.central else {})
 
     def update(self, learner: Learner, batch: Trajectory, key: PRNGKeyArray, step) -> tuple[Learner, Metrics]:
         online, optimiser, metrics = ops.descend(
-            self.optimiser, self.loss, learner.online, learner.opt_state, learner.target, batch
+            self.optimiser, self.loss, learner.online, learner.opt_state, learner.target.network, batch
         )
         target = self.target(online.judge, learner.target, updates := learner.updates + 1)
         return Learner(online, target, optimiser, updates), metrics | {"epsilon": self.epsilon(step)}

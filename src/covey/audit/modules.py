@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jax.tree_util import keystr, tree_flatten_with_path
 from jaxtyping import PyTree
 
+from ..core import Frozen, OptState, Target
 from .subjects import Subject
 
 Path = tuple[Any, ...]
@@ -45,7 +46,7 @@ def children(tree: PyTree) -> list[tuple[Path, PyTree]]:
 
 
 def of_optax(tree: PyTree) -> bool:
-    return type(tree).__module__.startswith("optax")
+    return isinstance(tree, OptState)
 
 
 def moves(x: Any) -> bool:
@@ -72,6 +73,7 @@ class Anatomy:
     def walk(self, tree: PyTree, path: Path, begin: int, optax: bool) -> Iterator[tuple[bool, Module]]:
         """Every node that is no array, whether it belongs to an optimiser's state, parents first."""
         optax = optax or of_optax(tree)
+        tree = tree.network if isinstance(tree, Target | Frozen) else tree
         count = len(jax.tree.leaves(tree))
         if not (parts := children(tree)):
             return

@@ -92,7 +92,7 @@ def find(kind: Kind, name: str) -> Entry:
     if name in KNOWN[kind]:
         return KNOWN[kind][name]
     if kind == "algorithm" and name.startswith("run:"):
-        return Entry("covey.algorithms.frozen:Frozen", fixed={"run": name[4:]})
+        return Entry("covey.algorithms.frozen_opponent:FrozenOpponent", fixed={"run": name[4:]})
     if kind == "environment" and name.startswith("pz:"):
         return Entry("covey.environments.adapters.pettingzoo:PettingZoo", fixed={"module": name[3:]})
     if ":" in name:

@@ -4,6 +4,7 @@ from .algorithm import AbstractAlgorithm, Traits
 from .environment import AbstractEnvironment, Vectorised
 from .experience import AbstractExperience
 from .host import AbstractHostEnvironment, HostObservation, HostStep
+from .roles import Frozen, OptState, Target, parameters
 from .spec import Spec
 from .trajectory import Action, Metrics, Observation, Step, Trajectory
 
@@ -13,13 +14,17 @@ __all__ = [
     "AbstractExperience",
     "AbstractHostEnvironment",
     "Action",
+    "Frozen",
     "HostObservation",
     "HostStep",
     "Metrics",
     "Observation",
+    "OptState",
     "Spec",
     "Step",
+    "Target",
     "Traits",
     "Trajectory",
     "Vectorised",
+    "parameters",
 ]

@@ -1,7 +1,7 @@
 """The formulas algorithms share. One equation each; no state, no configuration."""
 
 from .collectives import PART, mean, pooled, shard, standardised
-from .descent import copy, cosine, descend, gradients, init_opt_state, step
+from .descent import cosine, descend, gradients, init_opt_state, init_target, step
 from .losses import clipped_value_loss, huber, surrogate, term, total
 from .random import each, named
 from .returns import gae, td_lambda
@@ -10,7 +10,6 @@ from .selection import epsilon_greedy, masked, previous, take
 __all__ = [
     "PART",
     "clipped_value_loss",
-    "copy",
     "cosine",
     "descend",
     "each",
@@ -19,6 +18,7 @@ __all__ = [
     "gradients",
     "huber",
     "init_opt_state",
+    "init_target",
     "masked",
     "mean",
     "named",

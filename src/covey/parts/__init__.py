@@ -5,7 +5,7 @@ become Optax, numbers or networks only where they are used.
 """
 
 from .factory import Factory
-from .optimisers import AbstractOptimiser, Adam, ClipBy, PerPartOptimiser, RAdam, RMSProp, clip_by_variable
+from .optimisers import AbstractOptimiser, Adam, ClipBy, RAdam, RMSProp, clip_by_variable
 from .promotion import promoted, promoted_fields
 from .schedules import AbstractSchedule, ConstantSchedule, LinearSchedule, PhasesSchedule, RampSchedule
 from .targets import AbstractTarget, HardTarget, SoftTarget
@@ -20,7 +20,6 @@ __all__ = [
     "Factory",
     "HardTarget",
     "LinearSchedule",
-    "PerPartOptimiser",
     "PhasesSchedule",
     "RAdam",
     "RMSProp",

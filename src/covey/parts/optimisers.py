@@ -1,7 +1,7 @@
 """Optimisers: turned into Optax where they are used."""
 
 import abc
-from typing import Any, Literal
+from typing import Literal
 
 import equinox as eqx
 import jax
@@ -73,21 +73,3 @@ class RMSProp(AbstractOptimiser):
 
     def direction(self):
         return optax.scale_by_rms(self.decay, eps=self.eps, eps_in_sqrt=False)
-
-
-class PerPartOptimiser(eqx.Module):
-    """Parameters side by side, each part with an optimiser and a clip of its own."""
-
-    optimisers: tuple[AbstractOptimiser, ...]
-
-    @property
-    def optax(self) -> optax.GradientTransformation:
-        each = [optimiser.optax for optimiser in self.optimisers]
-
-        def update(grads: Any, state: Any, params: Any = None):
-            groups = zip(each, grads, state, params, strict=True)
-            done = [one.update(grad, before, now) for one, grad, before, now in groups]
-            return tuple(step for step, _ in done), tuple(state for _, state in done)
-
-        init = lambda params: tuple(one.init(p) for one, p in zip(each, params, strict=True))
-        return optax.GradientTransformation(init, update)  # pyright: ignore[reportArgumentType]

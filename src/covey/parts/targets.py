@@ -1,4 +1,4 @@
-"""How target networks follow."""
+"""Rules by which target networks follow."""
 
 import abc
 from typing import TypeVar
@@ -8,14 +8,18 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
-P = TypeVar("P")
+from ..core import Target
+
+_Network = TypeVar("_Network")
 
 
 class AbstractTarget(eqx.Module):
-    """How a target network follows the one that learns."""
+    """The rule by which a target network follows the one that learns."""
 
     @abc.abstractmethod
-    def __call__(self, online: P, target: P, updates: Int[Array, ""]) -> P: ...
+    def __call__(
+        self, online: _Network, target: Target[_Network], updates: Int[Array, ""]
+    ) -> Target[_Network]: ...
 
 
 class HardTarget(AbstractTarget):
@@ -24,7 +28,8 @@ class HardTarget(AbstractTarget):
     period: int = 200
 
     def __call__(self, online, target, updates):
-        return jax.tree.map(lambda n, o: jnp.where(updates % self.period == 0, n, o), online, target)
+        due = lambda new, old: jnp.where(updates % self.period == 0, new, old)
+        return Target(jax.tree.map(due, online, target.network))
 
 
 class SoftTarget(AbstractTarget):
@@ -33,4 +38,5 @@ class SoftTarget(AbstractTarget):
     tau: float = 0.01
 
     def __call__(self, online, target, updates):
-        return jax.tree.map(lambda n, o: self.tau * n + (1 - self.tau) * o, online, target)
+        closer = lambda new, old: self.tau * new + (1 - self.tau) * old
+        return Target(jax.tree.map(closer, online, target.network))

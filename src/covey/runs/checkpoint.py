@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from ..config.catalogue import nearest
+from ..core import OptState
 from ..errors import UserError
 from ..files import atomic
 
@@ -165,6 +166,6 @@ def within(name: str, part: str) -> str:
 
 def weights(fresh: T, found: T) -> T:
     """A new learner with another's weights: what optimisers remember, and counters, begin anew."""
-    moments = lambda x: type(x).__module__.startswith("optax")
-    own = lambda x: moments(x) or not jax.numpy.issubdtype(x.dtype, jax.numpy.floating)
-    return jax.tree.map(lambda new, old: new if own(new) else old, fresh, found, is_leaf=moments)
+    opt_state = lambda x: isinstance(x, OptState)
+    own = lambda x: opt_state(x) or not jax.numpy.issubdtype(x.dtype, jax.numpy.floating)
+    return jax.tree.map(lambda new, old: new if own(new) else old, fresh, found, is_leaf=opt_state)

@@ -10,7 +10,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Key, PyTree
 
-from ..algorithms.frozen import Frozen
+from ..algorithms.frozen_opponent import FrozenOpponent
 from ..config.config import Config
 from ..core import AbstractHostEnvironment
 from ..ops import named
@@ -90,7 +90,7 @@ class Engine:
         """Everything new, but for players from earlier runs."""
         states = [self.begin(self.keys(lane)) for lane in self.layout.lanes]
         for i, slot in enumerate(self.trainer.slots):
-            if isinstance(slot.algorithm, Frozen):
+            if isinstance(slot.algorithm, FrozenOpponent):
                 like = self.shapes.learners[i]
                 opponent = frozen_opponents.opponent_of_seeds(slot.algorithm, like, self.config.seeds)
                 place = lambda state, i=i: state.learners[i]

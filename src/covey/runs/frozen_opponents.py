@@ -6,7 +6,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from ..algorithms.frozen import Frozen, Learner
+from ..algorithms.frozen_opponent import FrozenOpponent, Learner
 from ..config import opponents
 from ..config.config import Config
 from ..errors import UserError
@@ -29,11 +29,11 @@ def earlier_run(path: str | Path) -> RunFolder:
 def check_checkpoints(slots: Iterable[LearnerSlot]) -> None:
     """Refuse an earlier run without a checkpoint, before anything is compiled."""
     for slot in slots:
-        if isinstance(slot.algorithm, Frozen):
+        if isinstance(slot.algorithm, FrozenOpponent):
             earlier_run(slot.algorithm.run)
 
 
-def frozen_weights(frozen: Frozen, like: Learner) -> Learner:
+def frozen_weights(frozen: FrozenOpponent, like: Learner) -> Learner:
     """Return what an opponent learned, for all seeds of its run; `like` gives the other shapes."""
     folder = earlier_run(frozen.run)
     names = [slot.name for slot in Config.from_yaml(folder.config).build()[1]]
@@ -45,7 +45,7 @@ def frozen_weights(frozen: Frozen, like: Learner) -> Learner:
     return jax.tree.unflatten(jax.tree.structure(like), leaves)
 
 
-def opponent_of_seeds(frozen: Frozen, like: Learner, seeds: int) -> Learner:
+def opponent_of_seeds(frozen: FrozenOpponent, like: Learner, seeds: int) -> Learner:
     """Return the opponent that each of this run's seeds plays against."""
     weights = frozen_weights(frozen, like)
     rows = np.array([frozen.plays(seed) for seed in range(seeds)])

@@ -12,7 +12,7 @@ from jax.tree_util import keystr, tree_leaves_with_path
 from jaxtyping import Array, Int, PyTree, Shaped
 
 from ..algorithms.random import Random
-from ..core import AbstractAlgorithm, AbstractEnvironment, Observation, Spec, Traits
+from ..core import AbstractAlgorithm, AbstractEnvironment, Observation, Spec, Traits, parameters
 from ..ops import named
 from ..training.loop import LearnerSlot, Trainer, observe_as, view_as
 from .proof import fits, heedful, repeatable, require, same, steady, telling
@@ -159,10 +159,3 @@ def check_finite(tree: PyTree[Array], what: str) -> None:
             f"After an update {what}{keystr(path)} is not finite (NaN or infinite): look for a division "
             "by zero, the root or logarithm of zero, or a step that is too large.",
         )
-
-
-def parameters(learner: PyTree[Array]) -> list[Array]:
-    """The numbers that decide what it does: what Optax remembers, and counters, are none."""
-    optax = lambda x: type(x).__module__.startswith("optax")
-    leaves = jax.tree.leaves(learner, is_leaf=optax)
-    return [x for x in leaves if not optax(x) and jnp.issubdtype(x.dtype, jnp.floating)]

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import PyTree
 
-from ..core import AbstractAlgorithm, Observation, Spec
+from ..core import AbstractAlgorithm, Observation, Spec, parameters
 
 
 @runtime_checkable
@@ -38,10 +38,7 @@ def cost(algorithm: AbstractAlgorithm, spec: Spec) -> Cost:
 
     extras = jax.eval_shape(act, learner, jr.key(0))[2]
     analysis = jax.jit(act).lower(learner, jr.key(0)).cost_analysis() or {}
-    optax = lambda x: type(x).__module__.startswith("optax")
-    own = [x for x in jax.tree.leaves(learner, is_leaf=optax) if not optax(x)]
-    floats = [x for x in own if jnp.issubdtype(x.dtype, jnp.floating)]
-    return Cost(sum(x.size for x in floats), analysis.get("flops", 0.0), bytes_of(extras))
+    return Cost(sum(x.size for x in parameters(learner)), analysis.get("flops", 0.0), bytes_of(extras))
 
 
 def bytes_of(tree: PyTree) -> int:

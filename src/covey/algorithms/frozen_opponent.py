@@ -21,7 +21,7 @@ class Learner(eqx.Module):
     )  # of the agents it plays here, among those it learned for
 
 
-class Frozen(AbstractAlgorithm[Learner]):
+class FrozenOpponent(AbstractAlgorithm[Learner]):
     """What a side of the run at `run` learned; written `TEAM=run:DIR`.
 
     It plays in evaluations as in training: greedily, or as it explored where `greedy` is false. By
