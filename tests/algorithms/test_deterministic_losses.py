@@ -12,7 +12,7 @@ from covey import ops
 from covey.algorithms.dual_q import DualQ
 from covey.algorithms.maddpg import MADDPG
 from covey.algorithms.off_policy.actor_step import blended
-from covey.core import Observation, Spec, Trajectory
+from covey.core import Observation, Spec, Target, Trajectory
 from covey.networks.agents import FeedForward
 from covey.networks.mixers import MonotonicMixer
 from covey.parts import ConstantSchedule, Factory
@@ -50,9 +50,10 @@ def first(batch):
 def begun(algorithm, spec):
     """A learner whose target networks are not its online ones."""
     learner, other = (algorithm.init(spec, jr.key(k)) for k in (0, 1))
-    return replace(learner, target=other.online) if isinstance(algorithm, MADDPG) else replace(
-        learner, target=other.online, plain=replace(learner.plain, target=other.plain.online)
-    )  # fmt: skip
+    learner = replace(learner, target=Target(other.online))
+    if isinstance(algorithm, MADDPG):
+        return learner
+    return replace(learner, plain=replace(learner.plain, target=Target(other.plain.online)))
 
 
 def through(networks, i, x):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from covey.algorithms.hyper_mappo import unroll_policies
+from covey.core import Target
 from covey.errors import UserError
 from covey.networks.increments import chosen, others
 from covey.parts import HardTarget
@@ -162,7 +163,7 @@ def test_a_target_holds_on_to_something_else(still):
     aligned = replace(algorithm, align_weight=1.0)
     found = [
         jax.jit(lambda x: gradients(aligned, x, chunk)[1])(replace(moved, target=target))["align_loss"]
-        for target in (None, learner.hyper, moved.hyper)
+        for target in (None, Target(learner.hyper), Target(moved.hyper))
     ]
     assert float(found[0]) > 1e-3 and float(found[1]) == pytest.approx(float(found[0]), rel=1e-3)
     assert float(found[2]) == pytest.approx(0, abs=1e-6)

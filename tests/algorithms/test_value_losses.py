@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from covey.algorithms.qmix import QMIX, Learner
-from covey.core import Observation, Spec, Trajectory
+from covey.core import Observation, OptState, Spec, Target, Trajectory
 from covey.networks.agents import FeedForward, Recurrent
 from covey.networks.mixers import IndependentMixer, MonotonicMixer, SumMixer
 from covey.parts import Factory
@@ -251,7 +251,7 @@ def test_the_variants_are_apart():
 
 
 def learner(online, target):
-    return Learner(online, target, None, jnp.array(0), jnp.zeros(2))
+    return Learner(online, Target(target), OptState(()), jnp.array(0), jnp.zeros(2))
 
 
 THOUGHT = {
