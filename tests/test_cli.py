@@ -5,11 +5,15 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 
-from covey.cli import main
+from covey.cli import main, reference
+from covey.cli.declaration import declarations
+from covey.commands import COMMANDS, Count, Index, command
 
 RUN = [
     "two_step",
@@ -241,3 +245,86 @@ def test_help(capsys):
     assert main(["--version"]) == 0 and re.match(r"covey \d", capsys.readouterr().out)
     assert main(["list"]) == 0 and "qmix" in capsys.readouterr().out
     assert main(["describe", "qmix"]) == 0 and "mixer.embed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", sorted(declarations()))
+def test_every_command_explains_itself(name, capsys):
+    # Would break: a parameter without a help text, a word that usage prints twice, an option twice.
+    declaration = declarations()[name]
+    with pytest.raises(SystemExit) as end:
+        main([name, "--help"])
+    usage, _, rest = capsys.readouterr().out.partition("\n\n")
+    parameters = [*declaration.words, *declaration.options]
+    assert end.value.code == 0 and usage.startswith(f"usage: covey {name}")
+    assert all(parameter.help and parameter.help.split()[0] in rest for parameter in parameters)
+    for word in declaration.words:
+        assert len(re.findall(rf"(?<![\w=]){word.shown}(?!\w)", usage)) == 1 + word.repeated
+    assert all(
+        usage.count(f"[{option.flag} ") + usage.count(f"[{option.flag}]") == 1
+        for option in declaration.options
+    )
+
+
+def test_a_command_is_one_function(capsys, monkeypatch):
+    """All that a command needs is a function: its words, options, types, defaults and help texts."""
+
+    @command()
+    def greet(
+        name: str,
+        others: Sequence[str],
+        *,
+        times: Count = 1,
+        skip: Index | None = None,
+        warmth: float = 0.5,
+        tone: Literal["plain", "warm"] = "plain",
+        title: Sequence[str] = (),
+        aloud: bool = False,
+        polite: bool = True,
+        say: Callable[[str], None] = print,
+        settings: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Greet somebody.
+
+        Args:
+            name (NAME): whom
+            others (OTHER): who else
+            times (N): how often
+            skip (K): the times to skip
+            warmth: how warm
+            tone: the tone
+            title (T): a title; may be repeated
+            aloud (--out-loud): shout
+            polite: bow
+            say: receives progress
+            settings: for Python alone
+        """
+        assert callable(say) and say is not print and settings is None
+        return repr((name, list(others), times, skip, warmth, tone, list(title), aloud, polite))
+
+    monkeypatch.setitem(COMMANDS, "greet", COMMANDS.pop("greet"))  # for this test alone
+    typed = ["greet", "--times=2e0", "you", "--title", "Dr", "me", "--skip", "0", "--title=Sir", "him"]
+    assert main([*typed, "--out-loud", "--no-polite", "--tone=warm"]) == 0
+    said = capsys.readouterr().out
+    assert said == "('you', ['me', 'him'], 2, 0, 0.5, 'warm', ['Dr', 'Sir'], True, False)\n"
+    assert re.search(
+        r"--times.*at least 1.*`covey greet --help`", refused(capsys, "greet", "a", "b", "--times=0")
+    )
+    assert "--tone" in refused(capsys, "greet", "a", "b", "--tone=cold")
+    assert "OTHER" in refused(capsys, "greet", "a")
+    assert main(["--help"]) == 0 and "covey greet NAME OTHER OTHER …" in capsys.readouterr().out
+
+
+def test_the_page_of_commands_is_up_to_date():
+    # Would break: a page that no longer says what the commands are.
+    page = Path(__file__).parents[1] / "docs" / "command-line.md"
+    text = page.read_text(encoding="utf-8")
+    assert reference.with_reference(text) == text, f"run python -m covey.cli.reference {page}"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["list"], ["trian"], ["train", "qmxi"], ["eval", "nowhere"]]
+)
+def test_what_answers_at_once(arguments):
+    # Would break: an import of JAX, or of anything that takes as long, before it is needed.
+    code = f"import sys; from covey.cli import main; main({arguments}); sys.exit('jax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 __all__ = [
-    "Policy", "Run", "UserError", "ablate", "compare", "crossplay", "describe", "evaluate", "load", "resume",
+    "Policy", "Run", "SettingError", "UserError", "ablate", "compare", "crossplay", "describe", "evaluate", "load", "resume",
     "train", "versus", "watch",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
     from .api import Run, ablate, compare, crossplay, describe, evaluate, load, resume, train, versus, watch
-    from .errors import UserError
+    from .errors import SettingError, UserError
     from .runs.policy import Policy
 
-_HOMES = {"UserError": ".errors", "Policy": ".runs.policy"}
+_HOMES = {"SettingError": ".errors", "UserError": ".errors", "Policy": ".runs.policy"}
 
 
 def __getattr__(name: str) -> Any:

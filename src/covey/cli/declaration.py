@@ -112,7 +112,7 @@ def describe_parameter(
     name: str, kind: Any, default: Any, is_word: bool, spelling: str, help_text: str
 ) -> Parameter:
     """Return a parameter with its flag and the name of its value."""
-    flag, _, shown = spelling.rpartition(" ")
+    flag, _, shown = spelling.partition(" ") if spelling.startswith("--") else ("", "", spelling)
     shown = shown or name.upper()
     if is_word or "=" in shown:
         flag = ""
