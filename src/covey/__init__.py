@@ -1,4 +1,4 @@
-"""covey trains teams of agents: multi-agent reinforcement learning, whole experiments at a time.
+"""Multi-agent reinforcement learning, whole experiments at a time.
 
 From Python:
 
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 __all__ = [
-    "Policy", "Run", "SettingError", "UserError", "ablate", "compare", "crossplay", "describe", "evaluate", "load", "resume",
-    "train", "versus", "watch",
+    "Policy", "Run", "SettingError", "UserError", "ablate", "compare", "crossplay", "describe", "evaluate",
+    "load", "resume", "train", "versus", "watch",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
