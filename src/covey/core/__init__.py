@@ -1,10 +1,20 @@
-"""What everything else is made of: observations, steps, trajectories, and three interfaces."""
+"""The protocol: observations, steps and trajectories, and the interfaces that everything else implements."""
 
 from .algorithm import AbstractAlgorithm, Traits
 from .environment import AbstractEnvironment, Vectorised
 from .experience import AbstractExperience
 from .host import AbstractHostEnvironment, HostObservation, HostStep
 from .roles import Frozen, OptState, Target, parameters
+from .scene import (
+    Colour,
+    HasTrainingCurves,
+    Insightful,
+    ObjectKind,
+    PayoffTable,
+    Scene,
+    Scenic,
+    Tabular,
+)
 from .spec import Spec
 from .trajectory import Action, Metrics, Observation, Step, Trajectory
 
@@ -14,14 +24,22 @@ __all__ = [
     "AbstractExperience",
     "AbstractHostEnvironment",
     "Action",
+    "Colour",
     "Frozen",
+    "HasTrainingCurves",
     "HostObservation",
     "HostStep",
+    "Insightful",
     "Metrics",
+    "ObjectKind",
     "Observation",
     "OptState",
+    "PayoffTable",
+    "Scene",
+    "Scenic",
     "Spec",
     "Step",
+    "Tabular",
     "Target",
     "Traits",
     "Trajectory",

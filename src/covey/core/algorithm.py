@@ -14,7 +14,7 @@ _Learner = TypeVar("_Learner")
 
 
 class Traits(NamedTuple):
-    """What an algorithm is, for tables, and for refusing what it cannot do before it starts."""
+    """The properties of an algorithm: for tables, and for refusing a world before training starts."""
 
     centralised: bool  # training uses more than an agent's own observation
     on_policy: bool
@@ -25,21 +25,25 @@ class Traits(NamedTuple):
 
 
 class AbstractAlgorithm(eqx.Module, Generic[_Learner]):
-    """Pure functions of a learner. `act` sees one environment; `update` a batch of trajectories.
+    """An algorithm: hyperparameters as fields, and pure functions of a learner.
 
-    `memory` is one environment's; the loop lays it anew wherever an episode begins. `step`
-    counts environment steps, for schedules. What `act` returns last comes back in `Trajectory.memo`.
+    A learner is a pytree of everything that training changes: networks, targets, optimiser states. `step`
+    counts environment steps; schedules read it.
     """
 
     traits: ClassVar[Traits]
     experience: eqx.AbstractVar[AbstractExperience]
 
     @abc.abstractmethod
-    def init(self, spec: Spec, key: PRNGKeyArray) -> _Learner: ...
+    def init(self, spec: Spec, key: PRNGKeyArray) -> _Learner:
+        """Return a new learner."""
 
     @abc.abstractmethod
     def init_carry(self, spec: Spec, learner: _Learner) -> PyTree[Array]:
-        """What an episode begins with."""
+        """Return the carry of one copy at the start of an episode, such as recurrent states.
+
+        The training loop puts it back wherever an episode starts.
+        """
 
     @abc.abstractmethod
     def act(
@@ -50,9 +54,14 @@ class AbstractAlgorithm(eqx.Module, Generic[_Learner]):
         key: PRNGKeyArray,
         step: Int[Array, ""],
         explore: bool,
-    ) -> tuple[PyTree[Array], Action, PyTree[Array]]: ...
+    ) -> tuple[PyTree[Array], Action, PyTree[Array]]:
+        """Act in one copy: return the next carry, the joint action, and the extras.
+
+        The extras are stored with the step, in `Trajectory.extras`.
+        """
 
     @abc.abstractmethod
     def update(
         self, learner: _Learner, batch: Trajectory, key: PRNGKeyArray, step: Int[Array, ""]
-    ) -> tuple[_Learner, Metrics]: ...
+    ) -> tuple[_Learner, Metrics]:
+        """Learn from a batch of trajectories: return the new learner and metrics."""

@@ -14,29 +14,38 @@ _EnvState = TypeVar("_EnvState")
 
 
 class AbstractEnvironment(eqx.Module, Generic[_EnvState]):
-    """n copies at once. Observations and steps LEAD with n; every leaf of the state ENDS with it.
+    """A world in JAX that runs n copies at once.
 
-    So a kernel computes on `[..., n]`, where the innermost loop is long, and a mask of n
-    selects among states by plain broadcasting. It never resets itself: the loop does.
+    n is the first axis of observations, actions and steps, and the last axis of every array in the state.
+    With n last, a kernel computes on `[..., n]`, where the innermost loop is long, and a mask of n selects
+    among states by plain broadcasting.
+
+    An environment never resets itself: the training loop does.
     """
 
     spec: eqx.AbstractVar[Spec]
 
     @abc.abstractmethod
-    def reset(self, key: PRNGKeyArray, n: int) -> tuple[_EnvState, Observation]: ...
+    def reset(self, key: PRNGKeyArray, n: int) -> tuple[_EnvState, Observation]:
+        """Start an episode in each of n copies."""
 
     @abc.abstractmethod
-    def step(self, state: _EnvState, action: Action, key: PRNGKeyArray) -> tuple[_EnvState, Step]: ...
+    def step(self, state: _EnvState, action: Action, key: PRNGKeyArray) -> tuple[_EnvState, Step]:
+        """Take one joint action in each copy."""
 
 
 class Vectorised(AbstractEnvironment):
-    """Lifts `reset(key)` and `step(state, action, key)` of one copy to the batched contract."""
+    """A world of one copy, lifted to the batched contract.
+
+    `one` has a `spec`, `reset(key)` and `step(state, action, key)`, without an axis of copies.
+    """
 
     one: eqx.Module
     spec: Spec
 
     def __init__(self, one):
-        self.one, self.spec = one, one.spec
+        self.one = one
+        self.spec = one.spec
 
     def reset(self, key, n):
         return jax.vmap(self.one.reset, out_axes=(-1, 0))(jax.random.split(key, n))  # pyright: ignore

@@ -10,32 +10,35 @@ from .trajectory import Trajectory
 
 
 class AbstractExperience(eqx.Module):
-    """Between collecting and learning: what becomes of rollouts `[n, T, ...]`.
+    """The store between collecting and learning: it receives rollouts `[n, T, ...]` and returns batches.
 
-    `clock` counts iterations. It is the same for every seed, so it is never mapped: a write
-    at a place that it decides stays a write in place, a branch on it stays a branch.
+    An iteration collects `length` steps in each of n copies, adds them, and then runs some updates.
+
+    `clock` counts iterations. It is the same for every seed, so the map over seeds leaves it alone: a write
+    at an index that depends on it stays a write in place, and a branch on it stays a branch.
     """
 
     updates: eqx.AbstractVar[int]  # 0: it never learns
 
     @abc.abstractmethod
     def rollout_length(self, spec: Spec, n: int) -> int:
-        """How many steps of each of n copies it would like to be given an iteration."""
+        """Return the number of steps that an iteration should collect in each of n copies."""
 
     @abc.abstractmethod
     def updates_per_iteration(self, n: int, length: int) -> int:
-        """How many updates follow an iteration of n copies by `length` steps."""
+        """Return the number of updates after each iteration."""
 
     @abc.abstractmethod
     def warmup(self, spec: Spec, n: int, length: int) -> int:
-        """How many iterations of n copies by `length` steps go by before the first update."""
+        """Return the number of iterations before the first update."""
 
     @abc.abstractmethod
     def init(self, spec: Spec, rollouts: Trajectory) -> PyTree[Array]:
-        """An empty store for rollouts like these."""
+        """Return an empty buffer for rollouts of these shapes."""
 
     @abc.abstractmethod
-    def add(self, buffer: PyTree[Array], rollouts: Trajectory, clock: Int[Array, ""]) -> PyTree[Array]: ...
+    def add(self, buffer: PyTree[Array], rollouts: Trajectory, clock: Int[Array, ""]) -> PyTree[Array]:
+        """Return the buffer with the newest rollouts in it."""
 
     @abc.abstractmethod
     def batch(
@@ -46,4 +49,4 @@ class AbstractExperience(eqx.Module):
         clock: Int[Array, ""],
         key: PRNGKeyArray,
     ) -> Trajectory:
-        """What one update learns from: trajectories `[B, T, ...]`."""
+        """Return the trajectories `[B, T, ...]` of one update."""

@@ -12,7 +12,7 @@ from .spec import Spec
 
 
 class HostObservation(NamedTuple):
-    """What there is to see in one copy of a world; see `core.Observation`."""
+    """The observations of one copy of a world; see `covey.core.Observation`."""
 
     agents: Float[np.ndarray, "agents features"]
     state: Float[np.ndarray, " state"]
@@ -21,7 +21,7 @@ class HostObservation(NamedTuple):
 
 
 class HostStep(NamedTuple):
-    """What one joint action led to. Without a `team_reward` of its own, each team gets its mean."""
+    """The outcome of one joint action. Without a `team_reward`, each team gets its agents' mean reward."""
 
     obs: HostObservation
     reward: Float[np.ndarray, " agents"]
@@ -32,13 +32,15 @@ class HostStep(NamedTuple):
 
 
 class AbstractHostEnvironment(abc.ABC):
-    """One copy of a world written in plain Python and NumPy. It never resets itself."""
+    """One copy of a world in plain Python and NumPy. It never resets itself: the training loop does."""
 
     spec: Spec
-    counts: tuple[str, ...] = ()  # the names it may count under
+    counts: tuple[str, ...] = ()  # the names that `HostStep.counts` may use
 
     @abc.abstractmethod
-    def reset(self, seed: int) -> HostObservation: ...
+    def reset(self, seed: int) -> HostObservation:
+        """Start an episode."""
 
     @abc.abstractmethod
-    def step(self, action: Shaped[np.ndarray, "agents ..."]) -> HostStep: ...
+    def step(self, action: Shaped[np.ndarray, "agents ..."]) -> HostStep:
+        """Take one joint action."""

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from . import Trajectory
+from .trajectory import Trajectory
 
 Colour = Literal["grey", "red", "green", "blue"]
 ObjectKind = Literal["target", "obstacle"]  # to be reached, or in the way

@@ -6,12 +6,18 @@ from jaxtyping import Array, Float
 
 
 class Spec(eqx.Module):
-    """Static facts about an environment, or about the part of it that one learner acts in.
+    """The static facts of an environment, or of the part of it that one learner controls.
 
-    Agents are stacked along an axis and padded to one shape. `state` is the width of the global
-    state, 0 where the state is simply everybody's observations side by side. `actions` counts
-    choices or, where `bounds` are given, dimensions. `team` names each agent's team; `()` is
-    one team of all. `others` counts the agents of an environment that a learner does not control.
+    Agents are stacked along an axis and padded to one shape.
+
+    - `names`: one name per agent.
+    - `features`: the width of an agent's observation.
+    - `actions`: the number of choices; where `bounds` are given, the number of dimensions.
+    - `horizon`: the longest episode, in steps.
+    - `state`: the width of the global state. 0: the state is the joint observation.
+    - `bounds`: the range of continuous actions. None: actions are discrete.
+    - `team`: each agent's team. `()`: all agents form one team.
+    - `others`: the number of agents that the learner does not control.
     """
 
     names: tuple[str, ...] = eqx.field(static=True)
@@ -25,10 +31,14 @@ class Spec(eqx.Module):
 
     def __check_init__(self):
         if self.team and len(self.team) != len(self.names):
-            raise ValueError(f"{len(self.names)} agents, but a team for {len(self.team)} of them")
+            raise ValueError(
+                f"Spec has {len(self.names)} agents and names the team of {len(self.team)}: "
+                "give each agent's team, or team=()"
+            )
 
     @property
     def agents(self) -> int:
+        """The number of agents."""
         return len(self.names)
 
     @property
@@ -43,27 +53,35 @@ class Spec(eqx.Module):
 
     @property
     def action_type(self) -> jnp.dtype:
-        """The smallest type that holds an action: what replay keeps."""
+        """The smallest type that holds an action; replay buffers store actions in it."""
         return jnp.dtype("float32" if self.bounds else "int8" if self.actions < 128 else "int16")
 
     @property
     def action_shape(self) -> tuple[int, ...]:
+        """The shape of one joint action."""
         return (self.agents, self.actions) if self.bounds else (self.agents,)
 
     def members(self, team: str) -> tuple[int, ...]:
-        own = self.team or self.teams * self.agents
-        return tuple(i for i, name in enumerate(own) if name == team)
+        """Return the indices of a team's agents."""
+        teams = self.team or self.teams * self.agents
+        return tuple(i for i, name in enumerate(teams) if name == team)
 
     def subset(self, members: tuple[int, ...]) -> "Spec":
-        """The same world as a learner sees it that controls only `members`."""
-        pick = lambda xs: tuple(xs[i] for i in members) if xs else ()
-        others = self.others + self.agents - len(members)
+        """Return the spec of a learner that controls only `members`; the rest become `others`."""
+        pick = lambda items: tuple(items[i] for i in members) if items else ()
         return Spec(
-            pick(self.names), self.features, self.actions, self.horizon, self.state, self.bounds,
-            pick(self.team), others,
-        )  # fmt: skip
+            names=pick(self.names),
+            features=self.features,
+            actions=self.actions,
+            horizon=self.horizon,
+            state=self.state,
+            bounds=self.bounds,
+            team=pick(self.team),
+            others=self.others + self.agents - len(members),
+        )
 
     def team_mean(self, reward: Float[Array, "*b agents"]) -> Float[Array, "*b teams"]:
-        """Each team's reward where the environment has no other idea of it."""
-        team = lambda own: sum(reward[..., i] for i in own) / len(own)
-        return jnp.stack([team(self.members(name)) for name in self.teams], axis=-1)
+        """Return each team's mean reward: the team reward of worlds that define no other."""
+        # Spelt out rather than jnp.mean, so that the order of additions is fixed.
+        mean = lambda members: sum(reward[..., i] for i in members) / len(members)
+        return jnp.stack([mean(self.members(team)) for team in self.teams], axis=-1)

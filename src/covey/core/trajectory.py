@@ -5,20 +5,21 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree, Shaped
 
+Action = Int[Array, "*b agents"] | Float[Array, "*b agents dims"]
 Metrics = dict[str, Shaped[Array, "..."]]
 
 
-Action = Int[Array, "*b agents"] | Float[Array, "*b agents dims"]
-
-
 class Observation(eqx.Module):
-    """What there is to see at one moment.
+    """The observations of all agents at one moment, and the masks that belong to them.
 
-    `legal` marks the actions an agent may take (the dimensions it has, where actions are
-    continuous); `alive` the agents still taking part; `first` an episode's first moment. `others`
-    holds the observations of agents that the learner at hand does not control: it is empty where
-    an environment makes an observation, and filled when a learner looks at one. What an environment
-    makes of noughts and ones may be boolean: so it is kept, and learners see numbers.
+    `legal` marks the actions that an agent may take; where actions are continuous, the dimensions that it
+    has. `alive` marks the agents that still take part. `first` marks the first moment of an episode.
+
+    `others` holds the observations of agents that the learner does not control. An environment leaves it
+    empty; the training loop fills it for each learner.
+
+    An environment whose features are all 0 or 1 may return them as booleans. Replay buffers then store them
+    as booleans, and learners receive floating-point numbers.
     """
 
     agents: Float[Array, "*b agents features"] | Bool[Array, "*b agents features"]
@@ -29,23 +30,31 @@ class Observation(eqx.Module):
     others: Float[Array, "*b others features"] | Bool[Array, "*b others features"]
 
     def __init__(self, agents, state, legal, alive, first, others=None):
-        self.agents, self.state, self.legal, self.alive, self.first = agents, state, legal, alive, first
+        self.agents = agents
+        self.state = state
+        self.legal = legal
+        self.alive = alive
+        self.first = first
         self.others = agents[..., :0, :] if others is None else others
 
     @property
     def world(self) -> Float[Array, "*b world"] | Bool[Array, "*b world"]:
-        """The global state: the environment's own, or everybody's observations side by side."""
+        """The global state: the environment's own where it has one, otherwise the joint observation."""
         return self.state if self.state.shape[-1] else self.joint
 
     @property
-    def joint(self) -> Float[Array, "*b seen"]:
-        """All observations side by side, those of others too."""
+    def joint(self) -> Float[Array, "*b joint"]:
+        """The joint observation: those of all agents side by side, `others` included."""
         every = jnp.concatenate([self.agents, self.others], axis=-2)
         return every.reshape(*every.shape[:-2], -1)
 
 
 class Step(eqx.Module):
-    """What n actions led to. `tally` counts what is worth counting in an episode: captures, wins."""
+    """The outcome of one joint action in each of n copies.
+
+    `terminated` marks true ends, `truncated` time limits. `counts` holds what is worth counting in an
+    episode, such as captures or wins.
+    """
 
     obs: Observation
     reward: Float[Array, "*n agents"]
@@ -56,32 +65,38 @@ class Step(eqx.Module):
 
 
 class Trajectory(eqx.Module):
-    """T steps and T+1 observations of one environment.
+    """T steps in a row of one copy of an environment, and the T+1 observations around them.
 
-    The one rule: where `valid[t]`, `obs[t+1]` is what `action[t]` led to. Beginning anew costs
-    a step of its own, recorded with `valid[t] = False`; so a final observation is never
-    overwritten, and bootstrapping through a time limit needs no special case.
+    Step t starts from `obs[t]`, takes `action[t]`, earns `reward[t]` and leads to `obs[t + 1]`:
 
-    A learner of one team of several sees its own agents; what the others saw and did stands in
-    `obs.others` and `others`. `team_reward` has a column per team that the learner controls.
+        obs[0]  action[0]  obs[1]  action[1]  obs[2]  ...  action[T-1]  obs[T]
+
+    This holds wherever `valid[t]` is true. A trajectory may contain several episodes. Between two of them
+    stands one step with `valid[t] = False`, the reset: `obs[t]` is the last observation of one episode and
+    `obs[t + 1]`, with `first[t + 1] = True`, the first of the next. So no final observation is overwritten,
+    and value targets can bootstrap through a time limit: it ends an episode without `terminated`.
+
+    Where an environment has several teams, a learner of one team receives its own agents here; the
+    observations and actions of the rest are in `obs.others` and `others`. `team_reward` has a column for
+    each team that the learner controls.
     """
 
-    obs: Observation  # leaves lead with T+1
-    action: Shaped[Array, "..."]  # T, agents, and dimensions where actions are continuous
+    obs: Observation  # T+1 along the first axis
+    action: Shaped[Array, "..."]  # [T, agents]; continuous: [T, agents, dims]
     reward: Float[Array, "*T agents"]
     team_reward: Float[Array, "*T teams"]
     terminated: Bool[Array, "*T"]
     valid: Bool[Array, "*T"]
-    extras: PyTree[Shaped[Array, "..."]] = None  # whatever `act` asked to be remembered
-    others: Shaped[Array, "..."] | None = None  # [T, others, ...]
+    extras: PyTree[Shaped[Array, "..."]] = None  # stored by `act` with each step
+    others: Shaped[Array, "..."] | None = None  # actions of the other agents, [T, others, ...]
     counts: dict[str, Float[Array, "*T"]] = eqx.field(default_factory=dict)
 
     @property
     def current_obs(self) -> Observation:
-        """The T observations that were acted on. Of one trajectory: for a batch, under vmap."""
+        """The T observations before each step. For one trajectory: use `vmap` on a batch."""
         return jax.tree.map(lambda x: x[:-1], self.obs)
 
     @property
     def next_obs(self) -> Observation:
-        """The T observations that actions led to. Of one trajectory: for a batch, under vmap."""
+        """The T observations after each step. For one trajectory: use `vmap` on a batch."""
         return jax.tree.map(lambda x: x[1:], self.obs)

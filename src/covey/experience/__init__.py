@@ -1,4 +1,4 @@
-"""Two ways to learn from rollouts: once, fresh; or many times, replayed."""
+"""Experience: on-policy rollouts, or a replay buffer."""
 
 from .on_policy import OnPolicy, episode_steps
 from .replay import WHOLE_EPISODES, Replay, require_whole_episodes

@@ -6,7 +6,10 @@ from ..core import AbstractExperience, Spec, Trajectory
 
 
 class OnPolicy(AbstractExperience):
-    """On-policy: the newest rollouts, all of them, once. `steps=None` collects an episode's worth."""
+    """On-policy experience: every update learns from all of the newest rollouts; nothing is stored.
+
+    `steps` are collected in each copy per iteration; None stands for one episode.
+    """
 
     steps: int | None = None
     updates: int = 1
@@ -33,5 +36,5 @@ class OnPolicy(AbstractExperience):
 
 
 def episode_steps(spec: Spec) -> int:
-    """The steps of the longest episode, and the one that begins the next."""
+    """Return the steps of the longest episode, and one for the reset that follows it."""
     return spec.horizon + 1
