@@ -7,11 +7,17 @@ from typing import Any, Literal, NoReturn, get_args, get_origin
 from ..errors import UserError
 from .declaration import Declaration, Parameter, least
 
+_REQUIRED = "the following arguments are required:"
+
 
 class Parser(argparse.ArgumentParser):
     """A parser that answers a mistake with one sentence."""
 
+    required_words = ""
+
     def error(self, message: str) -> NoReturn:
+        if message.startswith(_REQUIRED):  # argparse takes a setting for a name, and counts too few
+            message = f"{_REQUIRED} {self.required_words}"
         raise UserError(f"{message} (`{self.prog} --help` lists the options)")
 
 
@@ -22,6 +28,8 @@ def make_parser(declaration: Declaration) -> Parser:
         description=declaration.description,
         argument_default=argparse.SUPPRESS,
     )
+    required = ", ".join(word.shown for word in declaration.words if word.required)
+    parser.required_words = f"{required}: {declaration.synopsis}"
     for word in declaration.words:
         add_word(parser, word)
     if declaration.settings:

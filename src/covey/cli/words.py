@@ -20,9 +20,9 @@ def assign_words(declaration: Declaration, arguments: dict[str, Any]) -> dict[st
         raise UserError(
             f"'{names[len(declaration.words)]}' is one name too many: write settings as key=value"
         )
-    lacking = [word.shown for word in declaration.words[len(names) :] if word.required]
-    if lacking:
-        raise UserError(f"{' and '.join(lacking)} must be named: {declaration.synopsis}")
+    missing = [word.shown for word in declaration.words[len(names) :] if word.required]
+    if missing:
+        raise UserError(f"the following arguments are required: {', '.join(missing)}: {declaration.synopsis}")
     after = declaration.words[-1].shown
     named = {word.name: name for word, name in zip(declaration.words, names, strict=False)}
     return arguments | named | {settings.name: read_settings(settings, pairs, after)}
