@@ -12,7 +12,8 @@ from covey.audit.static import asked, examine, switches
 from covey.audit.subjects import Subject
 from covey.cli import main
 from covey.config.catalogue import ALGORITHMS, ENVIRONMENTS
-from covey.config.config import PRESETS, Config
+from covey.config.config import Config
+from covey.config.tuned import PRESETS
 from covey.errors import UserError
 from covey.runs.engine import Engine
 

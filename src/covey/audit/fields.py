@@ -156,7 +156,7 @@ class Question:
     def blame(self, f: Field, values: Callable[[Field], Iterable[Any]]) -> str:
         """The one other setting that would make it act."""
         for g in self.fields:
-            made = isinstance(g.value, dict) and settings.is_made_later(g.kind)
+            made = isinstance(g.value, dict) and settings.is_factory(g.kind)
             chooses = made or isinstance(g.value, bool) or get_origin(g.kind) is Literal or g.value == 0
             if not chooses or g.path == f.path or f.path.startswith(f"{g.path}."):
                 continue

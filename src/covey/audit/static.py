@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_origin
 
 from .. import yaml_text
-from ..config import catalogue, config, settings
+from ..config import catalogue, config, making, settings
 from ..config.settings import Tree
+from ..config.tuned import tuned_settings
 from ..core import Spec
 from ..errors import UserError
 from .fields import OFF, Field, Question, Verdict, attempt, fields_of, others, refuse_text
@@ -31,7 +32,7 @@ def examine(run: config.Config, trainer: Any, everything: bool = False) -> Told:
     algorithms and worlds settings that nobody chose; of its parts, in whatever algorithm, all but the first.
     """
     told = Told()
-    tuned = config.presets((tree["name"] for tree in run.learners.values()), run.environment, must=False)[0]
+    tuned = tuned_settings((tree["name"] for tree in run.learners.values()), run.environment)[0]
     tuned = tuned if run.preset == "tuned" else {}
     for slot in trainer.slots:
         if not slot.algorithm.experience.updates:
@@ -44,7 +45,7 @@ def examine(run: config.Config, trainer: Any, everything: bool = False) -> Told:
         told.structures[slot.name] = structure
         told.terms += [f"{prefix}{name}" for name in check_terms(structure)]
         told.off += [f"{prefix}{name}" for name in check_modules(structure, question)]
-        cls = config.algorithm_class(run.learners[slot.name]["name"])
+        cls = making.algorithm_class(run.learners[slot.name]["name"])
         told.settings += judged(question, not everything, ours(cls), prefix)
         told.off += [f"{prefix}{f.path}" for f in question.fields if is_off(f)]
     told.settings += examine_world(run, everything)
@@ -58,17 +59,17 @@ def ours(thing: Any) -> bool:
 def asked(tree: Tree, tuned: dict[str, Tree], subject: Subject) -> Question:
     """What is to be known of a learner's settings."""
     name = tree["name"]
-    default = config.unnamed(config.learner(name, tuned.get(name, {}))[1])
-    mine = config.unnamed(tree)
+    default = making.without_name(making.make_algorithm(name, tuned.get(name, {}))[1])
+    mine = making.without_name(tree)
 
     def make(tree: Tree, flipped: bool) -> Subject:
-        algorithm = config.learner(name, tree)[0]
+        algorithm = making.make_algorithm(name, tree)[0]
         world = other_kind(subject.world, algorithm) if flipped else subject.world
         length = algorithm.experience.rollout_length(world, subject.copies)
         slot = replace(subject.slot, algorithm=algorithm)
         return replace(subject, slot=slot, world=world, length=length, like=subject)
 
-    return Question(make, mine, default, fields_of(config.algorithm_class(name), mine))
+    return Question(make, mine, default, fields_of(making.algorithm_class(name), mine))
 
 
 def other_kind(spec: Spec, algorithm: Any) -> Spec:
@@ -82,14 +83,14 @@ def other_kind(spec: Spec, algorithm: Any) -> Spec:
 
 
 def examine_world(run: config.Config, everything: bool) -> list[Verdict]:
-    make = catalogue.load(catalogue.find("environment", run.environment))
+    make = catalogue.load_class(catalogue.find("environment", run.environment))
 
     def build(tree: Tree, flipped: bool) -> World:
         if flipped:
             raise ValueError("a world has the actions that it has")
-        return World(config.world(run.environment, tree)[0])
+        return World(making.make_environment(run.environment, tree)[0])
 
-    default = attempt(lambda: config.world(run.environment)[1])
+    default = attempt(lambda: making.make_environment(run.environment)[1])
     question = Question(
         build, run.env, default if isinstance(default, dict) else {}, fields_of(make, run.env)
     )

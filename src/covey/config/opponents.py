@@ -30,7 +30,7 @@ def shape_difference(here: Spec, there: Spec) -> tuple[str, str] | None:
 def frozen_player(
     name: str, there: Spec, slots: Sequence[LearnerSlot], team: str, here: Spec
 ) -> dict[str, Any]:
-    """Return the settings of whoever played for `team` in the earlier run: a slot of its own, or one for all."""
+    """Return the settings of the earlier run's player for `team`: the team's own slot, or one for all."""
     difference = shape_difference(here, there)
     if difference is not None:
         raise UserError(

@@ -21,6 +21,6 @@ def as_typed(setting: str) -> str:
     return f"{name} {value}" if value and name != _OTHERS["audit"] else name
 
 
-def sentence(error: UserError) -> str:
+def command_line_sentence(error: UserError) -> str:
     """Return an error's sentence as the command line says it."""
     return error.phrased(as_typed) if isinstance(error, SettingError) else str(error)

@@ -30,7 +30,7 @@ def assign_algorithms(algorithm: str, environment: str, spec: Spec) -> tuple[dic
     if "" in names and len(spec.teams) > 1 and not algorithm_class(algorithm).traits.cooperative:
         return {ALL_TEAMS: algorithm}, []
     if "" in names:
-        names = {spec.teams[0]: algorithm}
+        names = {next(iter(spec.teams)): algorithm}
     check_teams(names, spec.teams, environment)
     idle = [team for team in spec.teams if team not in names]
     example = "+".join([f"{team}={name}" for team, name in names.items()] + [f"{team}=..." for team in idle])
