@@ -69,7 +69,7 @@ def main() -> None:
     for name, what in {
         "__init__": "start",
         "begin": "training",
-        "look": "training",
+        "after_chunk": "training",
         "finish": "training",
     }.items():
         clocked(name, what)

@@ -14,4 +14,4 @@ def test_what_does_not_fit_is_found():
     with pytest.raises(TypeCheckError):
         ops.take(jnp.zeros((2, 3)), jnp.zeros(5, int))
     with pytest.raises(BeartypeCallHintParamViolation):
-        modules.dotted(3)
+        modules.dotted_path(3)

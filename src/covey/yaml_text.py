@@ -1,4 +1,4 @@
-"""YAML whose values are read as they look: 1e6 is a number, `no` is a word."""
+"""YAML in which numbers and truth are what they look like: 1e6 is a number, `no` is a word."""
 
 import re
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ import yaml
 
 from .errors import UserError
 
-_PLAIN = {
+PLAIN = {
     "null": r"null|~|",
     "bool": r"true|false|True|False",
     "int": r"[-+]?[0-9][0-9_]*",
@@ -18,25 +18,24 @@ _PLAIN = {
 
 
 class Loader(yaml.SafeLoader):
-    """A YAML loader that knows the plain kinds alone."""
+    """Knows the plain kinds alone."""
 
 
 class Dumper(yaml.SafeDumper):
-    """A YAML dumper that writes what `Loader` reads, without aliases."""
+    """Writes what `Loader` reads, and everything in full."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
 
-Loader.yaml_implicit_resolvers = {}
-Dumper.yaml_implicit_resolvers = {}
-for kind, pattern in _PLAIN.items():
+Loader.yaml_implicit_resolvers, Dumper.yaml_implicit_resolvers = {}, {}
+for kind, pattern in PLAIN.items():
     for cls in (Loader, Dumper):
         cls.add_implicit_resolver(f"tag:yaml.org,2002:{kind}", re.compile(f"^({pattern})$"), None)
 
 
 def parse(text: str, what: str) -> Any:
-    """Return the value that a text holds; `what` names the text in messages."""
+    """`what` names the text in messages."""
     try:
         return yaml.load(text, Loader)
     except (yaml.YAMLError, ValueError) as error:
@@ -46,19 +45,19 @@ def parse(text: str, what: str) -> Any:
         raise UserError(f"{what} is not valid YAML{place}: {reason}") from error
 
 
-def parse_pairs(texts: Iterable[str]) -> dict[str, Any]:
-    """Read `key=value`, the values in YAML."""
-    values = {}
+def pairs(texts: Iterable[str]) -> dict[str, Any]:
+    """`key=value`, the values in YAML."""
+    read = {}
     for pair in texts:
         key, equals, value = pair.partition("=")
         if not key or not equals:
             raise UserError(f"'{pair}' is no setting: write key=value, for instance gamma=0.95")
-        values[key] = parse(value, key)
-    return values
+        read[key] = parse(value, key)
+    return read
 
 
-def read_file(path: Path) -> dict[str, Any]:
-    """Read a file of `key: value` lines."""
+def load(path: Path) -> dict[str, Any]:
+    """A file of settings."""
     try:
         tree = parse(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeError) as error:
@@ -68,12 +67,11 @@ def read_file(path: Path) -> dict[str, Any]:
     return tree or {}
 
 
-def to_text(tree: dict[str, Any]) -> str:
-    """Return a tree as YAML, a line for each key."""
+def write(tree: dict[str, Any]) -> str:
     return yaml.dump(tree, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
 def inline(value: Any) -> str:
-    """Return a value on one line, as it would be typed."""
+    """On one line, as it would be typed."""
     text = yaml.dump(value, Dumper=Dumper, default_flow_style=True, width=10**6)
     return text.strip().removesuffix("...").strip()

@@ -1,4 +1,4 @@
-"""A sound little algorithm, and a dozen ways to break it that no error and no curve would give away."""
+"""A sound small algorithm, and a dozen ways to break it that no error and no curve would show."""
 
 from typing import Any, ClassVar, Literal
 
@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from covey import ops
-from covey.core import AbstractAlgorithm, AbstractExperience, OptState, Target, Traits
+from covey.core import AbstractAlgorithm, AbstractExperience, Frozen, Metrics, OptState, Target, Traits
 from covey.experience import Replay
 from covey.networks.layers import MLP, Linear
 from covey.parts import (
@@ -22,7 +22,7 @@ from covey.parts import (
 
 
 class Networks(eqx.Module):
-    """The team's value: what agents expect, and what a mixer makes of it and of the state."""
+    """The team's value: the agents' values, mixed with what the state adds."""
 
     agents: MLP
     mixer: Linear
@@ -49,12 +49,12 @@ class Sound(AbstractAlgorithm):
     traits: ClassVar[Traits] = Traits(True, False, True, False, False, True)
     experience: AbstractExperience = Replay(capacity=256, batch_size=8, window=1, steps=4)
     gamma: float = 0.9
-    small: float = 0.01  # how much large values cost
+    small: float = 0.01  # the cost of large values
     epsilon: AbstractSchedule = ConstantSchedule(0.3)
     target: AbstractTarget = HardTarget(10)
     optimiser: AbstractOptimiser = Adam()
 
-    def init(self, spec, key):
+    def init(self, spec, key) -> Any:
         online = Networks(spec, key=key)
         return Learner(online, ops.init_target(online), self.init_opt_state(online), jnp.zeros((), int))
 
@@ -72,7 +72,7 @@ class Sound(AbstractAlgorithm):
         return networks(q, world)
 
     def terms(self, online, target, batch):
-        """Of each transition: the squared error, and the size of the value."""
+        """Return each transition's squared error, and the size of its value."""
 
         def one(t):
             q = ops.take(online.agents(t.current_obs.agents), t.action)
@@ -90,7 +90,7 @@ class Sound(AbstractAlgorithm):
         loss = ops.mean(ops.total(terms, error=1.0, size=self.small), batch.valid)
         return loss, {"loss": loss} | {name: ops.mean(x, batch.valid) for name, x in terms.items()}
 
-    def update(self, learner, batch, key, step):
+    def update(self, learner, batch, key, step) -> tuple[Any, Metrics]:
         online, optimiser, metrics = ops.descend(
             self.optimiser, self.loss, learner.online, learner.opt_state, learner.target.network, batch
         )
@@ -183,12 +183,79 @@ class TimesZero(Sound):
         return jnp.sum(q, axis=-1, keepdims=True) + networks.mixer(world) + 0.0 * networks.extra(world)
 
 
-class Frozen(Sound):
+class DetachedMixing(Sound):
     def mixed(self, networks, q, world):
         return jax.lax.stop_gradient(networks)(q, world)
 
 
-class DetachedTwice(Sound):
+class DetachedTerm(Sound):
     def terms(self, online, target, batch):
-        found = super().terms(online, target, batch)
-        return found | {"error": jax.lax.stop_gradient(found["error"])}
+        terms = super().terms(online, target, batch)
+        return terms | {"error": jax.lax.stop_gradient(terms["error"])}
+
+
+class TaughtLearner(eqx.Module):
+    base: Learner
+    frozen_teacher: Any
+
+
+class FrozenTeacher(Sound):
+    """No defect: the teacher is meant to stay as it is, and its type says so."""
+
+    def wrap(self, teacher):
+        return Frozen(teacher)
+
+    def unwrap(self, teacher):
+        return teacher.network
+
+    def init(self, spec, key):
+        teacher = MLP(spec.features, 4, spec.actions, key=ops.named(key, "teacher"))
+        return TaughtLearner(super().init(spec, key), self.wrap(teacher))
+
+    def act(self, learner, carry, obs, key, step, explore):
+        _, action, _ = super().act(learner.base, carry, obs, key, step, explore)
+        taught = jnp.argmax(self.unwrap(learner.frozen_teacher)(obs.agents), axis=-1)
+        return None, jnp.where(step < 100, taught, action), None
+
+    def update(self, learner, batch, key, step):
+        base, metrics = super().update(learner.base, batch, key, step)
+        return TaughtLearner(base, learner.frozen_teacher), metrics
+
+
+class UnwrappedTeacher(FrozenTeacher):
+    """Its name says that it is frozen; a name says nothing to the audit."""
+
+    def wrap(self, teacher):
+        return teacher
+
+    def unwrap(self, teacher):
+        return teacher
+
+
+class UnwrappedLearner(eqx.Module):
+    online: Networks
+    target: Networks
+    opt_state: Any
+    updates: Array
+
+
+class Unwrapped(Sound):
+    """No defect: a learner of plain arrays, of which no type says what is a target or an optimiser state."""
+
+    def init(self, spec, key):
+        return self.plain(super().init(spec, key))
+
+    def plain(self, learner):
+        state = learner.opt_state.state
+        return UnwrappedLearner(learner.online, learner.target.network, state, learner.updates)
+
+    def update(self, learner, batch, key, step):
+        target = Target(learner.target)
+        learner = Learner(learner.online, target, OptState(learner.opt_state), learner.updates)
+        learner, metrics = super().update(learner, batch, key, step)
+        return self.plain(learner), metrics
+
+
+class UnwrappedTargetNeverUpdated(Unwrapped):
+    def follow(self, online, target, updates):
+        return target

@@ -1,4 +1,4 @@
-"""The effect audit of a run: before it, while it goes on, and the table at its end."""
+"""The effect audit of a run: before training, between its chunks, and at its end."""
 
 from functools import partial
 from typing import Any
@@ -11,70 +11,86 @@ from jaxtyping import Shaped
 
 from ..config import config
 from ..ops import named
-from ..training.learners import observe_as
+from ..training.learners import LearnerSlot, observe_as
 from ..training.loop import TrainState
-from .static import examine
-from .watch import Watch
+from .health import SeedArrays
+from .modules import LearnerStructure
+from .report import AuditReport, ModuleReport
+from .static import StaticFindings, examine
+from .watch import LearnerWatch
 
-Metrics = dict[str, Shaped[np.ndarray, "seeds ..."]]
-DRAWS = 16
+_DRAWS = 16  # of exploring actions, to compare with the greedy ones
 
 
 class Audit:
-    """Looks on from outside: nothing of it is in the compiled programs."""
+    """The audit of one run. It only reads: the compiled programs hold nothing of it."""
 
     def __init__(self, run: config.Config, engine: Any):
-        self.engine, self.told = engine, examine(run, engine.trainer)
-        self.begun, self.judged, self.explored = 0, False, None
-        self.late = False
-        many = len(self.told.structures) > 1
-        self.watches: dict[int, Watch] = {}
+        self.engine = engine
+        self.findings: StaticFindings = examine(run, engine.trainer)
+        self.start_clock = 0
+        self.judged = False
+        self.explored: dict[str, float] | None = None
+        self.passed_middle = False
+        self.watches: dict[int, LearnerWatch] = {}
         for i, slot in enumerate(engine.trainer.slots):
-            if (structure := self.told.structures.get(slot.name)) is not None:
-                idle = lambda m, s=structure: s.returned(m) or not s.called(m)
-                exempt = {m.name for m in structure.anatomy.modules if idle(m)}
-                still = any(name.endswith((".lr", ".lr.value")) for name in self.told.off)
-                prefix = f"{slot.name}/" if many else ""
-                self.watches[i] = Watch(prefix, slot.algorithm, structure.anatomy, exempt, still)
+            if (structure := self.findings.structures.get(slot.name)) is not None:
+                self.watches[i] = self._watch(slot, structure)
 
-    def arrays(self, states: list[TrainState]) -> dict[int, list[np.ndarray]]:
-        """Every learner's arrays, of all seeds, copied."""
+    def _watch(self, slot: LearnerSlot, structure: LearnerStructure) -> LearnerWatch:
+        prefix = f"{slot.name}/" if len(self.findings.structures) > 1 else ""
+        idle = lambda module: structure.is_returned_unchanged(module) or not structure.is_called(module)
+        return LearnerWatch(
+            prefix=prefix,
+            algorithm=slot.algorithm,
+            anatomy=structure.anatomy,
+            exempt={module.name for module in structure.anatomy.modules if idle(module)},
+            terms=sorted(structure.loss_terms[0]),
+        )
+
+    def _arrays(self, states: list[TrainState]) -> dict[int, SeedArrays]:
+        """Return every learner's arrays, of all seeds, copied."""
         learners = self.engine.joined([[state.learners[i] for i in self.watches] for state in states])
         return {i: jax.tree.leaves(learner) for i, learner in zip(self.watches, learners, strict=True)}
 
     def begin(self, states: list[TrainState], clock: int) -> None:
-        self.begun = clock
-        for i, arrays in self.arrays(states).items():
+        """Keep the arrays that training starts from."""
+        self.start_clock = clock
+        for i, arrays in self._arrays(states).items():
             self.watches[i].first = arrays
 
-    def updates(self, i: int, clock: int) -> int:
-        """Those of a learner since the audit began."""
+    def _updates(self, i: int, clock: int) -> int:
+        """Return a learner's updates since the audit began."""
         trainer = self.engine.trainer
-        return max(0, clock - max(trainer.warmup(i), self.begun)) * trainer.rounds(i)
+        return max(0, clock - max(trainer.warmup(i), self.start_clock)) * trainer.rounds(i)
 
-    def look(self, states: list[TrainState], metrics: Metrics, clock: int, half: bool) -> None:
-        """After a chunk; `half` the run is over."""
+    def after_chunk(
+        self,
+        states: list[TrainState],
+        metrics: dict[str, Shaped[np.ndarray, "seeds ..."]],
+        clock: int,
+        half: bool,
+    ) -> None:
+        """Examine the learners after a chunk; `half` of the run is over."""
         for i, watch in self.watches.items():
-            watch.updates = self.updates(i, clock)
+            watch.updates = self._updates(i, clock)
             own = {n.removeprefix(watch.prefix): x for n, x in metrics.items() if n.startswith(watch.prefix)}
-            watch.listen({n: x for n, x in own.items() if x.ndim == 2 and x.dtype.kind == "f"})
-        waiting = [watch for watch in self.watches.values() if watch.updates < watch.wait]
-        if self.watches and not self.judged and not waiting:
-            for i, arrays in self.arrays(states).items():
-                self.watches[i].judge(arrays, self.terms(self.watches[i]))
-            self.judged, self.explored = True, self.exploration(states)
-        if self.judged and half and not self.late:
-            self.late = True
-            for i, arrays in self.arrays(states).items():
-                self.watches[i].middle, self.watches[i].halfway = arrays, self.watches[i].updates
+            watch.record({n: x for n, x in own.items() if x.ndim == 2 and x.dtype.kind == "f"})
+        early = any(watch.updates < watch.window for watch in self.watches.values())
+        if self.watches and not self.judged and not early:
+            for i, arrays in self._arrays(states).items():
+                self.watches[i].check(arrays)
+            self.judged = True
+            self.explored = self._exploration(states)
+        if self.judged and half and not self.passed_middle:
+            self.passed_middle = True
+            for i, arrays in self._arrays(states).items():
+                self.watches[i].middle = arrays
+                self.watches[i].middle_updates = self.watches[i].updates
 
-    def terms(self, watch: Watch) -> list[str]:
-        pairs = [term.rpartition(".") for term in self.told.terms]
-        return [name for slot, _, name in pairs if slot == watch.prefix.rstrip("/")]
-
-    def exploration(self, states: list[TrainState]) -> dict[str, float]:
-        """The share of actions that exploring makes differ from the greedy ones, at what is seen now."""
-        found = {}
+    def _exploration(self, states: list[TrainState]) -> dict[str, float]:
+        """Return the share of actions that differ from the greedy ones, at the current observations."""
+        shares = {}
         for i, watch in self.watches.items():
             slot = self.engine.trainer.slots[i]
 
@@ -87,38 +103,39 @@ class Audit:
                     carry, obs, jr.split(key, obs.first.shape[0])
                 )
                 act = lambda key: all_copies(key, True) != all_copies(key, False)
-                return jnp.mean(jax.vmap(act)(jr.split(named(jr.key(0), "audit"), DRAWS)))
+                return jnp.mean(jax.vmap(act)(jr.split(named(jr.key(0), "audit"), _DRAWS)))
 
             first = states[0]
-            found[watch.prefix] = float(
+            shares[watch.prefix] = float(
                 jax.jit(differ)(first.learners[i], first.actors.carry[i], first.actors.obs, first.steps)
             )
-        return found
+        return shares
 
-    def finish(self, states: list[TrainState]) -> dict[str, Any]:
-        """What summary.json holds."""
+    def finish(self, states: list[TrainState]) -> AuditReport:
+        """Examine the learners at the end of the run, and report."""
         notes = []
-        for i, arrays in self.arrays(states).items() if self.judged else ():
+        for i, arrays in self._arrays(states).items() if self.judged else ():
             self.watches[i].compare(arrays)
             notes += self.watches[i].notes(arrays)
         for prefix, share in (self.explored or {}).items():
-            notes += [f"{prefix}exploring changed no action in {DRAWS} draws"] if share == 0 else []
-        idle = [v for v in self.told.settings if not v.read]
+            notes += [f"{prefix}exploring changed no action in {_DRAWS} draws"] if share == 0 else []
+        verdicts = self.findings.settings
         modules = {
-            w.prefix + name: {"moved": float(np.mean(moved)), "gradient": w.gradient[name]}
-            for w in self.watches.values()
-            for name, moved in w.moved.items()
+            watch.prefix + m.name: ModuleReport(
+                float(np.mean(watch.moved[m.name])), watch.gradient[m.name], m.is_target
+            )
+            for watch in self.watches.values()
+            for m in watch.modules
+            if m.name in watch.moved
         }
-        return {
-            "settings": {
-                "read": [v.field.path for v in self.told.settings if v.read],
-                "idle": {v.field.path: v.when for v in idle},
-            },
-            "off": self.told.off,
-            "terms": self.told.terms,
-            "updates": {w.prefix or "learner": w.updates for w in self.watches.values()},
-            "judged": self.judged,
-            "modules": modules,
-            "explored": self.explored,
-            "notes": notes,
-        }
+        return AuditReport(
+            settings_read=[v.setting.path for v in verdicts if v.read],
+            settings_idle={v.setting.path: v.condition for v in verdicts if not v.read},
+            off=self.findings.off,
+            terms=self.findings.terms,
+            updates={watch.prefix or "learner": watch.updates for watch in self.watches.values()},
+            judged=self.judged,
+            modules=modules,
+            explored=self.explored,
+            notes=notes,
+        )

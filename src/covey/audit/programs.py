@@ -1,4 +1,4 @@
-"""What a traced program tells without running: its digest, what depends on what, what is only passed on."""
+"""Facts about a traced program that need no run: its digest, its dependencies, what it only passes on."""
 
 import hashlib
 import re
@@ -14,114 +14,121 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 from jax.interpreters.partial_eval import dce_jaxpr
 from jaxtyping import PyTree
 
-ADDRESS = re.compile(r"0x[0-9a-f]+")
-INNER = ("jaxpr", "call_jaxpr", "fun_jaxpr")  # where an equation keeps the program that it runs
+_ADDRESS = re.compile(r"0x[0-9a-f]+")
+_INNER = ("jaxpr", "call_jaxpr", "fun_jaxpr")  # where an equation keeps the program that it runs
 
 
 class Program(NamedTuple):
-    """A function as JAX sees it, and the shapes of what it takes and gives."""
+    """A traced function, and the shapes of its inputs and outputs."""
 
     closed: ClosedJaxpr
-    takes: PyTree
-    gives: PyTree
+    inputs: PyTree
+    outputs: PyTree
 
     @classmethod
-    def of(cls, f: Callable, *args: PyTree) -> "Program":
-        closed, gives = jax.make_jaxpr(f, return_shape=True)(*args)
-        return cls(closed, args, gives)
+    def trace(cls, f: Callable, *args: PyTree) -> "Program":
+        """Trace `f` at these shapes."""
+        closed, outputs = jax.make_jaxpr(f, return_shape=True)(*args)
+        return cls(closed, args, outputs)
 
-    def depends(self) -> list[int]:
-        """For each output the inputs that it depends on: bit i stands for the i-th."""
+    def dependencies(self) -> list[int]:
+        """Return, for each output, the inputs that it depends on: bit i stands for input i."""
         jaxpr = self.closed.jaxpr
-        return depends(jaxpr, [1 << i for i in range(len(jaxpr.invars))])
+        return _dependencies(jaxpr, [1 << i for i in range(len(jaxpr.invars))])
 
     def digest(self, wanted: Sequence[bool] | None = None) -> bytes:
-        """The same for two programs that compute the same outputs in the same way, constants included."""
+        """Return a hash of the program, constants included.
+
+        Two programs that compute the wanted outputs in the same way have the same digest.
+        """
         jaxpr = self.closed.jaxpr
         wanted = [True] * len(jaxpr.outvars) if wanted is None else list(wanted)
         hasher = hashlib.sha256()
-        feed(hasher.update, dce_jaxpr(jaxpr, wanted, True)[0], self.closed.consts)
+        _feed(hasher.update, dce_jaxpr(jaxpr, wanted, True)[0], self.closed.consts)
         return hasher.digest()
 
     def origins(self) -> list[Any]:
-        """Where each output comes from; an input's own number for what is only passed through."""
-        return [origin(self.closed.jaxpr, var) for var in self.closed.jaxpr.outvars]
+        """Return where each output is made; for an output that is only passed through, its input's number."""
+        return [_origin(self.closed.jaxpr, var) for var in self.closed.jaxpr.outvars]
 
-    def equations(self) -> Iterator[Any]:
-        """All of them, also those of programs within."""
-        yield from equations(self.closed.jaxpr)
+    def names(self) -> Iterator[str]:
+        """Yield every name that `checkpoint_name` has put into the program, inner programs included."""
+        for eqn in _equations(self.closed.jaxpr):
+            if eqn.primitive.name == "name":
+                yield str(eqn.params["name"])
 
 
-def plain(x: Any) -> Any:
+def _unclosed(x: Any) -> Any:
     return x.jaxpr if isinstance(x, ClosedJaxpr) else x
 
 
-def programs_in(value: Any) -> Iterator[Jaxpr]:
-    value = plain(value)
+def _inner_programs(value: Any) -> Iterator[Jaxpr]:
+    """Yield the programs in an equation's parameter."""
+    value = _unclosed(value)
     if isinstance(value, Jaxpr):
         yield value
     elif isinstance(value, tuple | list):
         for part in value:
-            yield from programs_in(part)
+            yield from _inner_programs(part)
 
 
-def equations(jaxpr: Jaxpr) -> Iterator[Any]:
+def _equations(jaxpr: Jaxpr) -> Iterator[Any]:
     for eqn in jaxpr.eqns:
         yield eqn
         for value in eqn.params.values():
-            for inner in programs_in(value):
-                yield from equations(inner)
+            for inner in _inner_programs(value):
+                yield from _equations(inner)
 
 
-def within(eqn: Any) -> Jaxpr | None:
-    """The program that an equation runs on just what it is given."""
-    inner = next((plain(eqn.params[name]) for name in INNER if name in eqn.params), None)
+def _called_program(eqn: Any) -> Jaxpr | None:
+    """Return the inner program whose inputs and outputs are just the equation's, if it has one."""
+    inner = next((_unclosed(eqn.params[name]) for name in _INNER if name in eqn.params), None)
     fits = inner and len(inner.invars) == len(eqn.invars) and len(inner.outvars) == len(eqn.outvars)
     return inner if fits else None
 
 
-def depends(jaxpr: Jaxpr, given: Sequence[int]) -> list[int]:
-    """What each output depends on, given what each input does."""
-    known = dict(zip(jaxpr.invars, given, strict=True))
-    look = lambda atom: 0 if isinstance(atom, Literal) else known.get(atom, 0)
+def _dependencies(jaxpr: Jaxpr, inputs: Sequence[int]) -> list[int]:
+    """Return what each output depends on, where each input depends on `inputs`."""
+    known = dict(zip(jaxpr.invars, inputs, strict=True))
+    of_atom = lambda atom: 0 if isinstance(atom, Literal) else known.get(atom, 0)
     for eqn in jaxpr.eqns:
-        sets = [look(atom) for atom in eqn.invars]
-        if (inner := within(eqn)) is None:
-            found = [reduce(or_, sets, 0)] * len(eqn.outvars)
+        sets = [of_atom(atom) for atom in eqn.invars]
+        if (inner := _called_program(eqn)) is None:
+            outputs = [reduce(or_, sets, 0)] * len(eqn.outvars)
         elif eqn.primitive.name == "scan":
-            found = carried(inner, sets, eqn.params["num_consts"], eqn.params["num_carry"])
+            outputs = _scan_dependencies(inner, sets, eqn.params["num_consts"], eqn.params["num_carry"])
         else:
-            found = depends(inner, sets)
-        known.update(zip(eqn.outvars, found, strict=True))
-    return [look(atom) for atom in jaxpr.outvars]
+            outputs = _dependencies(inner, sets)
+        known.update(zip(eqn.outvars, outputs, strict=True))
+    return [of_atom(atom) for atom in jaxpr.outvars]
 
 
-def carried(body: Jaxpr, sets: list[int], consts: int, carry: int) -> list[int]:
-    """Round after round, until nothing new comes in by what is carried."""
+def _scan_dependencies(body: Jaxpr, sets: list[int], consts: int, carry: int) -> list[int]:
+    """Repeat the body's dependencies until the carry brings in nothing new."""
     while True:
-        found = depends(body, sets)
-        grown = [a | b for a, b in zip(sets[consts : consts + carry], found, strict=False)]
+        outputs = _dependencies(body, sets)
+        grown = [a | b for a, b in zip(sets[consts : consts + carry], outputs, strict=False)]
         if grown == sets[consts : consts + carry]:
-            return found
+            return outputs
         sets = [*sets[:consts], *grown, *sets[consts + carry :]]
 
 
-def raw(x: Any) -> bytes:
-    """An array's bits, with its type and shape."""
+def _bits(x: Any) -> bytes:
+    """Return an array's bits, with its type and shape."""
     is_key = isinstance(x, jax.Array) and jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
     x = np.asarray(jax.random.key_data(x) if is_key else x)
     return f"{x.dtype}{x.shape}".encode() + x.tobytes()
 
 
-def feed(put: Callable[[bytes], None], jaxpr: Jaxpr, consts: Sequence[Any] = ()) -> None:
-    """Writes a program down, its variables numbered in the order in which they come up."""
+def _feed(put: Callable[[bytes], None], jaxpr: Jaxpr, consts: Sequence[Any] = ()) -> None:
+    """Write a program down, with its variables numbered in order of appearance."""
     numbers: dict[Any, bytes] = {}
     for var, const in zip(jaxpr.constvars, consts, strict=False):
-        numbers[var] = raw(const)
+        numbers[var] = _bits(const)
 
     def name(atom: Any) -> bytes:
         if isinstance(atom, Literal):
-            return raw(atom.val)
+            return _bits(atom.val)
         return numbers.setdefault(atom, b"%d:%s" % (len(numbers), str(atom.aval).encode()))
 
     for var in jaxpr.invars:
@@ -132,30 +139,33 @@ def feed(put: Callable[[bytes], None], jaxpr: Jaxpr, consts: Sequence[Any] = ())
             put(b"," + name(atom))
         for key in sorted(eqn.params):
             put(key.encode())
-            parameter(put, eqn.params[key])
+            _feed_parameter(put, eqn.params[key])
     for var in jaxpr.outvars:
         put(b">" + name(var))
 
 
-def parameter(put: Callable[[bytes], None], value: Any) -> None:
-    """Of an equation: programs as programs, functions not at all (they do not stand for what they do)."""
+def _feed_parameter(put: Callable[[bytes], None], value: Any) -> None:
+    """Write an equation's parameter down.
+
+    Functions are left out: their identity says nothing about what they compute.
+    """
     if isinstance(value, ClosedJaxpr):
-        feed(put, value.jaxpr, value.consts)
+        _feed(put, value.jaxpr, value.consts)
     elif isinstance(value, Jaxpr):
-        feed(put, value)
+        _feed(put, value)
     elif isinstance(value, tuple | list):
         for part in value:
-            parameter(put, part)
+            _feed_parameter(put, part)
     elif isinstance(value, np.ndarray | jax.Array):
-        put(raw(value))
+        put(_bits(value))
     elif not callable(value):
-        put(ADDRESS.sub("", repr(value)).encode())
+        put(_ADDRESS.sub("", repr(value)).encode())
 
 
-def origin(jaxpr: Jaxpr, var: Any) -> Any:
-    """Through copies, calls and the carries of scans, to the equation or input that made it."""
+def _origin(jaxpr: Jaxpr, var: Any) -> Any:
+    """Follow a variable back through copies, calls and scan carries to the input or equation that made it."""
     if isinstance(var, Literal):
-        return ("constant", raw(var.val))
+        return ("constant", _bits(var.val))
     while True:
         if var in jaxpr.invars:
             return jaxpr.invars.index(var)
@@ -165,16 +175,16 @@ def origin(jaxpr: Jaxpr, var: Any) -> Any:
         place = eqn.outvars.index(var)
         if eqn.primitive.name in ("copy", "stop_gradient"):
             inside = 0
-        elif (inner := within(eqn)) is None:
+        elif (inner := _called_program(eqn)) is None:
             return (id(eqn), place)
         else:
-            inside = origin(inner, inner.outvars[place])
+            inside = _origin(inner, inner.outvars[place])
             if eqn.primitive.name == "scan":
-                carried = eqn.params["num_consts"] + place
-                if place >= eqn.params["num_carry"] or inside != carried:
+                carry_input = eqn.params["num_consts"] + place
+                if place >= eqn.params["num_carry"] or inside != carry_input:
                     return (id(eqn), inside)
             elif not isinstance(inside, int):
                 return (id(eqn), inside)
         var = eqn.invars[inside]
         if isinstance(var, Literal):
-            return ("constant", raw(var.val))
+            return ("constant", _bits(var.val))

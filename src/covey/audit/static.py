@@ -1,79 +1,87 @@
-"""What is known before training: settings that nobody reads, modules that cannot learn, detached terms."""
+"""Checks before training: unread settings, modules that cannot learn, loss terms without gradient."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_origin
 
 from .. import yaml_text
-from ..config import catalogue, config, making, settings
+from ..config import catalogue, config, settings
 from ..config.settings import Tree
-from ..config.tuned import tuned_settings
 from ..core import Spec
 from ..errors import UserError
-from .fields import OFF, Field, Question, Verdict, attempt, fields_of, others, refuse_text
-from .modules import FOLLOWS, STAYS, Module, Structure
-from .subjects import Subject, World
+from .modules import LearnerModule, LearnerStructure
+from .settings_read import (
+    NO_AUDIT,
+    Setting,
+    SettingVerdict,
+    TriedSettings,
+    attempt,
+    other_values,
+    refuse_truth_as_text,
+    settings_in_tree,
+)
+from .traced import TracedEnvironment, TracedLearner
 
 
 @dataclass
-class Told:
-    """What was found out, in good order."""
+class StaticFindings:
+    """Facts about a run that is in order."""
 
-    settings: list[Verdict] = field(default_factory=list)
-    structures: dict[str, Structure] = field(default_factory=dict)  # of each side that learns
-    terms: list[str] = field(default_factory=list)
+    settings: list[SettingVerdict] = field(default_factory=list)
+    structures: dict[str, LearnerStructure] = field(default_factory=dict)  # by the slot of each that learns
+    terms: list[str] = field(default_factory=list)  # of losses, by name
     off: list[str] = field(default_factory=list)  # by choice
 
 
-def examine(run: config.Config, trainer: Any, everything: bool = False) -> Told:
-    """Refuses what is certainly a defect.
+def examine(run: config.Config, trainer: Any, everything: bool = False) -> StaticFindings:
+    """Examine a run's settings, modules and losses; refuse certain defects.
 
-    Tracing costs time, so what covey's tests prove is left out unless `everything` is wanted: of covey's own
-    algorithms and worlds settings that nobody chose; of its parts, in whatever algorithm, all but the first.
+    Tracing takes time, so settings that covey's tests cover are left out unless `everything` is wanted: of
+    covey's own algorithms and worlds, the settings that nobody chose; of its parts, all but the first.
     """
-    told = Told()
-    tuned = tuned_settings((tree["name"] for tree in run.learners.values()), run.environment)[0]
+    findings = StaticFindings()
+    tuned = config.presets((tree["name"] for tree in run.learners.values()), run.environment, must=False)[0]
     tuned = tuned if run.preset == "tuned" else {}
     for slot in trainer.slots:
         if not slot.algorithm.experience.updates:
             continue
-        subject = Subject(slot, trainer.spec, trainer.copies, trainer.length)
+        traced = TracedLearner(slot, trainer.spec, trainer.copies, trainer.length)
         prefix = f"{slot.name}." if len(run.learners) > 1 else ""
-        question = asked(run.learners[slot.name], tuned, subject)
-        refuse_text(question.fields, prefix)
-        structure = Structure(subject)
-        told.structures[slot.name] = structure
-        told.terms += [f"{prefix}{name}" for name in check_terms(structure)]
-        told.off += [f"{prefix}{name}" for name in check_modules(structure, question)]
-        cls = making.algorithm_class(run.learners[slot.name]["name"])
-        told.settings += judged(question, not everything, ours(cls), prefix)
-        told.off += [f"{prefix}{f.path}" for f in question.fields if is_off(f)]
-    told.settings += examine_world(run, everything)
-    return told
+        tried = learner_settings(run.learners[slot.name], tuned, traced)
+        refuse_truth_as_text(tried.settings, prefix)
+        structure = LearnerStructure(traced)
+        findings.structures[slot.name] = structure
+        findings.terms += [f"{prefix}{name}" for name in sorted(_check_terms(structure))]
+        findings.off += [f"{prefix}{name}" for name in _check_modules(structure, tried)]
+        cls = config.algorithm_class(run.learners[slot.name]["name"])
+        findings.settings += _check_settings(tried, everything, _is_coveys(cls), prefix)
+        findings.off += [f"{prefix}{setting.path}" for setting in tried.settings if _is_off(setting)]
+    findings.settings += _check_environment(run, everything)
+    return findings
 
 
-def ours(thing: Any) -> bool:
+def _is_coveys(thing: Any) -> bool:
     return thing.__module__.startswith("covey.")
 
 
-def asked(tree: Tree, tuned: dict[str, Tree], subject: Subject) -> Question:
-    """What is to be known of a learner's settings."""
+def learner_settings(tree: Tree, tuned: dict[str, Tree], traced: TracedLearner) -> TriedSettings:
+    """Return a learner's settings, and how to trace it with others."""
     name = tree["name"]
-    default = making.without_name(making.make_algorithm(name, tuned.get(name, {}))[1])
-    mine = making.without_name(tree)
+    default = config.unnamed(config.learner(name, tuned.get(name, {}))[1])
+    own = config.unnamed(tree)
 
-    def make(tree: Tree, flipped: bool) -> Subject:
-        algorithm = making.make_algorithm(name, tree)[0]
-        world = other_kind(subject.world, algorithm) if flipped else subject.world
-        length = algorithm.experience.rollout_length(world, subject.copies)
-        slot = replace(subject.slot, algorithm=algorithm)
-        return replace(subject, slot=slot, world=world, length=length, like=subject)
+    def trace(tree: Tree, flipped: bool) -> TracedLearner:
+        algorithm = config.learner(name, tree)[0]
+        world = _with_other_actions(traced.world, algorithm) if flipped else traced.world
+        length = algorithm.experience.rollout_length(world, traced.copies)
+        slot = replace(traced.slot, algorithm=algorithm)
+        return replace(traced, slot=slot, world=world, length=length, like=traced)
 
-    return Question(make, mine, default, fields_of(making.algorithm_class(name), mine))
+    return TriedSettings(trace, own, default, settings_in_tree(config.algorithm_class(name), own))
 
 
-def other_kind(spec: Spec, algorithm: Any) -> Spec:
-    """The same world with continuous instead of discrete actions, or the other way round."""
+def _with_other_actions(spec: Spec, algorithm: Any) -> Spec:
+    """Return the same world with continuous instead of discrete actions, or the other way round."""
     bounds = None if spec.bounds else (-1.0, 1.0)
     if not (algorithm.traits.continuous if bounds else algorithm.traits.discrete):
         raise ValueError("it has no such actions")
@@ -82,140 +90,153 @@ def other_kind(spec: Spec, algorithm: Any) -> Spec:
     )
 
 
-def examine_world(run: config.Config, everything: bool) -> list[Verdict]:
-    make = catalogue.load_class(catalogue.find("environment", run.environment))
+def _check_environment(run: config.Config, everything: bool) -> list[SettingVerdict]:
+    """Try the settings of the run's world."""
+    cls = catalogue.load(catalogue.find("environment", run.environment))
 
-    def build(tree: Tree, flipped: bool) -> World:
+    def trace(tree: Tree, flipped: bool) -> TracedEnvironment:
         if flipped:
             raise ValueError("a world has the actions that it has")
-        return World(making.make_environment(run.environment, tree)[0])
+        return TracedEnvironment(config.world(run.environment, tree)[0])
 
-    default = attempt(lambda: making.make_environment(run.environment)[1])
-    question = Question(
-        build, run.env, default if isinstance(default, dict) else {}, fields_of(make, run.env)
-    )
-    refuse_text(question.fields, "env.")
-    if build(run.env, False).hosted:  # what a Python program reads cannot be seen
+    default = attempt(lambda: config.world(run.environment)[1])
+    default = default if isinstance(default, dict) else {}
+    tried = TriedSettings(trace, run.env, default, settings_in_tree(cls, run.env))
+    refuse_truth_as_text(tried.settings, "env.")
+    if trace(run.env, False).on_host:  # nothing shows what a Python program reads
         return []
-    return judged(question, not everything, ours(make), "env.")
+    return _check_settings(tried, everything, _is_coveys(cls), "env.")
 
 
-def proven(question: Question, f: Field, shipped: bool) -> bool:
-    """Whether covey's tests have shown that this setting is read: nobody chose it, and it is covey's own."""
-    if question.chosen(f):
+def _is_tested_by_covey(tried: TriedSettings, setting: Setting, coveys: bool) -> bool:
+    """Say whether covey's own tests show that a setting is read: it is covey's own, and nobody chose it."""
+    if tried.is_chosen(setting):
         return False
-    parts = [g for g in question.fields if isinstance(g.value, dict) and f.path.startswith(f"{g.path}.")]
+    parts = [s for s in tried.settings if isinstance(s.value, dict) and setting.path.startswith(f"{s.path}.")]
     if not parts:
-        return shipped
+        return coveys
     if ":" in str(parts[-1].value.get("name")):
         return False
-    first = next(
-        g for g in question.fields if g.path.startswith(f"{parts[0].path}.") and not isinstance(g.value, dict)
-    )
-    return shipped or f.path != first.path
+    outer = f"{parts[0].path}."
+    first = next(s for s in tried.settings if s.path.startswith(outer) and not isinstance(s.value, dict))
+    return coveys or setting.path != first.path
 
 
-def judged(question: Question, sparing: bool, shipped: bool, prefix: str) -> list[Verdict]:
-    """Verdicts, if none of them stops the run."""
-    verdicts = question.verdicts(lambda f: not proven(question, f, shipped) if sparing else True)
-    for f, read, chosen, when in verdicts:
-        value = f"{prefix}{f.path}={yaml_text.inline(f.value)}"
-        if not read and when is None:
+def _check_settings(
+    tried: TriedSettings, everything: bool, coveys: bool, prefix: str
+) -> list[SettingVerdict]:
+    """Return the verdicts on settings; refuse one that nobody reads, and a chosen one without effect."""
+    wanted = lambda setting: everything or not _is_tested_by_covey(tried, setting, coveys)
+    verdicts = tried.verdicts(wanted)
+    for setting, read, chosen, condition in verdicts:
+        name = f"{prefix}{setting.path}={yaml_text.inline(setting.value)}"
+        if not read and condition is None:
             raise UserError(
-                f"{value} changes nothing: with another value all that acts and learns is traced to the same "
-                f"program, so nobody reads it, or what is made of it goes nowhere; use it or remove it {OFF}"
+                f"{name} changes nothing: with another value, everything that acts and learns is traced to "
+                "the same program, so nobody reads it, or its result is not used; use it or remove it "
+                f"{NO_AUDIT}"
             )
         if not read and chosen:
             raise UserError(
-                f"{value} changes nothing here: it acts {when}; set that too, or leave it out {OFF}"
+                f"{name} changes nothing here: it acts {condition}; set that too, or leave it out {NO_AUDIT}"
             )
-    return [v._replace(field=v.field._replace(path=prefix + v.field.path)) for v in verdicts]
+    return [v._replace(setting=v.setting._replace(path=prefix + v.setting.path)) for v in verdicts]
 
 
-def is_off(f: Field) -> bool:
-    """A coefficient that is 0 by choice."""
-    number = isinstance(f.value, int | float) and not isinstance(f.value, bool)
-    return number and f.value == 0 and (f.kind is float or f.path.endswith(".value"))
+def _is_off(setting: Setting) -> bool:
+    """Say whether it is a coefficient that is 0 by choice."""
+    number = isinstance(setting.value, int | float) and not isinstance(setting.value, bool)
+    return number and setting.value == 0 and (setting.kind is float or setting.path.endswith(".value"))
 
 
-def check_terms(structure: Structure) -> set[str]:
-    """The named terms of its losses."""
-    named, with_gradient = structure.terms()
-    for name in sorted(named - with_gradient):
+def _check_terms(structure: LearnerStructure) -> set[str]:
+    """Return the named terms of the losses; refuse one that has no gradient."""
+    terms, with_gradient = structure.loss_terms
+    for name in sorted(terms - with_gradient):
         raise UserError(
             f"the loss term {name} has a value but no gradient: all of it is detached, perhaps by a "
-            f"stop_gradient too many (around a ratio, or around the whole term) {OFF}"
+            f"stop_gradient too many (around a ratio, or around the whole term) {NO_AUDIT}"
         )
-    return named
+    return terms
 
 
-def check_modules(structure: Structure, question: Question) -> list[str]:
-    """Refuses modules that cannot learn or follow; names those that stay as they are by choice."""
+def _check_modules(structure: LearnerStructure, tried: TriedSettings) -> list[str]:
+    """Refuse modules that cannot learn or follow; return those that stay as they are by choice."""
     anatomy = structure.anatomy
     by_choice: dict[str, str] = {}
-    for module in anatomy.largest({m.name: not structure.called(m) for m in anatomy.modules}):
-        if (switch := switched(module, question, Structure.called)) is None:
-            raise UserError(f"{module.name} {not_called(module)} {OFF}")
+    for module in anatomy.largest({m.name: not structure.is_called(m) for m in anatomy.modules}):
+        if (switch := _switch_of(module, tried, LearnerStructure.is_called)) is None:
+            raise UserError(f"{module.name} {_not_called(module)} {NO_AUDIT}")
         by_choice[module.name] = switch
     for module in anatomy.modules:
-        if module.says(FOLLOWS) and (twin := structure.twin(module)):
+        if module.is_target and (twin := structure.twin(module)):
             raise UserError(
                 f"{module.name} is {twin.name} itself: update returns the one for the other, so targets are "
-                f"the network's own values; return self.target(online, target, updates) in its place {OFF}"
+                "the network's own values; return self.target(online, target, updates) in its place "
+                f"{NO_AUDIT}"
             )
-    stays = anatomy.largest({m.name: structure.returned(m) for m in anatomy.modules})
-    meant = [m for m in stays if m.says(*STAYS)]
-    moves = lambda structure, module: not structure.returned(module)
-    for module in [m for m in stays if m not in meant and m.name not in by_choice]:
-        if (switch := switched(module, question, moves)) is None:
-            remembered = bool(module.leaves[0] in anatomy.remembered)
-            raise UserError(f"{module.name} {unmoved(module, remembered)} {OFF}")
+    changes = lambda structure, module: not structure.is_returned_unchanged(module)
+    unchanged = anatomy.largest({m.name: not changes(structure, m) for m in anatomy.modules})
+    frozen = [m for m in unchanged if m.is_frozen]
+    for module in [m for m in unchanged if not m.is_frozen and m.name not in by_choice]:
+        if (switch := _switch_of(module, tried, changes)) is None:
+            raise UserError(f"{module.name} {_unchanged(module, structure)} {NO_AUDIT}")
         by_choice[module.name] = switch
-    return [m.name for m in meant] + [f"{name} ({switch})" for name, switch in by_choice.items()]
+    return [m.name for m in frozen] + [f"{name} ({switch})" for name, switch in by_choice.items()]
 
 
-def not_called(module: Module) -> str:
-    if module.says(FOLLOWS):
-        return "is never read: no update depends on it; give it, not the network that learns, to the loss"
+def _not_called(module: LearnerModule) -> str:
+    if module.is_target:
+        return (
+            "is never read: no update depends on it; give it to the loss in place of the network that learns"
+        )
     return "is never called: neither acting nor learning depends on it; call it where its output belongs"
 
 
-def unmoved(module: Module, remembered: bool) -> str:
-    if module.says(FOLLOWS):
+def _unchanged(module: LearnerModule, structure: LearnerStructure) -> str:
+    anatomy = structure.anatomy
+    if module.is_target:
         return "never follows: update returns it as it was; return self.target(online, target, updates)"
-    if remembered:
+    if (other := anatomy.lookalike(module)) is not None:
         return (
-            "never moves: an optimiser holds moments for it, but update returns it as it was; return what "
+            f"never moves: update returns it as it was; if it should follow {other.name}, wrap it in "
+            "covey.core.Target and return self.target(online, target, updates); if it should learn, return "
+            "what ops.descend gave; if it is meant to stay, wrap it in covey.core.Frozen"
+        )
+    if module.leaves[0] in anatomy.moments:
+        return (
+            "never moves: an optimiser state belongs to it, but update returns it as it was; return what "
             "ops.descend gave"
         )
     return (
-        "never moves: update returns it as it was, and no optimiser holds moments for it; give it to "
-        "ops.moments and ops.descend (or, if it is meant to stay, name it frozen_…)"
+        "never moves: update returns it as it was, and no optimiser state belongs to it; give it to "
+        "ops.init_opt_state and ops.descend, or wrap it in covey.core.Frozen if it is meant to stay"
     )
 
 
-def switched(module: Module, question: Question, alive: Callable[[Structure, Module], bool]) -> str | None:
-    """The setting that puts it out of work: with another value it is alive."""
-    for f, make in switches(question):
-        other = attempt(lambda make=make: Structure(make()))
-        same = (
-            [m for m in other.anatomy.modules if m.name == module.name]
-            if isinstance(other, Structure)
-            else []
-        )
-        if same and alive(other, same[0]):
-            return f"{f.path}={yaml_text.inline(f.value)}"
+def _switch_of(
+    module: LearnerModule,
+    tried: TriedSettings,
+    works: Callable[[LearnerStructure, LearnerModule], bool],
+) -> str | None:
+    """Return the setting that switches a module off: with another value the module works."""
+    for setting, trace in switches(tried):
+        structure = attempt(lambda trace=trace: LearnerStructure(trace()))
+        modules = structure.anatomy.modules if isinstance(structure, LearnerStructure) else []
+        same = [m for m in modules if m.name == module.name]
+        if same and works(structure, same[0]):
+            return f"{setting.path}={yaml_text.inline(setting.value)}"
     return None
 
 
-def switches(question: Question) -> Iterator[tuple[Field, Callable[[], Subject]]]:
-    """Settings that are off, and modes that somebody chose; the learner with each of them otherwise.
+def switches(tried: TriedSettings) -> Iterator[tuple[Setting, Callable[[], TracedLearner]]]:
+    """Yield settings that are off, and modes that somebody chose, each with the learner of another value.
 
-    What somebody chose comes first, for that is likeliest to be the cause, and each learner takes a second.
+    Chosen settings come first: they are the likeliest cause, and each learner takes a second to trace.
     """
-    for f in sorted(question.fields, key=lambda f: not question.chosen(f)):
-        mode = get_origin(f.kind) is Literal and question.chosen(f)
-        if mode or f.value is False or f.value is None or f.value == 0:
-            for other in others(f.kind, f.value):
-                tree = settings.layer(question.tree, {f.path: other})
-                yield f, lambda tree=tree: question.make(tree, False)
+    for setting in sorted(tried.settings, key=lambda setting: not tried.is_chosen(setting)):
+        mode = get_origin(setting.kind) is Literal and tried.is_chosen(setting)
+        if mode or setting.value is False or setting.value is None or setting.value == 0:
+            for value in other_values(setting.kind, setting.value):
+                tree = settings.layer(tried.tree, {setting.path: value})
+                yield setting, lambda tree=tree: tried.trace(tree, False)

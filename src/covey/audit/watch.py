@@ -1,6 +1,7 @@
-"""What is known while training: modules that do not move, targets that do not follow, losses that are 0."""
+"""Checks while training: modules that do not move, targets that do not follow, losses that are 0."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -8,125 +9,143 @@ import numpy as np
 from jaxtyping import Bool, Shaped
 
 from ..errors import UserError
-from ..parts import AbstractTarget, LinearSchedule, SoftTarget
+from ..parts import AbstractOptimiser, AbstractTarget, ConstantSchedule, LinearSchedule, SoftTarget
 from . import health
-from .fields import OFF
-from .modules import FOLLOWS, STAYS, Anatomy, Module, moves
+from .health import SeedArrays
+from .modules import Anatomy, LearnerModule, is_float
+from .settings_read import NO_AUDIT
 
-Arrays = list[Shaped[np.ndarray, "seeds ..."]]
-WINDOW = 20  # updates, within which whatever learns has moved
+_WINDOW = 20  # updates; every module that learns has moved by then
 
 
-def due(algorithm: Any) -> int | None:
-    """After how many updates its targets have followed; None if nobody knows."""
-    targets = [x for x in jax.tree.leaves(algorithm, is_leaf=is_target) if is_target(x)]
+def _parts_of(algorithm: Any, kind: type) -> list[Any]:
+    """Return all parts of an algorithm that are of this type."""
+    is_part = lambda x: isinstance(x, kind)
+    return [part for part in jax.tree.leaves(algorithm, is_leaf=is_part) if is_part(part)]
+
+
+def _target_period(algorithm: Any) -> int | None:
+    """Return the updates after which all targets have followed; None if a target does not say."""
+    targets = _parts_of(algorithm, AbstractTarget)
     periods = [getattr(x, "period", 1 if isinstance(x, SoftTarget) else None) for x in targets]
     known = [period for period in periods if isinstance(period, int)]
-    return max(WINDOW, *known) if known and known == periods else None
+    return max(_WINDOW, *known) if known and known == periods else None
 
 
-def is_target(x: Any) -> bool:
-    return isinstance(x, AbstractTarget)
+def _learning_rate_is_zero(algorithm: Any) -> bool:
+    """Say whether the learning rate of any optimiser is the constant 0."""
+    rates = [optimiser.lr for optimiser in _parts_of(algorithm, AbstractOptimiser)]
+    return any(isinstance(rate, ConstantSchedule) and rate.value == 0 for rate in rates)
 
 
 @dataclass
-class Watch:
-    """One learner under way: all seeds of it, looked at between chunks."""
+class LearnerWatch:
+    """One learner in training: all of its seeds, examined between chunks."""
 
     prefix: str
     algorithm: Any
     anatomy: Anatomy
     exempt: set[str]  # modules that stay as they are by choice
-    still: bool  # a learning rate is 0 by choice
-    first: Arrays = field(default_factory=list)
-    middle: Arrays = field(default_factory=list)  # where the second half begins
-    halfway: int = 0  # updates by then
+    terms: list[str]  # of its losses, by name
+    first: SeedArrays = field(default_factory=list)
+    middle: SeedArrays = field(default_factory=list)  # at the start of the second half
+    middle_updates: int = 0
     updates: int = 0
     moved: dict[str, Bool[np.ndarray, " seeds"]] = field(default_factory=dict)
-    gradient: dict[str, bool | None] = field(default_factory=dict)  # None: no optimiser holds it
-    told: dict[str, list[float]] = field(default_factory=dict)  # means over chunks of what updates reported
-    alive: dict[str, bool] = field(default_factory=dict)  # whether a reported number was ever not 0
+    gradient: dict[str, bool | None] = field(default_factory=dict)  # None: no optimiser state belongs to it
+    means: dict[str, list[float]] = field(default_factory=dict)  # of each metric over each chunk
+    ever_nonzero: dict[str, bool] = field(default_factory=dict)  # by metric
 
-    @property
-    def modules(self) -> list[Module]:
-        return [m for m in self.anatomy.modules if m.name not in self.exempt and not m.says(*STAYS)]
+    @cached_property
+    def modules(self) -> list[LearnerModule]:
+        """The modules that should move."""
+        return [m for m in self.anatomy.modules if m.name not in self.exempt and not m.is_frozen]
 
-    @property
-    def wait(self) -> int:
-        """The updates after which all can be judged."""
-        follows = any(m.says(FOLLOWS) for m in self.modules)
-        return (due(self.algorithm) or WINDOW) if follows else WINDOW
+    @cached_property
+    def window(self) -> int:
+        """The updates after which every module should have moved."""
+        follows = any(m.is_target or self.anatomy.lookalike(m) for m in self.modules)
+        return (_target_period(self.algorithm) or _WINDOW) if follows else _WINDOW
 
-    def listen(self, metrics: dict[str, Shaped[np.ndarray, "seeds ..."]]) -> None:
+    def record(self, metrics: dict[str, Shaped[np.ndarray, "seeds ..."]]) -> None:
+        """Keep the means of a chunk's metrics."""
         for name, x in metrics.items():
-            if (real := x[np.isfinite(x)]).size:
-                self.told.setdefault(name, []).append(float(np.mean(real, dtype=np.float64)))
-                self.alive[name] = self.alive.get(name, False) or bool(np.any(real))
+            if (finite := x[np.isfinite(x)]).size:
+                self.means.setdefault(name, []).append(float(np.mean(finite, dtype=np.float64)))
+                self.ever_nonzero[name] = self.ever_nonzero.get(name, False) or bool(np.any(finite))
 
-    def judge(self, now: Arrays, terms: list[str]) -> None:
-        """Refuses what is certainly a defect after so many updates."""
-        losses = [name for name in self.alive if name.endswith("loss")]
-        if losses and not any(self.alive[name] for name in losses):
-            self.refuse(
-                f"{' and '.join(losses)} was exactly 0 in {self.updates} updates: nothing valid reaches it; "
-                "look for a mask of all zeros"
-            )
-        for name in terms:
-            if not self.alive.get(name, True):
-                self.refuse(
-                    f"the loss term {name} was exactly 0 in {self.updates} updates: is its mask all zeros?"
-                )
+    def check(self, now: SeedArrays) -> None:
+        """Refuse certain defects, once the window is over."""
+        self._check_losses()
         self.compare(now)
         stuck = self.anatomy.largest({m.name: not self.moved[m.name].any() for m in self.modules})
         for module in stuck:
-            follows = module.says(FOLLOWS)
-            if not self.still and not (follows and due(self.algorithm) is None):
-                self.refuse(f"{module.name} {self.why(module)}")
+            may_be_early = module.is_target and _target_period(self.algorithm) is None
+            if not may_be_early and not _learning_rate_is_zero(self.algorithm):
+                self._refuse(f"{module.name} {self._why_stuck(module)}")
 
-    def compare(self, now: Arrays) -> None:
-        """Which modules have moved since the beginning, in which seeds; which have had a gradient."""
+    def _check_losses(self) -> None:
+        terms = [name for name in self.terms if name in self.ever_nonzero]
+        zero = [name for name in terms if not self.ever_nonzero[name]]
+        if len(zero) > 1 and zero == terms:
+            self._refuse(
+                f"the loss terms {' and '.join(terms)} were exactly 0 in {self.updates} updates: no valid "
+                "step reaches them; look for a mask of all zeros"
+            )
+        for name in zero:
+            self._refuse(
+                f"the loss term {name} was exactly 0 in {self.updates} updates: look for a mask of all zeros"
+            )
+
+    def compare(self, now: SeedArrays) -> None:
+        """Find the modules that have moved since the start, by seed, and those that have had a gradient."""
         seeds = range(len(now[0]))
         for module in self.modules:
-            leaves = [i for i in module.leaves if moves(now[i])]
+            leaves = [i for i in module.leaves if is_float(now[i])]
             pairs = [(self.first[i], now[i]) for i in leaves]
             self.moved[module.name] = np.array([any((a[k] != b[k]).any() for a, b in pairs) for k in seeds])
-            self.finite(module, [now[i] for i in leaves])
-            held = [j for i in leaves for j in self.anatomy.remembered.get(i, [])]
-            self.gradient[module.name] = any(now[j].any() for j in held) if held else None
+            self._check_finite(module, [now[i] for i in leaves])
+            moments = [j for i in leaves for j in self.anatomy.moments.get(i, [])]
+            self.gradient[module.name] = any(now[j].any() for j in moments) if moments else None
 
-    def finite(self, module: Module, leaves: Arrays) -> None:
-        if not all(np.isfinite(x).all() for x in leaves):
-            self.refuse(f"{module.name} has become infinite or NaN; lower optimiser.lr, or optimiser.clip")
+    def _check_finite(self, module: LearnerModule, arrays: SeedArrays) -> None:
+        if not all(np.isfinite(x).all() for x in arrays):
+            self._refuse(f"{module.name} has become infinite or NaN; lower optimiser.lr, or optimiser.clip")
 
-    def why(self, module: Module) -> str:
+    def _why_stuck(self, module: LearnerModule) -> str:
         since = f"in {self.updates} updates"
-        if module.says(FOLLOWS):
-            return f"has not followed {since}: whatever should copy the network to it does not"
+        if module.is_target:
+            return f"has not followed {since}: nothing copies the network to it"
+        other = self.anatomy.lookalike(module)
+        if other is not None and self.moved.get(other.name, np.zeros(1)).any():
+            hint = f"; or, if it should follow {other.name}, wrap it in covey.core.Target"
+        else:
+            hint = ""
         if self.gradient[module.name]:
-            return f"has gradients but did not move {since}: its learning rate is 0, or update drops it"
+            return f"has gradients but did not move {since}: its learning rate is 0, or update drops it{hint}"
         return (
             f"had no gradient and did not move {since}: look for a stop_gradient too many, an output "
-            "multiplied by 0, a mask of zeros, or an optimiser that was not given it"
+            f"multiplied by 0, a mask of zeros, or an optimiser that was not given it{hint}"
         )
 
-    def refuse(self, what: str) -> None:
-        raise UserError(f"effect audit: {self.prefix}{what} {OFF}")
+    def _refuse(self, problem: str) -> None:
+        raise UserError(f"effect audit: {self.prefix}{problem} {NO_AUDIT}")
 
-    def notes(self, now: Arrays) -> list[str]:
-        """What may be a defect."""
-        found = []
-        for module in self.anatomy.largest(
-            {m.name: not self.moved.get(m.name, np.ones(1)).all() for m in self.modules}
-        ):
-            odd = [str(k) for k, moved in enumerate(self.moved[module.name]) if not moved]
-            found.append(f"{module.name} has not moved in seed {', '.join(odd)}")
-        found += health.weights(self.modules, self.first, now)
-        if self.middle and self.updates >= self.halfway + WINDOW:
-            found += health.units(self.anatomy, self.middle, now)
-        found += health.reports(self.told)
-        schedule, epsilon = getattr(self.algorithm, "epsilon", None), self.told.get("epsilon", [])
-        if isinstance(schedule, LinearSchedule) and health.stuck(schedule, epsilon):
-            found.append(
+    def notes(self, now: SeedArrays) -> list[str]:
+        """Report possible defects at the end."""
+        notes = []
+        still = {m.name: not self.moved.get(m.name, np.ones(1)).all() for m in self.modules}
+        for module in self.anatomy.largest(still):
+            seeds = [str(k) for k, moved in enumerate(self.moved[module.name]) if not moved]
+            notes.append(f"{module.name} has not moved in seed {', '.join(seeds)}")
+        notes += health.weight_notes(self.modules, self.first, now)
+        if self.middle and self.updates >= self.middle_updates + _WINDOW:
+            notes += health.dead_unit_notes(self.anatomy, self.middle, now)
+        notes += health.metric_notes(self.means)
+        schedule = getattr(self.algorithm, "epsilon", None)
+        epsilon = self.means.get("epsilon", [])
+        if isinstance(schedule, LinearSchedule) and health.is_stuck(schedule, epsilon):
+            notes.append(
                 f"epsilon stayed at {epsilon[-1]:g}, on its way from {schedule.start:g} to {schedule.end:g}"
             )
-        return [self.prefix + note for note in found]
+        return [self.prefix + note for note in notes]

@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Shaped
 
 from .. import statistics
-from ..audit import table
 from ..core import Spec
 from ..text import count, memory_size, signed
 from .folder import RunFolder
@@ -108,13 +107,13 @@ def finish(training: "Training", status: Literal["finished", "interrupted"]) -> 
                 "compile_seconds": round(training.compile_seconds, 2),
                 "wall_seconds": round(wall, 2),
             },
-            "audit": audit,
+            "audit": audit.to_json() if audit else None,
         },
     )
     say = training.progress.say
     say(lines(told, config.seeds))
     say(f"{mark.done:,} steps in {wall:.0f} s ({rate:,.0f} environment steps/s while training)")
-    for line in table.lines(audit) if audit else ():
+    for line in audit.lines() if audit else ():
         say(line)
     label = f"greedy {training.team} return\n(sum over ≤ {training.spec.horizon} steps)"
     title = f"{config.algorithm} on {config.environment}"

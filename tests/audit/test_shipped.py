@@ -1,0 +1,118 @@
+"""The effect audit over all that covey ships: no false alarm, and every setting is read.
+
+The usual tier takes each algorithm with two kinds of world and one preset. The nightly tier takes every
+algorithm with every world and every preset.
+"""
+
+import pytest
+
+from audit.cases import OPTIONS, audit_run
+from covey.audit.static import examine
+from covey.config.catalogue import ALGORITHMS, ENVIRONMENTS
+from covey.config.config import PRESETS, Config
+from covey.errors import UserError
+from covey.runs.engine import Engine
+
+SHIPPED = sorted(ALGORITHMS.keys() - {"wqmix"})  # it is cw_qmix
+KINDS = {  # a world of each kind
+    "continuous": ("spread", {"env.continuous": True}),
+    "deaths": ("probe/death", {}),
+    "grid": ("predator_prey", {}),
+    "memory": ("probe/recall", {}),
+    "one step": ("matrix/penalty", {}),
+    "particles": ("reference", {}),
+    "teams": ("pursuit", {}),
+}
+
+
+def config_of(algorithm: str, world: str, settings: dict, preset: str) -> Config | None:
+    """Return a run's configuration; None where the algorithm and the world do not go together."""
+    try:
+        return Config.parse(algorithm, world, settings, {"preset": preset})
+    except UserError:
+        return None
+
+
+def original(algorithm: str) -> list[Config]:
+    configs = [config_of(algorithm, world, {}, "original") for world in ENVIRONMENTS]
+    return [config for config in configs if config]
+
+
+def tuned(algorithm: str) -> list[Config]:
+    worlds = [world for world in ENVIRONMENTS if (PRESETS / algorithm / f"{world}.yaml").exists()]
+    configs = [config_of(algorithm, world, {}, "tuned") for world in worlds]
+    return [config for config in configs if config]
+
+
+def raises_no_alarm(config: Config) -> None:
+    findings = examine(config, Engine(config).trainer)
+    assert all(v.read for v in findings.settings)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("algorithm", SHIPPED)
+def test_no_alarm_in_kinds_of_worlds(algorithm):
+    # Would break: an alarm for an algorithm that covey ships, a kind of world, or a family of presets. The
+    # kinds are taken in turn, so that each meets several algorithms.
+    turn = SHIPPED.index(algorithm)
+    configs = [config_of(algorithm, world, settings, "original") for world, settings in KINDS.values()]
+    configs = [config for config in configs if config]
+    assert len(configs) >= 5
+    for place in {turn % len(configs), (turn + len(configs) // 2) % len(configs)}:
+        raises_no_alarm(configs[place])
+    presets = tuned(algorithm)
+    for config in presets and [presets[turn % len(presets)]]:
+        raises_no_alarm(config)
+
+
+@pytest.mark.slow
+@pytest.mark.nightly
+@pytest.mark.parametrize("algorithm", SHIPPED)
+def test_no_alarm_anywhere(algorithm):
+    # Would break: an alarm in any product of an algorithm, a world and a preset that covey ships.
+    configs = original(algorithm)
+    assert len(configs) >= 15
+    for config in configs + tuned(algorithm):
+        raises_no_alarm(config)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("algorithm", ["qmix", "mappo"])
+def test_every_setting_of_coveys_own_is_read(algorithm):
+    # Would break: a field of an algorithm, a part or a world that nothing depends on, under any settings.
+    config = Config.parse(algorithm, "spread", {}, {"preset": "original"})
+    findings = examine(config, Engine(config).trainer, everything=True)
+    idle = {v.setting.path for v in findings.settings if not v.read}
+    assert len(findings.settings) > 30
+    assert idle == {"qmix": set(), "mappo": {"squashed", "deviation"}}[algorithm]
+
+
+SMALL = {
+    "qmix": [
+        "agent.hidden=8",
+        "mixer.embed=4",
+        "mixer.hyper=8",
+        "experience.capacity=64",
+        "experience.batch_size=8",
+    ],
+    "mappo": ["actor.hidden=8", "critic.hidden=8", "epochs=2"],
+}
+LEARNING = {
+    "a table": ("qmix", "two_step", ["target.period=20", *SMALL["qmix"]]),
+    "memory": ("vdn", "probe/recall", ["target.period=20", *SMALL["qmix"][:1], *SMALL["qmix"][3:]]),
+    "one step": ("qmix", "matrix/climbing", ["agent=feed_forward", "target=soft", *SMALL["qmix"]]),
+    "a table, on-policy": ("mappo", "two_step", SMALL["mappo"]),
+    "continuous": ("ippo", "probe/meeting", ["actor=feed_forward", "critic=feed_forward", "entropy=0"]),
+    "deaths": ("mappo", "probe/death", ["sharing=none", "normalise_values=false", *SMALL["mappo"]]),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", LEARNING)
+def test_no_alarm_while_training(kind):
+    # Would break: an alarm for what learns, in one-step games, with dead agents, in continuous worlds.
+    algorithm, world, settings = LEARNING[kind]
+    options = OPTIONS | {"steps": 4000, "report_every": 2000}
+    report = audit_run(Config.parse(algorithm, world, settings, options), chunks=3)
+    assert report.judged and report.notes == []
+    assert all(module.moved == 1 for module in report.modules.values()), report.modules
