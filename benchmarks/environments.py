@@ -91,7 +91,7 @@ PAIRS = {
 def entrants(world: str) -> tuple[dict[str, Run], tuple[int, ...]]:
     """All there are, and how many actions each agent has."""
     horizon = PAIRS[world].horizon
-    env = catalogue.load(catalogue.find("environment", world))(horizon=horizon)
+    env = catalogue.load_class(catalogue.find("environment", world))(horizon=horizon)
     if PAIRS[world].peer is None:
         return {"covey": partial(covey, env)}, (env.spec.actions,) * env.spec.agents
     peer = peers(PAIRS[world])
@@ -154,7 +154,7 @@ def measure(world: str, copies: int, repetitions: int) -> dict[str, Any]:
 
 def counted(world: str, copies: int = 1024) -> dict[str, float]:
     """What a step of one copy costs, as XLA counts it: arithmetic, exponentials and the like, bytes."""
-    env: AbstractEnvironment = catalogue.load(catalogue.find("environment", world))()
+    env: AbstractEnvironment = catalogue.load_class(catalogue.find("environment", world))()
     state, _ = env.reset(jr.key(0), copies)
     action = jnp.zeros((copies, *env.spec.action_shape), env.spec.action_type)
     cost: Any = jax.jit(env.step).lower(state, action, jr.key(0)).compile().cost_analysis()

@@ -30,7 +30,7 @@ def colour(algorithm: str, used: int) -> str:
 def settings(world: str) -> tuple[str, dict[str, Any]]:
     """`spread,continuous=true`: a world's name, and what is set in it."""
     name, *pairs = world.split(",")
-    return name, yaml_text.pairs(pairs)
+    return name, yaml_text.parse_pairs(pairs)
 
 
 def trained(algorithm: str, world: str, folder: Path, **options: Any) -> covey.Run:
@@ -42,7 +42,7 @@ def trained(algorithm: str, world: str, folder: Path, **options: Any) -> covey.R
 
 
 def learning_team(world: str) -> str:
-    return catalogue.load(catalogue.find("environment", settings(world)[0]))().spec.teams[0]
+    return catalogue.load_class(catalogue.find("environment", settings(world)[0]))().spec.teams[0]
 
 
 def picture(path: Path, worlds: dict[str, dict[str, covey.Run]], seconds: bool) -> None:
@@ -97,7 +97,7 @@ def rows(world: str, name: str, run: covey.Run) -> list[dict[str, str]]:
     """A line for each team that somebody learns for; of random play, for each team."""
     told: dict[str, Any] = run.summary
     train, counted = told["train"], told["eval"].get("counts") or {}
-    learners = catalogue.learners(name)
+    learners = catalogue.algorithms_by_team(name)
     teams = [t for t in told["eval"]["teams"] if t in learners] or list(told["eval"]["teams"])
     teams = teams if "" not in learners or name == "random" else [told["eval"]["team"]]
 

@@ -35,7 +35,7 @@ from jaxtyping import install_import_hook
 # Everywhere types are checked, and shapes that agree. The latter takes each call 5 µs: the audit and the
 # settings, which make a million calls and see hardly an array, are checked for types alone.
 SOURCE = Path(__file__).parents[1] / "src"
-PLAIN = ("covey.audit", "covey.config.settings")
+PLAIN = ("covey.audit", "covey.config")
 files = (path.relative_to(SOURCE).with_suffix("") for path in SOURCE.rglob("*.py"))
 names = {".".join(path.parts).removesuffix(".__init__") for path in files}
 within = lambda name, package: f"{name}.".startswith(f"{package}.")

@@ -1,6 +1,6 @@
 """Errors: fields below, keys and options above."""
 
-from covey.config.options import sentence
+from covey.config.options import command_line_sentence
 from covey.errors import SettingError, UserError
 
 ERROR = SettingError(
@@ -23,13 +23,13 @@ def test_a_place_is_put_before_every_field():
 # Python's words on a command line, or options of the command line in Python.
 def test_each_floor_writes_settings_in_its_own_way():
     assert str(ERROR) == "window=3 cuts episodes: set window=None, whole=True, or use fewer copies (envs)"
-    assert sentence(ERROR) == (
+    assert command_line_sentence(ERROR) == (
         "window=3 cuts episodes: set window=null, whole=true, or use fewer copies (--envs)"
     )
-    assert sentence(SettingError("run.eval_every", "must be at least 1, not 0", "")) == (
+    assert command_line_sentence(SettingError("run.eval_every", "must be at least 1, not 0", "")) == (
         "--eval-every must be at least 1, not 0"
     )
-    assert sentence(SettingError("run.source", "is no run", "give `run.seed=3`")) == (
+    assert command_line_sentence(SettingError("run.source", "is no run", "give `run.seed=3`")) == (
         "--from is no run: give --seed 3"
     )
-    assert sentence(UserError("as it is")) == "as it is"
+    assert command_line_sentence(UserError("as it is")) == "as it is"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-RUN = "run."
+RUN_FIELD = "run."
 _NAMED = re.compile(r"`([^`]+)`")
 _UNSAID = object()
 
@@ -30,7 +30,7 @@ class SettingError(UserError):
 
     def within(self, path: str) -> "SettingError":
         """Return the error as seen from an object that holds the settings under `path`."""
-        place = lambda name: name if name.startswith(RUN) else f"{path}.{name}"
+        place = lambda name: name if name.startswith(RUN_FIELD) else f"{path}.{name}"
         longer = lambda text: _NAMED.sub(lambda match: f"`{place(match[1])}`", text)
         return SettingError(place(self.field), longer(self.problem), longer(self.remedy), value=self.value)
 
@@ -41,4 +41,4 @@ class SettingError(UserError):
         return _NAMED.sub(lambda match: write(match[1]), sentence)
 
     def __str__(self) -> str:
-        return self.phrased(lambda name: name.removeprefix(RUN))
+        return self.phrased(lambda name: name.removeprefix(RUN_FIELD))

@@ -1,39 +1,49 @@
 """Numbers, words and tables as a reader expects them."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 
 def count(n: int, thing: str, things: str = "") -> str:
-    """1 seed, 8 seeds"""
+    """Return a number of things: 1 seed, 8 seeds."""
     return f"{n:,} {thing if n == 1 else things or thing + 's'}"
 
 
 def clock(seconds: float) -> str:
-    """0:07, 12:30, 1:02:03"""
+    """Return a duration: 0:07, 12:30, 1:02:03."""
     minutes, s = divmod(round(seconds), 60)
     hours, m = divmod(minutes, 60)
     return f"{hours}:{m:02d}:{s:02d}" if hours else f"{m}:{s:02d}"
 
 
 def signed(x: Any, digits: int = 2) -> str:
-    """A number with a minus sign that is one."""
+    """Return a number with a fixed number of digits and a proper minus sign."""
     return f"{round(float(x), digits) + 0.0:.{digits}f}".replace("-", "−")
 
 
 def shortest(x: float) -> str:
-    """With two digits after the point, unless fewer say it all."""
+    """Return a number with two digits after the point, or fewer where these are exact."""
     texts = [f"{x + 0.0:.{digits}f}" for digits in range(3)]
     return next((text for text in texts if float(text) == x), texts[-1]).replace("-", "−")
 
 
 def memory_size(n: int) -> str:
+    """Return a number of bytes as MB or GB, at least 1 MB."""
     return f"{n / 1e9:.1f} GB" if n >= 0.95e9 else f"{max(n, 1e6) / 1e6:.0f} MB"
 
 
-def table(rows: Iterable[Iterable[str]]) -> str:
-    """Columns, each as wide as it must be."""
+def table(rows: Iterable[Iterable[str]], *, right: Container[int] = (), indent: int = 2) -> str:
+    """Return rows as text, each column as wide as its widest cell.
+
+    Columns are aligned to the left, those whose index is in `right` to the right: `right=range(1, 9)`.
+    """
     rows = [list(row) for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    return "\n".join(f"  {line}".rstrip() for line in lines)
+    lines = []
+    for row in rows:
+        cells = [
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append(" " * indent + "  ".join(cells).rstrip())
+    return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""YAML in which numbers and truth are what they look like: 1e6 is a number, `no` is a word."""
+"""YAML whose values are read as they look: 1e6 is a number, `no` is a word."""
 
 import re
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ import yaml
 
 from .errors import UserError
 
-PLAIN = {
+_PLAIN = {
     "null": r"null|~|",
     "bool": r"true|false|True|False",
     "int": r"[-+]?[0-9][0-9_]*",
@@ -18,24 +18,25 @@ PLAIN = {
 
 
 class Loader(yaml.SafeLoader):
-    """Knows the plain kinds alone."""
+    """A YAML loader that knows the plain kinds alone."""
 
 
 class Dumper(yaml.SafeDumper):
-    """Writes what `Loader` reads, and everything in full."""
+    """A YAML dumper that writes what `Loader` reads, without aliases."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
 
-Loader.yaml_implicit_resolvers, Dumper.yaml_implicit_resolvers = {}, {}
-for kind, pattern in PLAIN.items():
+Loader.yaml_implicit_resolvers = {}
+Dumper.yaml_implicit_resolvers = {}
+for kind, pattern in _PLAIN.items():
     for cls in (Loader, Dumper):
         cls.add_implicit_resolver(f"tag:yaml.org,2002:{kind}", re.compile(f"^({pattern})$"), None)
 
 
 def parse(text: str, what: str) -> Any:
-    """`what` names the text in messages."""
+    """Return the value that a text holds; `what` names the text in messages."""
     try:
         return yaml.load(text, Loader)
     except (yaml.YAMLError, ValueError) as error:
@@ -45,19 +46,19 @@ def parse(text: str, what: str) -> Any:
         raise UserError(f"{what} is not valid YAML{place}: {reason}") from error
 
 
-def pairs(texts: Iterable[str]) -> dict[str, Any]:
-    """`key=value`, the values in YAML."""
-    read = {}
+def parse_pairs(texts: Iterable[str]) -> dict[str, Any]:
+    """Read `key=value`, the values in YAML."""
+    values = {}
     for pair in texts:
         key, equals, value = pair.partition("=")
         if not key or not equals:
             raise UserError(f"'{pair}' is no setting: write key=value, for instance gamma=0.95")
-        read[key] = parse(value, key)
-    return read
+        values[key] = parse(value, key)
+    return values
 
 
-def load(path: Path) -> dict[str, Any]:
-    """A file of settings."""
+def read_file(path: Path) -> dict[str, Any]:
+    """Read a file of `key: value` lines."""
     try:
         tree = parse(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeError) as error:
@@ -67,11 +68,12 @@ def load(path: Path) -> dict[str, Any]:
     return tree or {}
 
 
-def write(tree: dict[str, Any]) -> str:
+def to_text(tree: dict[str, Any]) -> str:
+    """Return a tree as YAML, a line for each key."""
     return yaml.dump(tree, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
 def inline(value: Any) -> str:
-    """On one line, as it would be typed."""
+    """Return a value on one line, as it would be typed."""
     text = yaml.dump(value, Dumper=Dumper, default_flow_style=True, width=10**6)
     return text.strip().removesuffix("...").strip()

@@ -31,23 +31,23 @@ COMMAND = ["ablate", "vdn", "two_step", "gamma=.5,.9", *SMALL, *SHORT]
 )
 def test_commas_that_part_and_commas_that_do_not(typed, parts):
     # Would break: a table of payoffs cut up.
-    assert grid.values(typed) == parts
+    assert grid.split_values(typed) == parts
 
 
 @pytest.mark.parametrize("typed", ["1,,2", "1,", "[1,2", "1],2"])
 def test_lists_that_are_none(typed):
     with pytest.raises(UserError, match="no list of values"):
-        grid.values(typed)
+        grid.split_values(typed)
 
 
 def test_combinations_and_their_names():
     # Would break: a key forgotten; what does not vary in every name; names no folder can have, or two share.
-    axes = grid.axes(["gamma=.9,0.99", "lam=0", "mixer=sum,mine.py:Mixer"])
+    axes = grid.parse_axes(["gamma=.9,0.99", "lam=0", "mixer=sum,mine.py:Mixer"])
     choices = grid.combinations(axes)
-    names = [grid.label(choice, axes) for choice in choices]
+    names = [grid.combination_name(choice, axes) for choice in choices]
     assert choices[0] == {"gamma": 0.9, "lam": 0, "mixer": "sum"} and len(choices) == 4
     assert names[:2] == ["gamma=0.9,mixer=sum", "gamma=0.9,mixer=mine.py:Mixer"]
-    folders = [grid.folder(name) for name in [*names, "a=x/y", "a=x:y", "a=" + "9" * 300]]
+    folders = [grid.folder_name(name) for name in [*names, "a=x/y", "a=x:y", "a=" + "9" * 300]]
     assert len(set(folders)) == len(folders) and not any(
         "/" in f or ":" in f or len(f) > 120 for f in folders
     )
@@ -70,7 +70,7 @@ def test_refused_before_anything_trains(words, says, tmp_path, monkeypatch, caps
     # Would break: a mistake in the last cell that is found after a day.
     monkeypatch.setattr(run, "train", None)
     with pytest.raises(UserError, match=says):
-        ablation.ablate("vdn", "two_step", grid.axes(words), {}, tmp_path / "out")
+        ablation.ablate("vdn", "two_step", grid.parse_axes(words), {}, tmp_path / "out")
     assert not list(tmp_path.iterdir())
 
 

@@ -9,7 +9,8 @@ import pytest
 from audit.cases import OPTIONS, audit_run
 from covey.audit.static import examine
 from covey.config.catalogue import ALGORITHMS, ENVIRONMENTS
-from covey.config.config import PRESETS, Config
+from covey.config.config import Config
+from covey.config.tuned import PRESETS
 from covey.errors import UserError
 from covey.runs.engine import Engine
 

@@ -6,7 +6,16 @@ import sys
 import pytest
 
 from covey.config import catalogue
-from covey.config.catalogue import ALGORITHMS, ENVIRONMENTS, Entry, find, learners, load, reference, resolve
+from covey.config.catalogue import (
+    ALGORITHMS,
+    ENVIRONMENTS,
+    Entry,
+    algorithms_by_team,
+    find,
+    load_class,
+    reference,
+    resolve,
+)
 from covey.errors import UserError
 
 
@@ -21,7 +30,7 @@ def sentence(call, *args) -> str:
     "entry", [*ALGORITHMS.values(), *ENVIRONMENTS.values()], ids=lambda entry: entry.path
 )
 def test_every_entry_leads_to_something_that_can_be_called(entry):
-    assert callable(load(entry))
+    assert callable(load_class(entry))
     assert entry.summary
 
 
@@ -58,8 +67,11 @@ def test_unknown_names(kind, name, said):
 def test_other_ways_to_name():
     assert find("environment", "pz:mpe2.simple_spread_v3").fixed == {"module": "mpe2.simple_spread_v3"}
     assert find("algorithm", "mine.py:Mine") == Entry("mine.py:Mine")
-    assert learners("adversary=qmix+agent=a/b.py:Mine") == {"adversary": "qmix", "agent": "a/b.py:Mine"}
-    assert learners("qmix") == {"": "qmix"}
+    assert algorithms_by_team("adversary=qmix+agent=a/b.py:Mine") == {
+        "adversary": "qmix",
+        "agent": "a/b.py:Mine",
+    }
+    assert algorithms_by_team("qmix") == {"": "qmix"}
     assert resolve("covey.parts:Adam").__name__ == "Adam"
 
 
@@ -84,7 +96,7 @@ def test_files_that_do_not_hold_what_they_should(tmp_path, monkeypatch):
     assert sentence(resolve, "mine.py:Mixr") == "mine.py:Mixr: mine.py has no 'Mixr' (did you mean Mixer?)"
     said = "broken.py:X: importing broken.py failed with ZeroDivisionError: division by zero"
     assert sentence(resolve, "broken.py:X") == said
-    assert not [name for name in sys.modules if name.startswith(f"{catalogue.FILE}broken")]
+    assert not [name for name in sys.modules if name.startswith(f"{catalogue.FILE_MODULE}broken")]
     said = (
         "no.such.package:X: importing no.such.package failed with ModuleNotFoundError: No module named 'no'"
     )

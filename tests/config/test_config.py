@@ -7,8 +7,9 @@ import pytest
 from covey import yaml_text
 from covey.algorithms.qmix import QMIX
 from covey.algorithms.random import Random
-from covey.config import catalogue, config, settings
+from covey.config import catalogue, settings, tuned
 from covey.config.config import Config
+from covey.config.options import command_line_sentence
 from covey.environments.particles.spread import Spread
 from covey.errors import UserError
 from covey.networks.mixers import SumMixer
@@ -92,7 +93,7 @@ def test_yaml_and_back(algorithm, tmp_path):
 
 # A file that wins over the command line, or a preset that wins over a file.
 def test_who_has_the_last_word(tmp_path, monkeypatch):
-    monkeypatch.setattr(config, "PRESETS", tmp_path)
+    monkeypatch.setattr(tuned, "PRESETS", tmp_path)
     (tmp_path / "qmix").mkdir()
     (tmp_path / "qmix" / "spread.yaml").write_text(
         "gamma: 0.1\nlam: 0.1\nmixer.hyper: 7\nrun: {envs: 3, steps: 40}\n"
@@ -111,10 +112,10 @@ def test_who_has_the_last_word(tmp_path, monkeypatch):
 
 # A preset with a key that nobody reads, or for a world that is not there.
 @pytest.mark.parametrize(
-    "path", sorted(config.PRESETS.rglob("*.yaml")), ids=lambda path: path.parent.name + "/" + path.stem
+    "path", sorted(tuned.PRESETS.rglob("*.yaml")), ids=lambda path: path.parent.name + "/" + path.stem
 )
 def test_every_preset_can_be_built(path: Path):
-    algorithm, *environment = path.relative_to(config.PRESETS).with_suffix("").parts
+    algorithm, *environment = path.relative_to(tuned.PRESETS).with_suffix("").parts
     parsed = Config.parse(algorithm, "/".join(environment), ["preset=tuned"])
     assert parsed.preset == "tuned"
     parsed.build()
@@ -161,7 +162,7 @@ def test_a_users_files_can_be_moved(tmp_path):
     assert parsed.files == (Path("tag.py"),)
     kept = tmp_path / "kept.py"
     kept.write_text(TAG)
-    moved = parsed.moved(lambda path: kept)
+    moved = parsed.with_files(lambda path: kept)
     assert moved.files == (kept,)
     (tmp_path / "tag.py").unlink()
     assert moved.build()[0].spec.agents == 3
@@ -201,12 +202,12 @@ def test_a_users_files_can_be_moved(tmp_path):
         ),
         (["qmix", "spread", "env.agents=two"], {}, 'env.agents takes a whole number, not "two"'),
         (["qmix", "spread", "gamma=high"], {}, 'gamma takes a number, not "high"'),
-        (["qmix", "spread", "steps=5"], {}, "steps is the run's, not the algorithm's: write --steps 5"),
+        (["qmix", "spread", "steps=5"], {}, "steps is the run's, not the algorithm's: write steps=5"),
         (["qmix", "spread"], {"seeds": "0"}, "seeds must be at least 1, not 0"),
         (["qmix", "spread"], {"eval_episodes": -1}, "eval_episodes must be at least 1, not -1"),
-        (["qmix", "spread"], {"steps": "many"}, '--steps takes a whole number, not "many"'),
+        (["qmix", "spread"], {"steps": "many"}, 'steps takes a whole number, not "many"'),
         (["qmix", "spread"], {"seed": -1}, "seed must be between 0 and"),
-        (["qmix", "spread"], {"device": "tpu"}, '--device takes cpu or gpu or null, not "tpu"'),
+        (["qmix", "spread"], {"device": "tpu"}, 'device takes cpu or gpu or null, not "tpu"'),
         (["qmix", "spread", "preset=best"], {}, 'preset takes original or tuned, not "best"'),
         (
             ["iql", "probe/recall", "preset=tuned"],
@@ -242,6 +243,48 @@ def test_bad_input(arguments, options, said):
     assert refused(*arguments, **options).startswith(said)
 
 
+# Fields of the run that are not called as they are typed.
+@pytest.mark.parametrize(
+    ("pairs", "options", "said"),
+    [
+        (["steps=5"], {}, "steps is the run's, not the algorithm's: write --steps 5"),
+        ([], {"seeds": "0"}, "--seeds must be at least 1, not 0"),
+        ([], {"eval_episodes": -1}, "--eval-episodes must be at least 1, not -1"),
+        ([], {"seed": -1}, "--seed must be between 0 and 2147483647, not -1"),
+        ([], {"steps": "many"}, '--steps takes a whole number, not "many"'),
+        (["env.continuous=1"], {}, "env.continuous takes true or false, not 1"),
+    ],
+)
+def test_the_command_line_names_its_options(pairs, options, said):
+    with pytest.raises(UserError) as error:
+        Config.parse("qmix", "spread", pairs, options)
+    assert command_line_sentence(error.value) == said
+
+
+# An old name that is answered as if it had never been one.
+def test_old_names_are_answered_with_the_new(tmp_path):
+    said = refused("qmix", "spread", "experience=fresh")
+    assert said == "experience=fresh is called on_policy: write experience=on_policy"
+    (tmp_path / "old.yaml").write_text("sides: {team: {gamma: 1}}")
+    said = refused("qmix", "spread", config="old.yaml")
+    assert said == "old.yaml: 'sides' is called 'learners': write learners in its place"
+
+
+# An opponent that is looked for elsewhere, or a folder that is taken for a run's.
+def test_an_opponents_run_is_found_by_its_folder(tmp_path):
+    (tmp_path / "empty").mkdir()
+    said = refused("wolf=qmix+agent=run:none", "tag.py:Tag")
+    assert said == "there is no run folder at none; runs made here lie under runs/"
+    said = refused("wolf=qmix+agent=run:empty", "tag.py:Tag")
+    assert said == "empty is not a run folder: it holds no config.yaml"
+    Config.parse("wolf=qmix+agent=iql", "tag.py:Tag", ["gamma=.5"], {"seeds": 3}).to_yaml(
+        tmp_path / "earlier" / "config.yaml"
+    )
+    parsed = Config.parse("wolf=qmix+agent=run:earlier", "tag.py:Tag")
+    assert parsed.learners["agent"]["player"]["gamma"] == 0.5
+    assert parsed.learners["agent"]["seeds"] == 3
+
+
 # A configuration file whose mistakes go unnoticed.
 @pytest.mark.parametrize(
     ("content", "said"),
@@ -249,7 +292,7 @@ def test_bad_input(arguments, options, said):
         ("stepz: 5", "bad.yaml: there is no 'stepz' (did you mean steps?)"),
         ("steps: [", "bad.yaml is not valid YAML"),
         ("- 1", "bad.yaml must hold `key: value` lines"),
-        ("steps: many", '--steps takes a whole number, not "many"'),
+        ("steps: many", 'steps takes a whole number, not "many"'),
         ("learners: {red: {gamma: 1}}", "spread has no team 'red': its teams are team"),
         ("learners: {team: {gama: 1}}", "qmix has no setting 'gama' (did you mean gamma?)"),
         ("env: {agent: 1}", "spread has no setting 'env.agent' (did you mean env.agents?)"),
@@ -265,7 +308,7 @@ def test_a_runs_configuration_is_whole(tmp_path):
     assert (
         refused("qmix", "spread", config="none.yaml") == "none.yaml cannot be read: No such file or directory"
     )
-    (tmp_path / "half.yaml").write_text(yaml_text.write({"algorithm": "qmix", "environment": "spread"}))
+    (tmp_path / "half.yaml").write_text(yaml_text.to_text({"algorithm": "qmix", "environment": "spread"}))
     assert (
         sentence(Config.from_yaml, Path("half.yaml"))
         == "half.yaml describes no whole run: it lacks learners and env"

@@ -57,7 +57,7 @@ def mine(tmp_path, monkeypatch):
 
 
 def typed(*pairs: str) -> QMIX:
-    return apply(QMIX(), yaml_text.pairs(pairs), "qmix")
+    return apply(QMIX(), yaml_text.parse_pairs(pairs), "qmix")
 
 
 def sentence(*pairs: str) -> str:
@@ -215,7 +215,7 @@ learners = st.builds(
 @given(learners)
 def test_restoring_is_the_inverse_of_dumping(learner):
     tree = dump(learner)
-    assert yaml_text.parse(yaml_text.write(tree), "it") == tree
+    assert yaml_text.parse(yaml_text.to_text(tree), "it") == tree
     assert dump(restore(QMIX, tree)) == tree  # what was left to its default is written out
 
 
@@ -231,7 +231,7 @@ def test_restoring_is_the_inverse_of_dumping(learner):
     )
 )
 def test_yaml_returns_what_it_was_given(value):
-    assert yaml_text.parse(yaml_text.write({"it": value}), "it") == {"it": value}
+    assert yaml_text.parse(yaml_text.to_text({"it": value}), "it") == {"it": value}
 
 
 # A type that is read too loosely, too strictly, or as another.
@@ -336,7 +336,7 @@ def test_a_promoted_fields_settings_stand_inline():
         "before": 1, "gamma": 0.5, "target": HardTarget(200), "mixer": Base().mixer, "size": 4
     }  # fmt: skip
     assert list(settings.signature_of(Middle)) == ["before", "gamma", "target", "mixer", "size"]
-    assert dump(Middle()) == settings.defaults(Middle) | {"name": settings.label(Middle)}
+    assert dump(Middle()) == settings.defaults(Middle) | {"name": settings.choice_name(Middle)}
     paths = [path for path, _, _ in settings.walk(settings.signature_of(Top), dump(Top()), Place(""))]
     assert paths == [
         "gamma",

@@ -77,7 +77,7 @@ def planned(
     algorithm: str, environment: str, axes: grid.Axes, options: Mapping[str, Any], out: str | Path | None
 ) -> list[Cell]:
     """Every cell with its settings resolved, and refused where they are wrong."""
-    several = grid.values(algorithm)
+    several = grid.split_values(algorithm)
     axes = {"algorithm": several} | {key: [settings.dump(x) for x in values] for key, values in axes.items()}
     choices = grid.combinations(axes)
     if len(choices) < 2:
@@ -86,7 +86,7 @@ def planned(
         )
     configs = {}
     for choice in choices:
-        name = grid.label(choice, axes)
+        name = grid.combination_name(choice, axes)
         pairs = {key: value for key, value in choice.items() if key != "algorithm"}
         try:
             configs[name] = Config.parse(choice["algorithm"], environment, pairs, options)
@@ -94,13 +94,13 @@ def planned(
         except UserError as error:
             raise UserError(f"{name}: {error}") from error
     root = Path(out) if out else Path("runs") / default_name(algorithm, environment, configs)
-    return [Cell(name, config, RunFolder(root / grid.folder(name))) for name, config in configs.items()]
+    return [Cell(name, config, RunFolder(root / grid.folder_name(name))) for name, config in configs.items()]
 
 
 def default_name(algorithm: str, environment: str, configs: Mapping[str, Config]) -> str:
     """The same for the same command: so that it finds what it began."""
     everything = json.dumps([every_setting(config) for config in configs.values()])
-    return grid.folder(f"ablate_{algorithm}_{environment}_{zlib.crc32(everything.encode()):08x}")
+    return grid.folder_name(f"ablate_{algorithm}_{environment}_{zlib.crc32(everything.encode()):08x}")
 
 
 def refuse_others(cell: Cell) -> None:

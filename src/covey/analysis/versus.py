@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import PyTree, Shaped
 
 from .. import statistics
-from ..config import opponents
 from ..config.config import Config
-from ..config.naming import learner, unnamed
+from ..config.making import RUN_PREFIX, make_algorithm, without_name
+from ..config.opponents import frozen_player
 from ..config.settings import Tree
 from ..core import Spec
 from ..errors import UserError
@@ -45,9 +45,9 @@ def entrant(path: str | Path) -> Entrant:
 
 def seated(team: str, run: Entrant, here: Spec) -> Tree:
     """The settings of a run's player for a team, greedy, as evaluations are."""
-    name = f"{opponents.RUN}{run.path}"
-    found = opponents.player(name, run.spec, run.sides, team, here)
-    return learner(name, found, {"seeds": run.config.seeds, "greedy": True})[1]
+    name = f"{RUN_PREFIX}{run.path}"
+    found = frozen_player(name, run.spec, run.sides, team, here)
+    return make_algorithm(name, found, {"seeds": run.config.seeds, "greedy": True})[1]
 
 
 @dataclass
@@ -70,7 +70,7 @@ class Matches:
         for i, (team, tree) in enumerate(sides.items()):
             place = tree["run"], team
             if place not in self.weights:
-                player: Any = learner(tree["name"], unnamed(tree))[0]
+                player: Any = make_algorithm(tree["name"], without_name(tree))[0]
                 self.weights[place] = frozen_weights(player, engine.shapes.learners[i])
             picked = np.array(rows[team])
             learners.append(jax.tree.map(lambda x, picked=picked: x[picked], self.weights[place]))

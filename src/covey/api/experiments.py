@@ -126,7 +126,7 @@ def ablate(
     """
     from ..config import grid as grids
 
-    for name in grids.values(algorithm):
+    for name in grids.split_values(algorithm):
         _check_names(name, environment)
     launch.prepare(options.get("device"))
     from ..analysis import ablation
@@ -139,7 +139,7 @@ def ablate(
 
 def _check_names(algorithm: str | None, environment: str | None) -> None:
     """Answer a mistyped name at once, before JAX is imported."""
-    for name in catalogue.learners(algorithm).values() if algorithm else ():
+    for name in catalogue.algorithms_by_team(algorithm).values() if algorithm else ():
         catalogue.find("algorithm", name)
     if environment:
         catalogue.find("environment", environment)

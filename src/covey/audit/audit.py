@@ -9,7 +9,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Shaped
 
-from ..config import config
+from ..config.config import Config
 from ..ops import named
 from ..training.learners import LearnerSlot, observe_as
 from ..training.loop import TrainState
@@ -25,7 +25,7 @@ _DRAWS = 16  # of exploring actions, to compare with the greedy ones
 class Audit:
     """The audit of one run. It only reads: the compiled programs hold nothing of it."""
 
-    def __init__(self, run: config.Config, engine: Any):
+    def __init__(self, run: Config, engine: Any):
         self.engine = engine
         self.findings: StaticFindings = examine(run, engine.trainer)
         self.start_clock = 0

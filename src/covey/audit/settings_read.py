@@ -191,7 +191,7 @@ class TriedSettings:
 
 def _is_switch(setting: Setting) -> bool:
     """Say whether the setting may turn another one on: a choice of a part, a mode, a truth value, a 0."""
-    part = isinstance(setting.value, dict) and settings.is_made_later(setting.kind)
+    part = isinstance(setting.value, dict) and settings.is_factory(setting.kind)
     mode = get_origin(setting.kind) is Literal
     return part or mode or isinstance(setting.value, bool) or setting.value == 0
 

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_origin
 
 from .. import yaml_text
-from ..config import catalogue, config, settings
+from ..config import catalogue, making, settings
+from ..config.config import Config
 from ..config.settings import Tree
+from ..config.tuned import tuned_settings
 from ..core import Spec
 from ..errors import UserError
 from .modules import LearnerModule, LearnerStructure
@@ -33,14 +35,14 @@ class StaticFindings:
     off: list[str] = field(default_factory=list)  # by choice
 
 
-def examine(run: config.Config, trainer: Any, everything: bool = False) -> StaticFindings:
+def examine(run: Config, trainer: Any, everything: bool = False) -> StaticFindings:
     """Examine a run's settings, modules and losses; refuse certain defects.
 
     Tracing takes time, so settings that covey's tests cover are left out unless `everything` is wanted: of
     covey's own algorithms and worlds, the settings that nobody chose; of its parts, all but the first.
     """
     findings = StaticFindings()
-    tuned = config.presets((tree["name"] for tree in run.learners.values()), run.environment, must=False)[0]
+    tuned = tuned_settings((tree["name"] for tree in run.learners.values()), run.environment)[0]
     tuned = tuned if run.preset == "tuned" else {}
     for slot in trainer.slots:
         if not slot.algorithm.experience.updates:
@@ -53,7 +55,7 @@ def examine(run: config.Config, trainer: Any, everything: bool = False) -> Stati
         findings.structures[slot.name] = structure
         findings.terms += [f"{prefix}{name}" for name in sorted(_check_terms(structure))]
         findings.off += [f"{prefix}{name}" for name in _check_modules(structure, tried)]
-        cls = config.algorithm_class(run.learners[slot.name]["name"])
+        cls = making.algorithm_class(run.learners[slot.name]["name"])
         findings.settings += _check_settings(tried, everything, _is_coveys(cls), prefix)
         findings.off += [f"{prefix}{setting.path}" for setting in tried.settings if _is_off(setting)]
     findings.settings += _check_environment(run, everything)
@@ -67,17 +69,17 @@ def _is_coveys(thing: Any) -> bool:
 def learner_settings(tree: Tree, tuned: dict[str, Tree], traced: TracedLearner) -> TriedSettings:
     """Return a learner's settings, and how to trace it with others."""
     name = tree["name"]
-    default = config.unnamed(config.learner(name, tuned.get(name, {}))[1])
-    own = config.unnamed(tree)
+    default = making.without_name(making.make_algorithm(name, tuned.get(name, {}))[1])
+    own = making.without_name(tree)
 
     def trace(tree: Tree, flipped: bool) -> TracedLearner:
-        algorithm = config.learner(name, tree)[0]
+        algorithm = making.make_algorithm(name, tree)[0]
         world = _with_other_actions(traced.world, algorithm) if flipped else traced.world
         length = algorithm.experience.rollout_length(world, traced.copies)
         slot = replace(traced.slot, algorithm=algorithm)
         return replace(traced, slot=slot, world=world, length=length, like=traced)
 
-    return TriedSettings(trace, own, default, settings_in_tree(config.algorithm_class(name), own))
+    return TriedSettings(trace, own, default, settings_in_tree(making.algorithm_class(name), own))
 
 
 def _with_other_actions(spec: Spec, algorithm: Any) -> Spec:
@@ -90,16 +92,16 @@ def _with_other_actions(spec: Spec, algorithm: Any) -> Spec:
     )
 
 
-def _check_environment(run: config.Config, everything: bool) -> list[SettingVerdict]:
+def _check_environment(run: Config, everything: bool) -> list[SettingVerdict]:
     """Try the settings of the run's world."""
-    cls = catalogue.load(catalogue.find("environment", run.environment))
+    cls = catalogue.load_class(catalogue.find("environment", run.environment))
 
     def trace(tree: Tree, flipped: bool) -> TracedEnvironment:
         if flipped:
             raise ValueError("a world has the actions that it has")
-        return TracedEnvironment(config.world(run.environment, tree)[0])
+        return TracedEnvironment(making.make_environment(run.environment, tree)[0])
 
-    default = attempt(lambda: config.world(run.environment)[1])
+    default = attempt(lambda: making.make_environment(run.environment)[1])
     default = default if isinstance(default, dict) else {}
     tried = TriedSettings(trace, run.env, default, settings_in_tree(cls, run.env))
     refuse_truth_as_text(tried.settings, "env.")

@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         dispatch(sys.argv[1:] if arguments is None else arguments)
         sys.stdout.flush()
     except UserError as error:
-        print(f"covey: {options.sentence(error)}", file=sys.stderr)
+        print(f"covey: {options.command_line_sentence(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -42,10 +42,10 @@ def read_settings(parameter: Parameter, pairs: Sequence[str], after: str) -> dic
     if get_origin(value_kind) is Sequence:
         from ..config import grid
 
-        return grid.axes(pairs)
+        return grid.parse_axes(pairs)
     prefix = parameter.shown.partition("key")[0]
     odd = [pair for pair in pairs if not pair.startswith(prefix) or "=" not in pair]
     if prefix and odd:
         raise UserError(f"'{odd[0]}' is not understood: after {after} only {parameter.shown} may follow")
-    settings: Mapping[str, Any] = yaml_text.pairs(pairs)
+    settings: Mapping[str, Any] = yaml_text.parse_pairs(pairs)
     return {key.removeprefix(prefix): value for key, value in settings.items()}

@@ -1,6 +1,6 @@
-"""Names for what covey holds, and how anything of a user's is named.
+"""The names of algorithms and environments, and the paths that name a user's own.
 
-It imports nothing heavy: `covey --help` and a mistyped name have to answer at once.
+It imports nothing heavy: `covey --help` and a mistyped name must answer at once.
 """
 
 import importlib
@@ -19,76 +19,94 @@ Kind = Literal["algorithm", "environment"]
 
 
 class Entry(NamedTuple):
-    """Where a class is, `module:Name` or `file.py:Name`, and the settings that make it what its name says."""
+    """A class, and the settings that make it what its name says."""
 
-    path: str
+    path: str  # `module:Name` or `file.py:Name`
     summary: str = ""
     fixed: Mapping[str, Any] = {}
     traits: Mapping[str, bool] = {}  # where these settings change what the class says of itself
 
 
-QMIX = "covey.algorithms.qmix:QMIX"
-WQMIX = "covey.algorithms.wqmix:WQMIX"
-PPO = "covey.algorithms.ppo:PPO"
-MADDPG, DUAL_Q = "covey.algorithms.maddpg:MADDPG", "covey.algorithms.dual_q:DualQ"
-GAMES, PROBES = "covey.environments.games", "covey.environments.probes"
-PARTICLES = "covey.environments.particles"
+_QMIX = "covey.algorithms.qmix:QMIX"
+_WQMIX = "covey.algorithms.wqmix:WQMIX"
+_COMA = "covey.algorithms.coma:COMA"
+_PPO = "covey.algorithms.ppo:PPO"
+_HYPER_MAPPO = "covey.algorithms.hyper_mappo:HyperMAPPO"
+_MADDPG = "covey.algorithms.maddpg:MADDPG"
+_DUAL_Q = "covey.algorithms.dual_q:DualQ"
+_RANDOM = "covey.algorithms.random:Random"
+_GAMES = "covey.environments.games"
+_PROBES = "covey.environments.probes"
+_PARTICLES = "covey.environments.particles"
+_PREDATOR_PREY = "covey.environments.predator_prey:PredatorPrey"
+_DECENTRALISED = {"centralised": False}
 
 ALGORITHMS = {
-    "iql": Entry(QMIX, "each agent for itself", {"mixer": "independent"}, {"centralised": False}),
-    "vdn": Entry(QMIX, "the team's value is the sum of its agents'", {"mixer": "sum"}),
-    "qmix": Entry(QMIX, "the team's value grows with each agent's; the state says how"),
-    "wqmix": Entry(WQMIX, "QMIX with errors weighted by a value that need not be monotone"),
-    "cw_qmix": Entry(WQMIX, "likewise: what may be best counts in full", {"weighting": "central"}),
-    "ow_qmix": Entry(WQMIX, "likewise: what is undervalued counts in full", {"weighting": "optimistic"}),
-    "coma": Entry(
-        "covey.algorithms.coma:COMA", "a policy told by a critic what each agent's own action changed"
+    "iql": Entry(
+        _QMIX,
+        "Independent Q-learning: each agent learns its own values.",
+        {"mixer": "independent"},
+        _DECENTRALISED,
     ),
+    "vdn": Entry(_QMIX, "Value decomposition: the team's value is the sum of the agents'.", {"mixer": "sum"}),
+    "qmix": Entry(_QMIX, "Monotonic value mixing: weights that depend on the state mix agents' values."),
+    "wqmix": Entry(_WQMIX, "Weighted QMIX: an unrestricted joint value weights QMIX's errors."),
+    "cw_qmix": Entry(
+        _WQMIX,
+        "Weighted QMIX, central: actions that may be the best count in full.",
+        {"weighting": "central"},
+    ),
+    "ow_qmix": Entry(
+        _WQMIX,
+        "Weighted QMIX, optimistic: underestimated actions count in full.",
+        {"weighting": "optimistic"},
+    ),
+    "coma": Entry(_COMA, "Actor-critic with counterfactual advantages: each agent's own contribution."),
     "ippo": Entry(
-        PPO,
-        "a policy within a trust region; its critic sees what the agent sees",
+        _PPO,
+        "Independent PPO: each agent's critic reads that agent's observation.",
         {"critic_input": "own"},
-        {"centralised": False},
+        _DECENTRALISED,
     ),
-    "mappo": Entry(PPO, "likewise; its critic sees the state"),
-    "hyper_mappo": Entry(
-        "covey.algorithms.hyper_mappo:HyperMAPPO",
-        "mappo; a network that reads the team's situation adds to its actor's weights",
-    ),
-    "maddpg": Entry(MADDPG, "each agent's critic sees what all see and do; own rewards, any number of teams"),
-    "dual_q": Entry(DUAL_Q, "maddpg, its actors also drawn by local values that a mixer teaches"),
-    "random": Entry("covey.algorithms.random:Random", "acts at random and learns nothing: the baseline"),
+    "mappo": Entry(_PPO, "Multi-agent PPO: a centralised critic reads the global state."),
+    "hyper_mappo": Entry(_HYPER_MAPPO, "MAPPO whose actor gets weight increments from a hypernetwork."),
+    "maddpg": Entry(_MADDPG, "Deterministic policies, centralised critics; any number of teams."),
+    "dual_q": Entry(_DUAL_Q, "MADDPG with a second, local value that QMIX's mixer trains."),
+    "random": Entry(_RANDOM, "Uniformly random actions: the baseline."),
 }
 
 ENVIRONMENTS = {
-    "spread": Entry(f"{PARTICLES}.spread:Spread", "cover the landmarks, do not collide"),
-    "tag": Entry(f"{PARTICLES}.tag:Tag", "slow adversaries hunt fast prey among obstacles"),
-    "pursuit": Entry(f"{PARTICLES}.pursuit:Pursuit", "five hunt two, each paid for what it does itself"),
+    "spread": Entry(f"{_PARTICLES}.spread:Spread", "Three agents cover three landmarks without colliding."),
+    "tag": Entry(f"{_PARTICLES}.tag:Tag", "Slow predators chase faster prey among obstacles."),
+    "pursuit": Entry(
+        f"{_PARTICLES}.pursuit:Pursuit", "Five hunters chase two prey; each is paid for its own captures."
+    ),
     "speaker_listener": Entry(
-        f"{PARTICLES}.speaker_listener:SpeakerListener", "one knows where to go, the other can go there"
+        f"{_PARTICLES}.speaker_listener:SpeakerListener",
+        "One agent knows the goal but cannot move; it tells the other, which can.",
     ),
-    "reference": Entry(f"{PARTICLES}.reference:Reference", "each knows where the other has to go"),
-    "adversary": Entry(f"{PARTICLES}.adversary:Adversary", "reach the goal without giving it away"),
-    "two_step": Entry(f"{GAMES}:TwoStep", "8 for who mixes by state, 7 for who sums"),
-    "matrix": Entry(f"{GAMES}:Matrix", "any payoff table, any number of agents and rounds"),
-    "matrix/climbing": Entry(f"{GAMES}:Climbing", "the best joint action is next to the worst"),
-    "matrix/penalty": Entry(f"{GAMES}:Penalty", "two best joint actions; mixing them up costs env.k"),
-    "predator_prey": Entry(
-        "covey.environments.predator_prey:PredatorPrey", "catch prey by twos on a grid; who tries alone pays"
+    "reference": Entry(f"{_PARTICLES}.reference:Reference", "Each of two agents knows the other's goal."),
+    "adversary": Entry(
+        f"{_PARTICLES}.adversary:Adversary", "A team reaches its goal and hides it from an adversary."
     ),
-    "probe/recall": Entry(f"{PROBES}:Recall", "is the first observation remembered?"),
-    "probe/coordination": Entry(f"{PROBES}:Coordination", "do agents that must agree agree?"),
-    "probe/truncation": Entry(f"{PROBES}:Truncation", "do values reach beyond the time limit?"),
-    "probe/meeting": Entry(f"{PROBES}:Meeting", "do continuous actions find each other?"),
-    "probe/death": Entry(f"{PROBES}:Death", "is learning right when agents die?"),
+    "two_step": Entry(f"{_GAMES}:TwoStep", "The two-step game: QMIX earns 8, VDN 7."),
+    "matrix": Entry(f"{_GAMES}:Matrix", "Any payoff table, for any number of agents and rounds."),
+    "matrix/climbing": Entry(f"{_GAMES}:Climbing", "Climbing: the best joint action is next to the worst."),
+    "matrix/penalty": Entry(f"{_GAMES}:Penalty", "Penalty: two best joint actions; mixing them costs env.k."),
+    "predator_prey": Entry(_PREDATOR_PREY, "Grid world: two agents capture a prey; one alone is punished."),
+    "probe/recall": Entry(f"{_PROBES}:Recall", "Probe: is the first observation remembered?"),
+    "probe/coordination": Entry(f"{_PROBES}:Coordination", "Probe: do agents agree where they must?"),
+    "probe/truncation": Entry(f"{_PROBES}:Truncation", "Probe: do values reach beyond the time limit?"),
+    "probe/meeting": Entry(f"{_PROBES}:Meeting", "Probe: do continuous actions meet?"),
+    "probe/death": Entry(f"{_PROBES}:Death", "Probe: is learning right when agents die?"),
 }
 
 KNOWN: dict[str, dict[str, Entry]] = {"algorithm": ALGORITHMS, "environment": ENVIRONMENTS}
-FILE = "covey_file_"  # what the names of modules made from a user's files begin with
+FILE_MODULE = "covey_file_"  # the prefix of modules that are made from a user's files
 
 
 def find(kind: Kind, name: str) -> Entry:
-    """The entry of a catalogue name, of `file.py:Name`, `package.module:Name`, `pz:module`, `run:DIR`."""
+    """Return the entry of a catalogue name, `file.py:Name`, `package.module:Name`, `pz:module`, `run:DIR`."""
     if name in KNOWN[kind]:
         return KNOWN[kind][name]
     if kind == "algorithm" and name.startswith("run:"):
@@ -104,45 +122,47 @@ def find(kind: Kind, name: str) -> Entry:
     raise UserError(f"unknown {kind} '{name}'{nearest(name, KNOWN[kind])}: `covey list` shows them all")
 
 
-def learners(typed: str) -> dict[str, str]:
-    """Algorithms by team: of `adversary=qmix+agent=iql`; a bare name is nobody's in particular."""
-    if "=" not in typed:
-        return {"": typed}
-    return {team: name for team, _, name in (part.partition("=") for part in typed.split("+"))}
+def algorithms_by_team(algorithm: str) -> dict[str, str]:
+    """Return each team's algorithm in `adversary=qmix+agent=iql`; a bare name stands under ''."""
+    if "=" not in algorithm:
+        return {"": algorithm}
+    parts = [part.partition("=") for part in algorithm.split("+")]
+    return {team: name for team, _, name in parts}
 
 
-def load(entry: Entry) -> Any:
-    """The class itself."""
+def load_class(entry: Entry) -> Any:
+    """Return the class, or the function that makes the environment."""
     return resolve(entry.path)
 
 
 def resolve(path: str) -> Any:
-    """What `file.py:Name` or `package.module:Name` names."""
+    """Return what `file.py:Name` or `package.module:Name` names."""
     where, _, name = path.rpartition(":")
     if where.endswith(".py") and not Path(where).is_file():
         raise UserError(f"{path}: there is no file {Path.cwd() / where}")
     if str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))
     try:
-        module = from_file(Path(where)) if where.endswith(".py") else importlib.import_module(where)
+        module = _module_from_file(Path(where)) if where.endswith(".py") else importlib.import_module(where)
     except Exception as error:
         raise UserError(f"{path}: importing {where} failed with {type(error).__name__}: {error}") from error
     if not hasattr(module, name):
-        raise UserError(f"{path}: {where} has no '{name}'{nearest(name, public(module))}")
+        raise UserError(f"{path}: {where} has no '{name}'{nearest(name, _public_names(module))}")
     return getattr(module, name)
 
 
-def from_file(path: Path) -> ModuleType:
-    """A file as a module, once for each content it has had: an edited file is another module."""
+def _module_from_file(path: Path) -> ModuleType:
+    """Return a file as a module, once for each content: an edited file is another module."""
     main = sys.modules["__main__"]
     if Path(getattr(main, "__file__", None) or "-").resolve() == path.resolve():
         return main
     content = zlib.crc32(str(path.resolve()).encode() + path.read_bytes())
-    name = f"{FILE}{path.stem}_{content:08x}"
+    name = f"{FILE_MODULE}{path.stem}_{content:08x}"
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None and spec.loader is not None
-        sys.modules[name] = module = importlib.util.module_from_spec(spec)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
         try:
             spec.loader.exec_module(module)
         except BaseException:
@@ -151,14 +171,14 @@ def from_file(path: Path) -> ModuleType:
     return sys.modules[name]
 
 
-def public(module: ModuleType) -> list[str]:
+def _public_names(module: ModuleType) -> list[str]:
     return [name for name in vars(module) if not name.startswith("_")]
 
 
 def reference(thing: type) -> str:
-    """The path that `resolve` would find it by."""
+    """Return the path by which `resolve` finds a class."""
     file = getattr(sys.modules[thing.__module__], "__file__", None)
-    if not file or not thing.__module__.startswith((FILE, "__main__")):
+    if not file or not thing.__module__.startswith((FILE_MODULE, "__main__")):
         return f"{thing.__module__}:{thing.__qualname__}"
     path = Path(file).resolve()
     path = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
@@ -166,8 +186,9 @@ def reference(thing: type) -> str:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """` (did you mean ...?)`, or nothing. The end of a dotted name is enough to be meant."""
+    """Return ` (did you mean ...?)`, or nothing; the last part of a dotted name is enough for a match."""
     names = list(dict.fromkeys(names))
-    end = lambda name: name.replace("/", ".").rpartition(".")[2]
-    close = [n for n in names if end(n) == end(name)] or get_close_matches(name, names, n=1)
+    last_part = lambda name: name.replace("/", ".").rpartition(".")[2]
+    close = [known for known in names if last_part(known) == last_part(name)]
+    close = close or get_close_matches(name, names, n=1)
     return f" (did you mean {' or '.join(close[:2])}?)" if close else ""

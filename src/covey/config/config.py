@@ -1,6 +1,5 @@
 """Everything a run is: what learns, where, with which settings, for how long."""
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -8,36 +7,35 @@ from typing import Any, Literal, get_type_hints
 
 from .. import yaml_text
 from ..core import Spec
-from ..errors import SettingError, UserError
+from ..errors import RUN_FIELD, SettingError, UserError
 from ..files import atomic
-from ..training.loop import LearnerSlot
-from . import catalogue, opponents, settings
-from .naming import (
-    EVERYBODY,
-    IDLE,
-    World,
+from ..training.learners import LearnerSlot
+from . import catalogue, settings
+from .making import (
+    RUN_PREFIX,
+    AnyEnvironment,
     algorithm_class,
-    assign,
-    check_teams,
-    joined,
-    learner,
-    learns,
-    unnamed,
-    world,
+    make_algorithm,
+    make_environment,
+    without_name,
 )
+from .opponents import frozen_player
 from .options import option
+from .paths import find_config, replace_files
+from .renamed import RENAMED_FIELDS
 from .settings import Place, Tree
+from .teams import ALL_TEAMS, IDLE, assign_algorithms, check_teams, route_settings, split_opponents
+from .tuned import tuned_settings
 
-PRESETS = Path(__file__).parent / "presets"
-USER_FILE = re.compile(r"[^=+]+\.py(?=:\w)")
-NAMING = ("algorithm", "environment", "learners", "env")  # the fields that may name a user's files
+_WITH_FILES = ("algorithm", "environment", "learners", "env")  # the fields that may name a user's files
+_AT_LEAST_ONE = ("seeds", "steps", "envs", "eval_every", "eval_episodes", "report_every")
 
 
 @dataclass
 class Config:
-    """Every value resolved. `learners` and `env` are trees of settings.
+    """Every value of a run, resolved. `learners` and `env` are trees of settings.
 
-    A side's tree stands under its team's name, and holds the name of its algorithm as it was typed.
+    A learner's tree stands under its team's name, and holds the name of its algorithm as it was typed.
     """
 
     algorithm: str
@@ -49,23 +47,23 @@ class Config:
     envs: int = 8  # copies of the environment
     eval_every: int = 50_000  # `parse`: a twentieth of the run
     eval_episodes: int = 32
-    report_every: int = 10_000  # a chunk: what is compiled as one, whatever the clock says
+    report_every: int = 10_000  # a chunk: compiled as one program, and fixed whatever the clock says
     save_every: int = 60  # seconds between checkpoints, more if they are slow to write; no part of the result
     device: Literal["cpu", "gpu"] | None = None
     source: str | None = None  # a run to take the first weights from
-    audit: bool = True  # whether what has no effect stops the run
+    audit: bool = True  # whether a setting without effect stops the run
     learners: dict[str, Tree] = field(default_factory=dict)
     env: Tree = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list, compare=False)  # to be said before it starts, not kept
+    notes: list[str] = field(default_factory=list, compare=False)  # to be printed at the start; not saved
 
     def __post_init__(self):
-        for name in ("seeds", "steps", "envs", "eval_every", "eval_episodes", "report_every"):
+        for name in _AT_LEAST_ONE:
             if getattr(self, name) < 1:
                 problem = f"must be at least 1, not {getattr(self, name)}"
-                raise SettingError(f"run.{name}", problem, "")
+                raise SettingError(f"{RUN_FIELD}{name}", problem, "")
         if not 0 <= self.seed < 2**31:
             problem = f"must be between 0 and {2**31 - 1}, not {self.seed}"
-            raise SettingError("run.seed", problem, "")
+            raise SettingError(f"{RUN_FIELD}seed", problem, "")
 
     @classmethod
     def parse(
@@ -75,62 +73,54 @@ class Config:
         pairs: Iterable[str] | Mapping[str, Any] = (),
         options: Mapping[str, Any] | None = None,
     ) -> "Config":
-        """From a command line; or from Python, where settings come as a mapping.
+        """Resolve a command line; from Python, settings come as a mapping.
 
         `options` holds the fields above, as text or typed, None where not given; and `config`, a YAML
-        file of the same shape. What comes later wins: the classes' own values, the preset, the file,
+        file of the same shape. A later source wins: the classes' own values, the preset, the file,
         the command line.
         """
-        given = dict(options or {}) | {"algorithm": algorithm, "environment": environment}
-        given = {key: value for key, value in given.items() if value is not None}
-        path = given.pop("config", None)
-        file = read(Path(path)) if path else {}
-        typed = settings.flatten(pairs if isinstance(pairs, Mapping) else yaml_text.pairs(pairs))
-        given |= {"preset": typed.pop("preset")} if "preset" in typed else {}
-        run = file | checked(given, "the command line")
+        options = dict(options or {}) | {"algorithm": algorithm, "environment": environment}
+        options = {name: value for name, value in options.items() if value is not None}
+        file = options.pop("config", None)
+        typed = settings.flatten(pairs if isinstance(pairs, Mapping) else yaml_text.parse_pairs(pairs))
+        if "preset" in typed:
+            options["preset"] = typed.pop("preset")
+        run = _read_fields(Path(file)) if file else {}
+        run |= _check_fields(options, "the command line")
         for kind in ("algorithm", "environment"):
             if kind not in run:
                 raise UserError(f"no {kind} is named: write `covey train ALGORITHM ENVIRONMENT`")
 
-        of_env = {key[4:]: typed.pop(key) for key in list(typed) if key.startswith("env.")}
-        env, tree = world(run["environment"], run.get("env", {}), of_env)
-        run["algorithm"], typed = joined(run["algorithm"], typed, env.spec)
-        names, notes = assign(run["algorithm"], run["environment"], env.spec)
-        kept, own = run.get("learners", {}), route(typed, names)
-        check_teams(kept, names, run["environment"])
-        tuned, preset = {}, {}
-        if run.get("preset") != "original":
-            tuned, preset = presets(names.values(), run["environment"], must="preset" in given)
-        slots = {}
-        for slot, name in names.items():
-            before = tuned.get(name, {}), unnamed(kept.get(slot, {})), opponent(slot, name, env.spec)
-            slots[slot] = learner(name, *before, own[slot])[1]
-        run = preset | run
-        steps, seeds = run.get("steps", cls.steps), run.get("seeds", cls.seeds)
-        run.setdefault("eval_every", max(1, steps // 20))
-        run.setdefault("report_every", max(1, min(steps // 40, 40_000 // max(1, seeds))))
-        made = {"preset": "tuned" if tuned else "original", "learners": slots, "env": tree, "notes": notes}
-        config = cls(**run | made)
-        config.refuse(env.spec)
+        own = {path[4:]: typed.pop(path) for path in list(typed) if path.startswith("env.")}
+        env, env_tree = make_environment(run["environment"], run.get("env", {}), own)
+        run["algorithm"], typed = split_opponents(run["algorithm"], typed, env.spec)
+        names, notes = assign_algorithms(run["algorithm"], run["environment"], env.spec)
+        check_teams(run.get("learners", {}), names, run["environment"])
+        tuned, preset = _read_preset(names, run, required="preset" in options)
+        learners = _resolve_learners(names, env.spec, tuned, run.get("learners", {}), typed)
+        resolved = {"preset": "tuned" if tuned else "original", "learners": learners, "env": env_tree}
+        config = cls(**_with_intervals(preset | run) | resolved, notes=notes)
+        config.refuse_actions(env.spec)
         return config
 
-    def build(self) -> tuple[World, tuple[LearnerSlot, ...]]:
-        """The environment, and the sides that between them control everybody in it."""
-        env, _ = world(self.environment, self.env)
+    def build(self) -> tuple[AnyEnvironment, tuple[LearnerSlot, ...]]:
+        """Return the environment, and the learners that between them control all its agents."""
+        env, _ = make_environment(self.environment, self.env)
         teams = {team: env.spec.members(team) for team in env.spec.teams}
-        teams = {EVERYBODY: tuple(range(env.spec.agents))} if EVERYBODY in self.learners else teams
+        if ALL_TEAMS in self.learners:
+            teams = {ALL_TEAMS: tuple(range(env.spec.agents))}
         check_teams(self.learners, teams, self.environment)
-        self.refuse(env.spec)
+        self.refuse_actions(env.spec)
         slots = []
         for team, members in teams.items():
             tree = self.learners.get(team, {"name": IDLE})
-            slots.append(LearnerSlot(team, learner(tree["name"], unnamed(tree))[0], members))
+            slots.append(LearnerSlot(team, make_algorithm(tree["name"], without_name(tree))[0], members))
         return env, tuple(slots)
 
     def elsewhere(self, environment: str, env: Mapping[str, Any]) -> "Config":
-        """The same learners in another environment, where each gets the team that is in its own's place."""
-        made, tree = world(environment, env)
-        teams = self.learners if EVERYBODY in self.learners else made.spec.teams
+        """Return the same learners in another environment, each with the team in its own team's place."""
+        other, tree = make_environment(environment, env)
+        teams = self.learners if ALL_TEAMS in self.learners else other.spec.teams
         if len(teams) != len(self.learners):
             raise UserError(
                 f"{environment} has teams {', '.join(teams)}, the run learned {', '.join(self.learners)}"
@@ -138,33 +128,34 @@ class Config:
         learners = dict(zip(teams, self.learners.values(), strict=True))
         return replace(self, environment=environment, env=tree, learners=learners)
 
-    def refuse(self, spec: Spec) -> None:
-        """What no settings of the algorithm could make work."""
+    def refuse_actions(self, spec: Spec) -> None:
+        """Refuse an algorithm that no settings could make fit for this kind of actions."""
         for name in {tree["name"] for tree in self.learners.values()}:
             traits = algorithm_class(name).traits
             if spec.bounds and not traits.continuous:
-                clash, value = "chooses among discrete actions, but {} has continuous ones", "false"
+                clash = f"chooses among discrete actions, but {self.environment} has continuous ones"
+                value = "false"
             elif not spec.bounds and not traits.discrete:
-                clash, value = "needs continuous actions, but {} has discrete ones", "true"
+                clash = f"needs continuous actions, but {self.environment} has discrete ones"
+                value = "true"
             else:
                 continue
             remedy = f"set env.continuous={value}, or take" if "continuous" in self.env else "take"
-            clash = clash.format(self.environment)
             raise UserError(f"{name} {clash}: {remedy} another algorithm (see `covey describe {name}`)")
 
     def to_yaml(self, path: Path) -> None:
-        """Files of the user's that lie beside it are named from there, so that all of it can be moved."""
+        """Write all of it; files of the user's beside it are named from there, so that both can be moved."""
         beside = lambda file: file.relative_to(path.parent) if file.is_relative_to(path.parent) else file
-        here = self.moved(beside)
-        tree = {f.name: getattr(here, f.name) for f in fields(here) if f.name != "notes"}
+        relative = self.with_files(beside)
+        tree = {f.name: getattr(relative, f.name) for f in fields(relative) if f.name != "notes"}
         with atomic(path, path.name) as file:
-            file.write(yaml_text.write(tree).encode())
+            file.write(yaml_text.to_text(tree).encode())
 
     @classmethod
     def from_yaml(cls, path: Path) -> "Config":
-        """A whole run's, as `to_yaml` wrote it."""
-        tree = read(path)
-        lacking = [name for name in NAMING if name not in tree]
+        """Read a whole run's configuration, as `to_yaml` wrote it."""
+        tree = _read_fields(path)
+        lacking = [name for name in _WITH_FILES if name not in tree]
         if lacking:
             raise UserError(f"{path} describes no whole run: it lacks {' and '.join(lacking)}")
         return cls(**tree)
@@ -172,85 +163,90 @@ class Config:
     @property
     def files(self) -> tuple[Path, ...]:
         """The user's own files that the run needs."""
-        found = []
-        self.moved(lambda path: found.append(path) or path)
-        return tuple(dict.fromkeys(found))
+        files: dict[Path, None] = {}
 
-    def moved(self, where: Callable[[Path], Path]) -> "Config":
-        """The same run with the user's files elsewhere: copied into the run's folder, for instance."""
-        return replace(self, **{name: moved(getattr(self, name), where) for name in NAMING})
+        def note(path: Path) -> Path:
+            files[path] = None
+            return path
+
+        self.with_files(note)
+        return tuple(files)
+
+    def with_files(self, replacement: Callable[[Path], Path]) -> "Config":
+        """Return the same run with the user's files elsewhere: copied into the run's folder, for instance."""
+        moved = {name: replace_files(getattr(self, name), replacement) for name in _WITH_FILES}
+        return replace(self, **moved)
 
 
 OPTIONS = (*(f.name for f in fields(Config) if f.name not in ("learners", "env", "notes")), "config")
 
 
-def checked(given: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Fields of `Config`, each of its type. The command line gives numbers as text."""
+def _check_fields(values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return fields of `Config`, each of its type. The command line gives numbers as text."""
     kinds = get_type_hints(Config)
     del kinds["notes"]
-    for name in given:
+    checked = {}
+    for name, value in values.items():
+        if name in RENAMED_FIELDS:
+            new = RENAMED_FIELDS[name]
+            raise UserError(f"{where}: '{name}' is called '{new}': write {new} in its place")
         if name not in kinds:
             raise UserError(f"{where}: there is no '{name}'{catalogue.nearest(str(name), kinds)}")
-
-    def typed(name, value):
-        number = isinstance(value, str) and kinds[name] is int
-        value = yaml_text.parse(value, option(name)) if number else value
-        return settings.coerce(kinds[name], value, Place("", option(name)))
-
-    return {name: typed(name, value) for name, value in given.items()}
+        if isinstance(value, str) and kinds[name] is int:
+            value = yaml_text.parse(value, option(name))
+        checked[name] = settings.coerce(kinds[name], value, Place("", f"{RUN_FIELD}{name}"))
+    return checked
 
 
-def read(path: Path) -> dict[str, Any]:
-    """Fields in YAML. A user's file that they name may lie beside it, else it is looked for from here."""
+def _read_fields(path: Path) -> dict[str, Any]:
+    """Read a YAML file. A user's file that it names may lie beside it, else in the working directory."""
     beside = lambda file: path.parent / file if (path.parent / file).is_file() else file
-    return checked(moved(yaml_text.load(path), beside), str(path))
+    return _check_fields(replace_files(yaml_text.read_file(path), beside), str(path))
 
 
-def moved(tree: Any, where: Callable[[Path], Path]) -> Any:
-    if isinstance(tree, dict):
-        return {key: moved(value, where) for key, value in tree.items()}
-    if isinstance(tree, list):
-        return [moved(value, where) for value in tree]
-    return USER_FILE.sub(lambda m: str(where(Path(m[0]))), tree) if isinstance(tree, str) else tree
+def _read_preset(
+    names: Mapping[str, str], run: Mapping[str, Any], required: bool
+) -> tuple[dict[str, Tree], dict[str, Any]]:
+    """Return the tuned settings of each algorithm, and the fields of the run that go with them."""
+    if run.get("preset") == "original":
+        return {}, {}
+    environment = run["environment"]
+    tuned, preset = tuned_settings(names.values(), environment, required)
+    return tuned, _check_fields(preset, f"the preset for {environment}")
 
 
-def opponent(team: str, name: str, spec: Spec) -> Tree:
-    """What there is to know of a side that an earlier run plays; nothing of others."""
-    if not name.startswith(opponents.RUN):
-        return {}
-    there = Config.from_yaml(opponents.folder(name).config)
-    env, slots = there.build()
-    found = opponents.player(name, env.spec, slots, team, spec)
-    if there.learners[found["slot"]]["name"] == IDLE:
-        raise UserError(f"{team}={name}: nobody learned for {team} in that run; write {team}={IDLE}")
-    return found | {"seeds": there.seeds}
-
-
-def route(typed: Tree, names: Mapping[str, str]) -> dict[str, Tree]:
-    """Which side each setting is for: `team.gamma` for that team's learner, `gamma` for all that learn."""
-    own: dict[str, Tree] = {slot: {} for slot in names}
-    learning = [slot for slot, name in names.items() if learns(name)] or list(names)
-    options = {slot: settings.signature_of(algorithm_class(name)) for slot, name in names.items()}
+def _resolve_learners(
+    names: Mapping[str, str], spec: Spec, tuned: Mapping[str, Tree], file: Mapping[str, Tree], typed: Tree
+) -> dict[str, Tree]:
+    """Return each slot's tree, from presets, a file, an earlier run, the command line; the last wins."""
     for path, value in typed.items():
-        head, _, rest = path.partition(".")
         if path in OPTIONS:
-            raise UserError(f"{path} is the run's, not the algorithm's: write {option(path)} {value}")
-        if head in names and rest.split(".")[0] in options[head]:
-            own[head][rest] = value
-            continue
-        for slot in learning:
-            own[slot][path] = value
-    return own
+            problem = "is the run's, not the algorithm's"
+            raise SettingError(path, problem, f"write `{RUN_FIELD}{path}={value}`")
+    routed = route_settings(typed, names)
+    learners = {}
+    for slot, name in names.items():
+        layers = tuned.get(name, {}), without_name(file.get(slot, {})), _opponent_settings(slot, name, spec)
+        learners[slot] = make_algorithm(name, *layers, routed[slot])[1]
+    return learners
 
 
-def presets(names: Iterable[str], environment: str, must: bool) -> tuple[dict[str, Tree], Tree]:
-    """The tuned settings of each algorithm in this environment, where there are any; and of the run."""
-    tuned, run = {}, {}
-    for name in names:
-        path = PRESETS / name / f"{environment}.yaml"
-        if name in catalogue.ALGORITHMS and environment in catalogue.ENVIRONMENTS and path.exists():
-            tuned[name] = yaml_text.load(path)
-            run |= checked(tuned[name].pop("run", {}), str(path))
-    if must and not tuned:
-        raise UserError(f"nothing is tuned for {' or '.join(names)} in {environment}: leave out preset=tuned")
-    return tuned, run
+def _opponent_settings(team: str, name: str, spec: Spec) -> Tree:
+    """Return the settings of an opponent that an earlier run trained; none for a learner."""
+    if not name.startswith(RUN_PREFIX):
+        return {}
+    there = Config.from_yaml(find_config(Path(name.removeprefix(RUN_PREFIX))))
+    env, slots = there.build()
+    player = frozen_player(name, env.spec, slots, team, spec)
+    if there.learners[player["slot"]]["name"] == IDLE:
+        raise UserError(f"{team}={name}: nobody learned for {team} in that run; write {team}={IDLE}")
+    return player | {"seeds": there.seeds}
+
+
+def _with_intervals(run: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields with the intervals between evaluations and reports, where nobody chose them."""
+    steps = run.get("steps", Config.steps)
+    seeds = run.get("seeds", Config.seeds)
+    eval_every = max(1, steps // 20)
+    report_every = max(1, min(steps // 40, 40_000 // max(1, seeds)))
+    return {"eval_every": eval_every, "report_every": report_every} | run

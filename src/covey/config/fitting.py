@@ -1,4 +1,4 @@
-"""What of a user's can stand where a part is expected."""
+"""A user's classes and functions where a part is expected. It imports nothing heavy."""
 
 import inspect
 import sys
@@ -8,35 +8,41 @@ from typing import Any, TypeVar
 
 from ..errors import UserError
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
-def fitting(thing: Any, base: type[T], what: str) -> type[T]:
-    """A user's class, if it can stand where a `base` is expected."""
+def require_subclass(thing: Any, base: type[_T], what: str) -> type[_T]:
+    """Return a user's class, if it can stand where a `base` is expected; `what` names it in messages."""
     if not isinstance(thing, type) or not issubclass(thing, base):
-        raise UserError(f"{what} is no {base.__name__}: derive it from {public_home(base)}.{base.__name__}")
+        raise UserError(f"{what} is no {base.__name__}: derive it from {_import_path(base)}.{base.__name__}")
     if inspect.isabstract(thing):
         raise UserError(f"{what} does not define {', '.join(sorted(vars(thing)['__abstractmethods__']))}")
     return thing
 
 
-def public_home(base: type) -> str:
+def class_that_calls(thing: Any, base: type) -> Any:
+    """Return a subclass of `base` that calls a function, where `base` has `__call__` alone to define.
+
+    So a user's function can be a weighting or a schedule. Return anything else as it is.
+    """
+    only_called = getattr(base, "__abstractmethods__", ()) == {"__call__"}
+    return _calling_class(thing, base) if inspect.isfunction(thing) and only_called else thing
+
+
+@cache  # of one function always the same class: another would compile everything again
+def _calling_class(function: Callable[..., Any], base: type) -> type:
+    members: dict[str, Any] = {
+        name: getattr(function, name) for name in ("__module__", "__qualname__", "__doc__")
+    }
+    members["__call__"] = lambda self, *args: function(*args)
+    return type(base)(function.__name__, (base,), members)
+
+
+def _import_path(cls: type) -> str:
     """Return the shortest package or module from which a class can be imported."""
-    parts = base.__module__.split(".")
-    homes = (".".join(parts[:n]) for n in range(1, len(parts)))
-    exports = lambda home: getattr(sys.modules.get(home), base.__name__, None) is base
-    return next(filter(exports, homes), base.__module__)
-
-
-def called(thing: Any, base: type) -> Any:
-    """A function as a `base`, where that is nothing but called: a weighting, a schedule. Else the thing."""
-    only = getattr(base, "__abstractmethods__", ()) == {"__call__"}
-    return calling(thing, base) if inspect.isfunction(thing) and only else thing
-
-
-@cache
-def calling(function: Callable[..., Any], base: type) -> type:
-    """The `base` that calls this function, and is found by its name; of one function always the same."""
-    own = {name: getattr(function, name) for name in ("__module__", "__qualname__", "__doc__")}
-    call = lambda self, *args: function(*args)
-    return type(base)(function.__name__, (base,), own | {"__call__": call})
+    parts = cls.__module__.split(".")
+    for length in range(1, len(parts)):
+        path = ".".join(parts[:length])
+        if getattr(sys.modules.get(path), cls.__name__, None) is cls:
+            return path
+    return cls.__module__

@@ -10,55 +10,64 @@ from .. import yaml_text
 from ..errors import UserError
 
 Axes = dict[str, list[Any]]
-LONG = 100  # characters of a folder's name
+_LONGEST = 100  # characters of a folder's name
+_PIECES = re.compile(r""""(?:\\.|[^"\\])*"|'[^']*'|.""", re.DOTALL)  # a quoted text, or a character
 
 
-def values(typed: str) -> list[str]:
-    """What commas part, those within brackets and quotes aside."""
-    pieces, depth = [""], 0
-    for piece in re.findall(r""""(?:\\.|[^"\\])*"|'[^']*'|.""", typed, re.DOTALL):
-        depth += (piece in "[{(") - (piece in ")}]") if len(piece) == 1 else 0
+def split_values(text: str) -> list[str]:
+    """Split at commas, but not within brackets and quotes."""
+    values = [""]
+    depth = 0
+    for piece in _PIECES.findall(text):
         if piece == "," and depth == 0:
-            pieces.append("")
-        else:
-            pieces[-1] += piece
-    if depth or not all(piece.strip() for piece in pieces):
-        raise UserError(f"'{typed}' is no list of values: write value1,value2, and close every bracket")
-    return pieces
+            values.append("")
+            continue
+        values[-1] += piece
+        if piece in ("[", "{", "("):
+            depth += 1
+        elif piece in (")", "]", "}"):
+            depth -= 1
+    if depth or not all(value.strip() for value in values):
+        raise UserError(f"'{text}' is no list of values: write value1,value2, and close every bracket")
+    return values
 
 
-def axes(pairs: Iterable[str]) -> Axes:
-    """`key=value1,value2`, the values in YAML."""
-    read: Axes = {}
+def parse_axes(pairs: Iterable[str]) -> Axes:
+    """Read `key=value1,value2`, the values in YAML."""
+    axes: Axes = {}
     for pair in pairs:
-        key, _, typed = pair.partition("=")
-        if not key or not typed:
+        key, _, text = pair.partition("=")
+        if not key or not text:
             raise UserError(f"'{pair}' is no setting: write key=value1,value2, for instance gamma=.9,.99")
-        if key in read:
+        if key in axes:
             raise UserError(
                 f"{key} is given twice: write all of its values in one place, {key}=value1,value2"
             )
-        read[key] = [yaml_text.parse(value, key) for value in values(typed)]
-    return read
+        axes[key] = [yaml_text.parse(value, key) for value in split_values(text)]
+    return axes
 
 
 def combinations(axes: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
-    """All of them; the last key's values change fastest."""
-    for key, several in axes.items():
-        seen = [yaml_text.inline(value) for value in several]
-        twice = [value for i, value in enumerate(seen) if value in seen[:i]]
-        if not seen or twice:
-            raise UserError(f"{key} is given {twice[0]} twice" if twice else f"{key} is given no value")
-    return [dict(zip(axes, chosen, strict=True)) for chosen in product(*axes.values())]
+    """Return every combination of values; the last key's values change fastest."""
+    for key, values in axes.items():
+        texts = [yaml_text.inline(value) for value in values]
+        if not texts:
+            raise UserError(f"{key} is given no value")
+        for text in texts:
+            if texts.count(text) > 1:
+                raise UserError(f"{key} is given {text} twice")
+    return [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
 
 
-def label(choice: Mapping[str, Any], axes: Mapping[str, list[Any]]) -> str:
-    """A combination's name: what varies, as it would be typed."""
-    return ",".join(f"{key}={yaml_text.inline(value)}" for key, value in choice.items() if len(axes[key]) > 1)
+def combination_name(combination: Mapping[str, Any], axes: Mapping[str, list[Any]]) -> str:
+    """Return the settings that vary, as they would be typed."""
+    varying = {key: value for key, value in combination.items() if len(axes[key]) > 1}
+    return ",".join(f"{key}={yaml_text.inline(value)}" for key, value in varying.items())
 
 
-def folder(name: str) -> str:
-    """The same, as a folder may be called."""
+def folder_name(name: str) -> str:
+    """Return a combination's name as a folder may be called."""
     plain = re.sub(r"[^\w.=,+\[\]-]+", "_", name)
-    same = plain == name and len(plain) <= LONG
-    return plain if same else f"{plain[:LONG]}_{zlib.crc32(name.encode()):08x}"
+    if plain == name and len(plain) <= _LONGEST:
+        return plain
+    return f"{plain[:_LONGEST]}_{zlib.crc32(name.encode()):08x}"

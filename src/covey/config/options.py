@@ -1,6 +1,6 @@
 """Settings as a command line writes them. It imports nothing heavy."""
 
-from ..errors import RUN, SettingError, UserError
+from ..errors import RUN_FIELD, SettingError, UserError
 
 _OTHERS = {"source": "--from", "preset": "preset", "audit": "--no-audit"}
 _WORDS = {"None": "null", "True": "true", "False": "false"}
@@ -11,16 +11,16 @@ def option(name: str) -> str:
     return _OTHERS.get(name, f"--{name.replace('_', '-')}")
 
 
-def typed(setting: str) -> str:
+def as_typed(setting: str) -> str:
     """Return a setting as it is typed: `window=None` is `window=null`, `run.envs` is `--envs`."""
     path, equals, value = setting.partition("=")
     value = _WORDS.get(value, value)
-    if not path.startswith(RUN):
+    if not path.startswith(RUN_FIELD):
         return path + equals + value
-    name = option(path.removeprefix(RUN))
-    return f"{name} {value}" if value else name
+    name = option(path.removeprefix(RUN_FIELD))
+    return f"{name} {value}" if value and name != _OTHERS["audit"] else name
 
 
-def sentence(error: UserError) -> str:
+def command_line_sentence(error: UserError) -> str:
     """Return an error's sentence as the command line says it."""
-    return error.phrased(typed) if isinstance(error, SettingError) else str(error)
+    return error.phrased(as_typed) if isinstance(error, SettingError) else str(error)

@@ -6,11 +6,13 @@ from typing import Any, NamedTuple, TypeVar
 
 from ..parts import promoted_fields
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 MISSING = inspect.Parameter.empty
 
 
 class Option(NamedTuple):
+    """An option of a constructor."""
+
     kind: Any  # its annotation
     default: Any  # MISSING where it must be given
     holder: str = ""  # the promoted field that takes it; empty where the constructor itself does
@@ -29,22 +31,32 @@ def signature_of(target: Callable[..., Any], later: bool = False) -> dict[str, O
         if name not in hidden:
             options[name] = option
             continue
-        inner = _inlined(option.default, (*hidden[name], *parameters))
-        for twice in inner.keys() & options.keys() - parameters.keys():
+        inner = _promoted_options(option.default, name, (*hidden[name], *parameters))
+        for twice in inner.keys() & options.keys():
             raise TypeError(f"{target.__qualname__}: two fields promote {twice}: hide it in one of them")
-        options |= {path: base._replace(holder=name) for path, base in inner.items()}
+        options |= inner
     return options
 
 
 def settings_of(thing: Any) -> dict[str, Any]:
     """Return the value of every option of an object's class."""
-    return {name: _setting(thing, name, option) for name, option in signature_of(type(thing)).items()}
+    bases = {field: settings_of(getattr(thing, field)) for field in promoted_fields(type(thing))}
+    options = signature_of(type(thing))
+    return {
+        name: bases[option.holder][name] if option.holder else getattr(thing, name)
+        for name, option in options.items()
+    }
 
 
-def make(target: Callable[..., T], values: Mapping[str, Any]) -> T:
+def make_object(target: Callable[..., _T], values: Mapping[str, Any]) -> _T:
     """Call a constructor with these options; those of a promoted field become its object first."""
-    bases = {name: _parameters(target)[name].default for name in promoted_fields(target)}
-    return target(**_arguments(target, values, bases))
+    parameters = _parameters(target)
+    return target(**_arguments(target, values, {f: parameters[f].default for f in promoted_fields(target)}))
+
+
+def takes_anything(target: Callable[..., Any]) -> bool:
+    """Return whether a constructor takes keywords that it does not name."""
+    return any(p.kind is p.VAR_KEYWORD for p in inspect.signature(target).parameters.values())
 
 
 def _parameters(target: Callable[..., Any], later: bool = False) -> dict[str, Option]:
@@ -57,14 +69,10 @@ def _parameters(target: Callable[..., Any], later: bool = False) -> dict[str, Op
     return parameters
 
 
-def _inlined(base: Any, hidden: tuple[str, ...]) -> dict[str, Option]:
+def _promoted_options(base: Any, field: str, hidden: tuple[str, ...]) -> dict[str, Option]:
     values = settings_of(base)
     options = signature_of(type(base)).items()
-    return {name: Option(option.kind, values[name]) for name, option in options if name not in hidden}
-
-
-def _setting(thing: Any, name: str, option: Option) -> Any:
-    return settings_of(getattr(thing, option.holder))[name] if option.holder else getattr(thing, name)
+    return {name: Option(option.kind, values[name], field) for name, option in options if name not in hidden}
 
 
 def _arguments(target: Callable[..., Any], values: Mapping[str, Any], bases: Mapping[str, Any]) -> dict:
@@ -76,7 +84,7 @@ def _arguments(target: Callable[..., Any], values: Mapping[str, Any], bases: Map
     return arguments
 
 
-def _changed(base: T, values: Mapping[str, Any]) -> T:
+def _changed(base: _T, values: Mapping[str, Any]) -> _T:
     """Return the object with other settings; what it hides stays as it is."""
-    bases = {name: getattr(base, name) for name in promoted_fields(type(base))}
+    bases = {field: getattr(base, field) for field in promoted_fields(type(base))}
     return type(base)(**_arguments(type(base), settings_of(base) | dict(values), bases))

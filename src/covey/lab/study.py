@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from .. import yaml_text
-from ..config import config
+from ..config import making
 from ..environments.games import Matrix, tensor
 from ..errors import UserError
 from ..text import shortest
@@ -90,7 +90,7 @@ def study_game(
 def found(game: str | Sequence | np.ndarray, env: Mapping[str, Any]) -> tuple[str, Any]:
     """What to call it, and a world to play it in."""
     if isinstance(game, str) and not game.startswith("["):
-        return game, config.world(game, env)[0]
+        return game, making.make_environment(game, env)[0]
     if env:
         raise UserError("a payoff has no settings: give env.… to a world by name, such as matrix")
     payoff = yaml_text.parse(game, "the payoff") if isinstance(game, str) else game

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config.config import Config
-from ..config.opponents import unlike
+from ..config.opponents import shape_difference
 from ..core import Spec
 from ..errors import UserError
 from . import checkpoint
@@ -41,7 +41,7 @@ def fellows(environment: str, trained: Spec) -> dict[str, Any]:
 
 
 def check_shape(trained: Spec, other: Spec, name: str) -> None:
-    if apart := unlike(trained, other):
+    if apart := shape_difference(trained, other):
         raise UserError(
             f"--env {name} has {apart[1]}, and the run's own world {apart[0]}: "
             "choose a world of the same shape (its settings can follow as env.key=value)"

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from ..config.paths import CONFIG_FILE, find_config
 from ..errors import UserError
 from ..files import atomic, write_errors_explained
 
@@ -22,7 +23,7 @@ class RunFolder:
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
-        self.config = self.path / "config.yaml"
+        self.config = self.path / CONFIG_FILE
         self.run = self.path / "run.json"
         self.metrics = self.path / "metrics.jsonl"
         self.summary = self.path / "summary.json"
@@ -47,18 +48,14 @@ class RunFolder:
             raise UserError(
                 f"--out {out} already holds a run: continue it with `covey resume {out}`, or name another"
             )
-        with write_errors_explained("the run", folder.path / "config.yaml"):
+        with write_errors_explained("the run", folder.config):
             (folder.path / "checkpoints").mkdir(parents=True, exist_ok=True)
         return folder
 
     @staticmethod
     def existing(path: str | Path) -> "RunFolder":
-        folder = RunFolder(path)
-        if not folder.path.is_dir():
-            raise UserError(f"there is no run folder at {path}; runs made here lie under runs/")
-        if not folder.config.exists():
-            raise UserError(f"{path} is not a run folder: it holds no config.yaml")
-        return folder
+        find_config(Path(path))
+        return RunFolder(path)
 
     @contextmanager
     def held(self) -> Iterator[None]:

@@ -7,8 +7,8 @@ import jax
 import numpy as np
 
 from ..algorithms.frozen_opponent import FrozenOpponent, Learner
-from ..config import opponents
 from ..config.config import Config
+from ..config.making import RUN_PREFIX
 from ..errors import UserError
 from ..training.learners import LearnerSlot
 from . import checkpoint
@@ -17,10 +17,10 @@ from .folder import RunFolder
 
 def earlier_run(path: str | Path) -> RunFolder:
     """Return the folder of an earlier run, which must have a checkpoint to play from."""
-    folder = RunFolder.existing(str(path).removeprefix(opponents.RUN))
+    folder = RunFolder.existing(str(path).removeprefix(RUN_PREFIX))
     if not folder.last.exists():
         raise UserError(
-            f"{opponents.RUN}{folder.path} has no checkpoint yet: let it train until its first, "
+            f"{RUN_PREFIX}{folder.path} has no checkpoint yet: let it train until its first, "
             "or name another run"
         )
     return folder

@@ -251,7 +251,7 @@ def keep_files(config: Config, folder: RunFolder) -> Config:
         with write_errors_explained("a copy of your file", copies[path]):
             copies[path].parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, copies[path])
-    return config.moved(copies.__getitem__)
+    return config.with_files(copies.__getitem__)
 
 
 def resume(path: str | Path, steps: int | None = None, quiet: bool = False) -> RunResult:

@@ -35,7 +35,7 @@ def describe(name: str) -> str:
     from ..core import AbstractAlgorithm, AbstractEnvironment, AbstractHostEnvironment
 
     kind = "algorithm" if name in catalogue.ALGORITHMS else "environment"
-    thing = catalogue.load(catalogue.find(kind, name))
+    thing = catalogue.load_class(catalogue.find(kind, name))
     is_a = lambda *kinds: isinstance(thing, type) and issubclass(thing, kinds)
     if is_a(AbstractAlgorithm):
         return describe_algorithm(name)
@@ -45,18 +45,17 @@ def describe(name: str) -> str:
 
 
 def describe_algorithm(name: str) -> str:
-    from ..config import config, settings
+    from ..config import making, settings
+    from ..config.tuned import tuned_environments
 
-    cls = config.algorithm_class(name)
-    _, tree = config.learner(name)
-    presets = config.PRESETS / name
-    tuned = sorted(str(path.relative_to(presets).with_suffix("")) for path in presets.rglob("*.yaml"))
+    cls = making.algorithm_class(name)
+    _, tree = making.make_algorithm(name)
     return f"""{name}: {about(cls)}
 
 Settings, given as key=value
 {table(rows(settings.signature_of(cls), tree))}
 
-Tuned for: {", ".join(tuned) or "nothing yet"}
+Tuned for: {", ".join(tuned_environments(name)) or "nothing yet"}
 
 Beside others
 {traits_table(dict.fromkeys([*catalogue.ALGORITHMS, name]))}"""
@@ -74,9 +73,9 @@ Its own settings, below the name of the setting it stands in
 
 
 def describe_environment(name: str, make: Any) -> str:
-    from ..config import config, settings
+    from ..config import making, settings
 
-    env, tree = config.world(name)
+    env, tree = making.make_environment(name)
     spec = env.spec
     bounds = f"{spec.actions} numbers in [{spec.bounds[0]:g}, {spec.bounds[1]:g}]" if spec.bounds else ""
     facts = {
@@ -108,15 +107,15 @@ def rows(options: dict[str, Any], tree: dict[str, Any], prefix: str = "") -> Ite
 
     for path, value, kind in settings.walk(options, tree, settings.Place("", prefix)):
         if settings.part_of(kind) is not None and isinstance(value, dict):
-            yield [path, value["name"], settings.words(kind)]
+            yield [path, value["name"], settings.describe_type(kind)]
             continue
         shown = "(to be given)" if value is settings.MISSING else yaml_text.inline(value)
-        yield [path, shown, settings.words(kind)]
+        yield [path, shown, settings.describe_type(kind)]
 
 
 def traits_table(names: Iterable[str] = catalogue.ALGORITHMS) -> str:
     """What each algorithm is and can do."""
-    from ..config.config import algorithm_class
+    from ..config.making import algorithm_class
 
     table_rows = [["", "training", "data", "actions", "memory", "learns for"]]
     for name in names:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...config import settings
-from ...config.config import Config, learns
+from ...config.config import Config
 from ...config.options import option
+from ...config.teams import learns
 from ...runs import checkpoint
 from ...runs.engine import Engine
 
@@ -27,7 +28,7 @@ class Difference(NamedTuple):
 
 def every_setting(config: Config) -> dict[str, Any]:
     """Settings by the names they are typed by, and the content of the user's files, wherever these lie."""
-    own = config.moved(lambda path: Path(path.name))
+    own = config.with_files(lambda path: Path(path.name))
     apart = ("algorithm", "environment", "learners", "env", "notes")
     told = {"environment": own.environment}
     learning = [side for side, tree in own.learners.items() if learns(tree["name"])] or list(own.learners)

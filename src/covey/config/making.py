@@ -1,0 +1,46 @@
+"""Environments and algorithms made by their names."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..core import AbstractAlgorithm, AbstractEnvironment, AbstractHostEnvironment, Spec
+from ..errors import UserError
+from . import catalogue
+from .fitting import require_subclass
+from .settings import Place, Tree, construct, defaults, layer
+
+AnyEnvironment = AbstractEnvironment | AbstractHostEnvironment
+RUN_PREFIX = "run:"  # `TEAM=run:DIR` is an opponent that an earlier run trained
+
+
+def without_name(tree: Tree) -> Tree:
+    """Return the options of a part's tree."""
+    return {key: value for key, value in tree.items() if key != "name"}
+
+
+def make_environment(name: str, *layers: Mapping[str, Any]) -> tuple[AnyEnvironment, Tree]:
+    """Return an environment by its name, and all of its settings."""
+    entry = catalogue.find("environment", name)
+    maker = catalogue.load_class(entry)
+    tree = layer(defaults(maker), entry.fixed, *layers)
+    env, tree = construct(maker, tree, Place(name, "env"))
+    if not isinstance(getattr(env, "spec", None), Spec):
+        raise UserError(f"{name} makes no environment: derive it from covey.core:AbstractEnvironment")
+    return env, tree
+
+
+def algorithm_class(name: str) -> type[AbstractAlgorithm]:
+    """Return the class of an algorithm by its name."""
+    if name.startswith(RUN_PREFIX):  # its settings name an algorithm, and only a loaded class has a name
+        for entry in catalogue.ALGORITHMS.values():
+            catalogue.load_class(entry)
+    cls = catalogue.load_class(catalogue.find("algorithm", name))
+    return require_subclass(cls, AbstractAlgorithm, name)
+
+
+def make_algorithm(name: str, *layers: Mapping[str, Any]) -> tuple[AbstractAlgorithm, Tree]:
+    """Return an algorithm by its name, and the tree of all its settings."""
+    cls = algorithm_class(name)
+    tree = layer(defaults(cls), catalogue.find("algorithm", name).fixed, *layers)
+    algorithm, tree = construct(cls, tree, Place(name))
+    return algorithm, {"name": name} | tree
