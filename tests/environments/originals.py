@@ -31,7 +31,7 @@ def moving(original) -> Moment:
 
 
 def spread(original) -> Moment:
-    return moving(original) | {"goal": column(original.world.landmarks)}
+    return moving(original) | {"landmarks": column(original.world.landmarks)}
 
 
 def chase(original) -> Moment:
@@ -40,14 +40,14 @@ def chase(original) -> Moment:
 
 def speaker_listener(original) -> Moment:
     (speaker, _), landmarks = original.world.agents, original.world.landmarks
-    goal, said = np.array(place(speaker.goal_b, landmarks)), column([speaker], "c", 3)
-    return moving(original) | {"landmarks": column(landmarks), "goal": goal, "said": said}
+    goal, words = np.array(place(speaker.goal_b, landmarks)), column([speaker], "c", 3)
+    return moving(original) | {"landmarks": column(landmarks), "goal": goal, "words": words}
 
 
 def reference(original) -> Moment:
     agents, landmarks = original.world.agents, original.world.landmarks
     goal = np.array([place(agent.goal_b, landmarks) for agent in agents])
-    return moving(original) | {"landmarks": column(landmarks), "goal": goal, "said": column(agents, "c", 10)}
+    return moving(original) | {"landmarks": column(landmarks), "goal": goal, "words": column(agents, "c", 10)}
 
 
 def adversary(original) -> Moment:

@@ -8,7 +8,7 @@ import pytest
 from mpe2 import simple_adversary_v3
 from originals import adversary, assert_even, assert_fair, assert_same_steps, beginnings, by_team, record
 
-from covey.environments.particles.adversary import Adversary, State
+from covey.environments.particles.adversary import Adversary, AdversaryState
 from covey.errors import UserError
 
 
@@ -29,7 +29,7 @@ def test_each_step_is_the_original_s(landmarks, adversaries, continuous):
     agents = landmarks + 1 - adversaries
     env = Adversary(agents, adversaries, landmarks, continuous)
     assert env.spec.features == told.seen.shape[-1]
-    assert_same_steps(env, State, told, by_team(told.reward, adversaries))
+    assert_same_steps(env, AdversaryState, told, by_team(told.reward, adversaries))
     assert not told.seen[:, :adversaries, -2:].any()
     assert set(told.after["goal"]) == set(range(landmarks))
 
@@ -47,7 +47,7 @@ def test_good_agents_are_paid_for_the_nearest_of_them_alone():
     # Would break: a sum over good agents, or an adversary that is paid for being far.
     pos, landmarks = jnp.array([[1.0, 0.0], [0.0, 0.5], [0.0, -0.2]]), jnp.array([[0.0, 0.0], [1.0, 1.0]])
     still = jnp.zeros((3, 2, 1))
-    state = State(pos[..., None], still, landmarks[..., None], jnp.zeros(1, int), jnp.zeros(1, int))
+    state = AdversaryState(pos[..., None], still, landmarks[..., None], jnp.zeros(1, int), jnp.zeros(1, int))
     _, step = jax.jit(Adversary().step)(state, jnp.zeros((1, 3), jnp.int8), jr.key(0))
     np.testing.assert_allclose(step.reward[0], [-1, 0.8, 0.8], atol=1e-6)
     np.testing.assert_allclose(step.team_reward[0], [-1, 0.8], atol=1e-6)

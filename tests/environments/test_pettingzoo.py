@@ -72,15 +72,15 @@ def skirmish(monkeypatch):
 
 
 PAIRS = {
-    "simple_spread_v3": (spread.Spread, spread.State, originals.spread),
-    "simple_tag_v3": (tag.Tag, chase.State, originals.chase),
+    "simple_spread_v3": (spread.Spread, spread.SpreadState, originals.spread),
+    "simple_tag_v3": (tag.Tag, chase.ChaseState, originals.chase),
     "simple_speaker_listener_v4": (
         speaker_listener.SpeakerListener,
-        speaker_listener.State,
+        speaker_listener.SpeakerListenerState,
         originals.speaker_listener,
     ),
-    "simple_reference_v3": (reference.Reference, reference.State, originals.reference),
-    "simple_adversary_v3": (adversary.Adversary, adversary.State, originals.adversary),
+    "simple_reference_v3": (reference.Reference, reference.ReferenceState, originals.reference),
+    "simple_adversary_v3": (adversary.Adversary, adversary.AdversaryState, originals.adversary),
 }
 
 
@@ -176,7 +176,7 @@ def test_boxes_of_different_ranges_share_one(skirmish):
     moves = {"scout_0": Box(np.float32([0, -2]), np.float32([1, 2])), "tank_0": Box(0, 4, (3,))}
     world = PettingZoo(skirmish, **moves)
     assert world.spec.bounds == (-1.0, 1.0)
-    assert world.own.tolist() == [[True, True, False], [True, True, True]]
+    assert world.available.tolist() == [[True, True, False], [True, True, True]]
     world.reset(0)
     world.step(np.float32([[1, 0.5, 0], [0, 1, -1]]))
     np.testing.assert_allclose(world.world.did["scout_0"], [1.0, 1.0])

@@ -10,7 +10,16 @@ import numpy as np
 import pytest
 
 from covey.core.scene import Scenic
-from covey.environments.predator_prey import CATCH, DOWN, LEFT, RIGHT, STAY, UP, PredatorPrey, State
+from covey.environments.predator_prey import (
+    CATCH,
+    DOWN,
+    LEFT,
+    RIGHT,
+    STAY,
+    UP,
+    PredatorPrey,
+    PredatorPreyState,
+)
 from covey.errors import UserError
 
 SMALL = PredatorPrey(agents=3, prey=2, rows=4, columns=5, sight=1, horizon=6)
@@ -26,7 +35,7 @@ def board(*rows, env=SMALL, copies=N, t=0):
     agents, prey = "abcdefgh"[: env.spec.agents], "XYZWVUTS"[: env.prey]
     wide = lambda x: jnp.repeat(jnp.asarray(x)[:, None], copies, axis=1)
     cells = [wide(place(names).astype(np.int32)) for names in (agents, prey)]
-    return State(*cells, wide(there(agents)), wide(there(prey)), jnp.full(copies, t, jnp.int32))
+    return PredatorPreyState(*cells, wide(there(agents)), wide(there(prey)), jnp.full(copies, t, jnp.int32))
 
 
 def picture(env, state, i=0):
@@ -226,8 +235,8 @@ def test_random_play_follows_the_rules():
 
     @jax.jit
     def advance(state, action, turns, prey_turns, lots):
-        agents = env.moved(state, action, turns)
-        hunt = env.hunted(state, agents, action == CATCH, prey_turns, lots)
+        agents = env.move_agents(state, action, turns)
+        hunt = env.play_prey(state, agents, action == CATCH, prey_turns, lots)
         after = replace(state, agents=agents, prey=hunt.prey, free=hunt.free, alive=hunt.alive)
         return after, 10 * hunt.captures + env.punishment * hunt.alone, env.observe(after)
 

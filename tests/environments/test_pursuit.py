@@ -7,7 +7,7 @@ import pytest
 from mpe2 import simple_tag_v3
 from originals import assert_same_steps, chase, distances, record
 
-from covey.environments.particles.chase import State
+from covey.environments.particles.chase import ChaseState
 from covey.environments.particles.pursuit import Pursuit
 from covey.environments.particles.tag import Tag
 
@@ -43,7 +43,7 @@ def test_each_step_is_tag_s_and_pays_what_it_says(counts, continuous):
     reward, teams = paid(pos, hunters)
     env = Pursuit(*counts, continuous=continuous)
     sure = (np.abs(d - 0.125) > 1e-5).all((0, 1))
-    state, step = assert_same_steps(env, State, told._replace(reward=reward), teams, sure)
+    state, step = assert_same_steps(env, ChaseState, told._replace(reward=reward), teams, sure)
     contacts = (d < 0.125).sum((0, 1))
     assert (contacts > 0).sum() > 20
     assert contacts.max() > 1

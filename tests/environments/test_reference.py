@@ -8,7 +8,7 @@ import pytest
 from mpe2 import simple_reference_v3
 from originals import assert_even, assert_fair, assert_same_steps, beginnings, record, reference
 
-from covey.environments.particles.reference import Reference, State
+from covey.environments.particles.reference import Reference, ReferenceState
 from covey.errors import UserError
 
 
@@ -19,7 +19,7 @@ def test_each_step_is_the_original_s(continuous, local_ratio):
     told = record(parallel, reference, [1, 2] * 4)
     env = Reference(continuous, local_ratio)
     assert env.spec.names == tuple(parallel.possible_agents)
-    assert_same_steps(env, State, told, told.reward.mean(1, keepdims=True))
+    assert_same_steps(env, ReferenceState, told, told.reward.mean(1, keepdims=True))
     assert (told.reward[:, 0] != told.reward[:, 1]).all()
     assert (told.after["goal"][0] != told.after["goal"][1]).any()
     assert continuous or set(told.action.ravel()) == set(range(50))
@@ -55,7 +55,7 @@ def test_episodes_begin_as_the_original_s():
         assert_even(places)
         assert_fair(begun["goal"], 3, places)
         assert not begun["vel"].any()
-        assert not begun["said"].any()
+        assert not begun["words"].any()
     assert obs.first.all()
 
 

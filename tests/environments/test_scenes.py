@@ -11,7 +11,7 @@ from covey.environments.particles import adversary, chase, pursuit, reference, s
 
 N = 3
 WORLDS = {  # and what their state calls the things that stand about
-    "spread": (spread.Spread(2, 3), "goal"),
+    "spread": (spread.Spread(2, 3), "landmarks"),
     "tag": (tag.Tag(), "obstacles"),
     "tag, no obstacles": (tag.Tag(1, 2, 0), "obstacles"),
     "pursuit": (pursuit.Pursuit(), "obstacles"),
@@ -46,11 +46,11 @@ def test_who_touches_is_marked():
     # Would break: hunters that touch each other, or another radius.
     pos = column([0.0, 0.0], [0.01, 0.0], [0.13, 0.0], [0.9, 0.9])
     still, none = jnp.zeros_like(pos), jnp.zeros((0, 2, 1))
-    state = chase.State(pos, still, none, jnp.zeros(1, int))
+    state = chase.ChaseState(pos, still, none, jnp.zeros(1, int))
     assert tag.Tag(2, 2, 0).scene(state).touching[:, 0].tolist() == [False, True, True, False]
     assert pursuit.Pursuit(2, 2, 0).scene(state).touching[:, 0].tolist() == [False, True, True, False]
     pos = column([0.0, 0.0], [0.29, 0.0], [0.6, 0.0])
-    state = spread.State(pos, still[:3], pos, jnp.zeros(1, int))
+    state = spread.SpreadState(pos, still[:3], pos, jnp.zeros(1, int))
     assert spread.Spread(3).scene(state).touching[:, 0].tolist() == [True, True, False]
 
 
@@ -60,7 +60,7 @@ def test_goals_are_lit_words_are_said_and_links_lead_there():
     still, clock = jnp.zeros_like(pos), jnp.zeros(1, int)
     said = jnp.zeros((2, 10, 1)).at[0, 7, 0].set(1.0)
     scene = reference.Reference().scene(
-        reference.State(pos, still, marks, jnp.array([[0], [2]]), said, clock)
+        reference.ReferenceState(pos, still, marks, jnp.array([[0], [2]]), said, clock)
     )
     assert scene.highlighted[:, 0].tolist() == [True, False, True]
     assert scene.words[:, 0].tolist() == [7, -1]
@@ -69,10 +69,12 @@ def test_goals_are_lit_words_are_said_and_links_lead_there():
     )
 
     goal = jnp.array([1])
-    state = speaker_listener.State(pos, still, marks, goal, jnp.array([[[0.2], [0.9], [0.4]]]), clock)
+    state = speaker_listener.SpeakerListenerState(
+        pos, still, marks, goal, jnp.array([[[0.2], [0.9], [0.4]]]), clock
+    )
     scene = speaker_listener.SpeakerListener().scene(state)
     assert scene.highlighted[:, 0].tolist() == [False, True, False]
     assert scene.words[:, 0].tolist() == [1, -1]  # the loudest
     np.testing.assert_array_equal(scene.links[..., 0], [[pos[1, :, 0], marks[1, :, 0]]])
-    scene = adversary.Adversary(1, 1, 3).scene(adversary.State(pos, still, marks, goal, clock))
+    scene = adversary.Adversary(1, 1, 3).scene(adversary.AdversaryState(pos, still, marks, goal, clock))
     assert scene.highlighted[:, 0].tolist() == [False, True, False]

@@ -8,7 +8,7 @@ import pytest
 from mpe2 import simple_speaker_listener_v4
 from originals import assert_even, assert_fair, assert_same_steps, beginnings, record, speaker_listener
 
-from covey.environments.particles.speaker_listener import LEGAL, SpeakerListener, State
+from covey.environments.particles.speaker_listener import LEGAL, SpeakerListener, SpeakerListenerState
 from covey.errors import UserError
 
 
@@ -20,7 +20,7 @@ def test_each_step_is_the_original_s(continuous):
     env = SpeakerListener(continuous)
     assert env.spec.names == tuple(parallel.possible_agents)
     assert env.spec.features == told.seen.shape[-1]
-    assert_same_steps(env, State, told, told.reward.mean(1, keepdims=True))
+    assert_same_steps(env, SpeakerListenerState, told, told.reward.mean(1, keepdims=True))
     assert set(told.after["goal"]) == {0, 1, 2}
     assert np.linalg.norm(told.after["vel"][1], axis=0).max() > 1  # no speed limit
 
@@ -58,7 +58,7 @@ def test_episodes_begin_as_the_original_s():
         assert_even(places)
         assert_fair(begun["goal"], 3, places)
         assert not begun["vel"].any()
-        assert not begun["said"].any()
+        assert not begun["words"].any()
     assert obs.first.all()
 
 

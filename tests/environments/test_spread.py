@@ -8,7 +8,7 @@ import pytest
 from mpe2 import simple_spread_v3
 from originals import assert_even, assert_same_steps, beginnings, distances, record, spread
 
-from covey.environments.particles.spread import Spread, State
+from covey.environments.particles.spread import Spread, SpreadState
 from covey.errors import UserError
 
 
@@ -21,7 +21,7 @@ def test_each_step_is_the_original_s(agents, episodes, continuous):
     apart = distances(told.after["pos"], told.after["pos"])
     sure = (np.abs(apart - 0.3) > 1e-5).all((0, 1))
     assert_same_steps(
-        Spread(agents, continuous=continuous), State, told, told.reward.mean(1, keepdims=True), sure
+        Spread(agents, continuous=continuous), SpreadState, told, told.reward.mean(1, keepdims=True), sure
     )
     assert ((apart > 0) & (apart < 0.3)).any((0, 1)).mean() > 0.08  # they bump,
     assert (np.abs(apart - 0.3) < 0.003).any()  # and just touch
@@ -32,7 +32,9 @@ def test_what_an_agent_sees_is_in_the_original_s_order():
     pos, vel = np.array([[0.1, 0.2], [0.3, -0.4]]), np.array([[1.0, 2.0], [3.0, 4.0]])
     goal = np.array([[0.5, 0.5], [-0.5, 0.0], [0.0, 1.0]])
     env = Spread(agents=2, landmarks=3)
-    state = State(*(jnp.asarray(x, jnp.float32)[..., None] for x in (pos, vel, goal)), jnp.zeros(1, int))
+    state = SpreadState(
+        *(jnp.asarray(x, jnp.float32)[..., None] for x in (pos, vel, goal)), jnp.zeros(1, int)
+    )
     _, step = jax.jit(env.step)(state, jnp.zeros((1, 2), jnp.int8), jr.key(0))
     pos, vel = pos + 0.1 * vel, 0.75 * vel
     for i in range(2):
@@ -47,7 +49,7 @@ def test_episodes_begin_as_the_original_s():
     state, obs = Spread(agents=2, landmarks=2).reset(jr.key(0), 20_000)
     theirs = beginnings(simple_spread_v3.parallel_env(N=2), spread, 2_000)
     for begun in (vars(state), theirs):
-        assert_even(np.concatenate([begun["pos"], begun["goal"]]))
+        assert_even(np.concatenate([begun["pos"], begun["landmarks"]]))
         assert not begun["vel"].any()
     assert obs.first.all()
 

@@ -8,7 +8,7 @@ import pytest
 from mpe2 import simple_tag_v3
 from originals import assert_even, assert_same_steps, beginnings, by_team, chase, distances, record
 
-from covey.environments.particles.chase import State, bound
+from covey.environments.particles.chase import ChaseState, boundary_cost
 from covey.environments.particles.tag import Tag
 from covey.errors import UserError
 
@@ -46,14 +46,14 @@ def test_each_step_is_the_original_s(counts, continuous):
     sure = (np.abs(distances(hunters, prey) - 0.125) > 1e-5).all((0, 1))
     env = Tag(*counts, continuous=continuous)
     assert env.spec.names == tuple(original(*counts).possible_agents)
-    assert_same_steps(env, State, told, by_team(told.reward, counts[0]), sure)
+    assert_same_steps(env, ChaseState, told, by_team(told.reward, counts[0]), sure)
     assert_eventful(told, counts[0], counts[2], faster=5)
 
 
 def test_what_prey_pays_at_the_edge():
     # Would break: another slope, or a jump where one part of `bound` meets the next.
     x = jnp.array([0.0, 0.89, 0.95, 1.0, 1.5, 3.0])
-    np.testing.assert_allclose(bound(x), [0, 0, 0.5, 1, np.e, 10], atol=1e-6)
+    np.testing.assert_allclose(boundary_cost(x), [0, 0, 0.5, 1, np.e, 10], atol=1e-6)
 
 
 def test_what_is_seen_is_in_the_original_s_order():
@@ -61,7 +61,9 @@ def test_what_is_seen_is_in_the_original_s_order():
     pos = np.array([[0.0, 0.0], [0.5, 0.5], [-0.5, 0.5]])
     vel, obstacle = np.array([[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]]), np.array([[0.9, -0.9]])
     env = Tag(adversaries=1, prey=2, obstacles=1)
-    state = State(*(jnp.asarray(x, jnp.float32)[..., None] for x in (pos, vel, obstacle)), jnp.zeros(1, int))
+    state = ChaseState(
+        *(jnp.asarray(x, jnp.float32)[..., None] for x in (pos, vel, obstacle)), jnp.zeros(1, int)
+    )
     _, step = jax.jit(env.step)(state, jnp.zeros((1, 3), jnp.int8), jr.key(0))
     pos, vel = pos + 0.1 * vel, 0.75 * vel
     fast = [[*vel[1], *vel[2]], [*vel[2], 0, 0], [*vel[1], 0, 0]]
@@ -74,7 +76,7 @@ def test_what_is_seen_is_in_the_original_s_order():
 def test_captures_count_contacts():
     # Would break: a tally of adversaries, or of prey, instead of pairs.
     pos = jnp.array([[0.0, 0.0], [0.1, 0.0], [0.05, 0.05], [0.9, 0.9]])[..., None]
-    state = State(pos, jnp.zeros_like(pos), jnp.zeros((0, 2, 1)), jnp.zeros(1, int))
+    state = ChaseState(pos, jnp.zeros_like(pos), jnp.zeros((0, 2, 1)), jnp.zeros(1, int))
     _, step = jax.jit(Tag(2, 2, 0).step)(state, jnp.zeros((1, 4), jnp.int8), jr.key(0))
     assert step.counts["captures"].item() == 2
     np.testing.assert_allclose(step.reward[0], [20, 20, -20, 0], atol=1e-5)

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from .. import yaml_text
 from ..config import making
-from ..environments.games import Matrix, tensor
+from ..environments.games import Matrix, payoff_tensor
 from ..errors import UserError
 from ..text import shortest
 from . import bootstrap
@@ -95,7 +95,7 @@ def found(game: str | Sequence | np.ndarray, env: Mapping[str, Any]) -> tuple[st
         raise UserError("a payoff has no settings: give env.… to a world by name, such as matrix")
     payoff = yaml_text.parse(game, "the payoff") if isinstance(game, str) else game
     payoff = payoff.tolist() if isinstance(payoff, np.ndarray) else list(payoff)
-    return "a payoff of " + " × ".join(map(str, tensor(payoff).shape)), Matrix(payoff)
+    return "a payoff of " + " × ".join(map(str, payoff_tensor(payoff).shape)), Matrix(payoff)
 
 
 def lines(study: Study) -> Iterator[str]:

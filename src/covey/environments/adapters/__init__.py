@@ -1,0 +1,1 @@
+"""Adapters for worlds that are Python programs."""

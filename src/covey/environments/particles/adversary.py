@@ -5,14 +5,13 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from ...core import AbstractEnvironment, Action, Observation, Spec, Step
-from ...core.scene import Scene
+from ...core import AbstractEnvironment, Action, Observation, Scene, Spec, Step
 from ...ops import named
 from . import observations, physics
 from .physics import fold
 
 
-class State(eqx.Module):
+class AdversaryState(eqx.Module):
     pos: Float[Array, "agents 2 n"]
     vel: Float[Array, "agents 2 n"]
     landmarks: Float[Array, "landmarks 2 n"]
@@ -20,13 +19,13 @@ class State(eqx.Module):
     t: Int[Array, " n"]
 
 
-class Adversary(AbstractEnvironment[State]):
-    """Good agents know which landmark is the goal; the adversary has to guess from what they do.
+class Adversary(AbstractEnvironment[AdversaryState]):
+    """Good agents know which landmark is the goal; the adversary has to guess it from their moves.
 
         adversary: -d(it, goal),    good: sum over adversaries of d(goal) - min over good of d(goal)
 
-    A good agent sees where the goal, the landmarks and the others are from here; an adversary the
-    landmarks and the others, and two zeros at the end. Nobody sees velocities, nobody collides.
+    A good agent observes the goal, the landmarks and the other agents relative to itself; an adversary
+    the landmarks and the other agents, and two zeros at the end. Nobody sees velocities; nobody collides.
     """
 
     spec: Spec
@@ -41,8 +40,11 @@ class Adversary(AbstractEnvironment[State]):
         continuous: bool = False,
         horizon: int = 25,
     ):
-        self.adversaries, self.landmarks = adversaries, agents if landmarks is None else landmarks
-        observations.check(agents=agents, adversaries=adversaries, landmarks=self.landmarks, horizon=horizon)
+        self.adversaries = adversaries
+        self.landmarks = agents if landmarks is None else landmarks
+        observations.check_counts(
+            agents=agents, adversaries=adversaries, landmarks=self.landmarks, horizon=horizon
+        )
         names = (*(f"adversary_{i}" for i in range(adversaries)), *(f"agent_{i}" for i in range(agents)))
         self.spec = Spec(
             names=names,
@@ -53,37 +55,40 @@ class Adversary(AbstractEnvironment[State]):
             team=("adversary",) * adversaries + ("agent",) * agents,
         )
 
-    def reset(self, key: PRNGKeyArray, n: int) -> tuple[State, Observation]:
-        pos = observations.anywhere(key, "agents", self.spec.agents, n)
-        landmarks = observations.anywhere(key, "landmarks", self.landmarks, n)
+    def reset(self, key: PRNGKeyArray, n: int) -> tuple[AdversaryState, Observation]:
+        pos = observations.uniform_positions(key, "agents", self.spec.agents, n)
+        landmarks = observations.uniform_positions(key, "landmarks", self.landmarks, n)
         goal = jr.randint(named(key, "goal"), (n,), 0, self.landmarks)
-        state = State(pos, jnp.zeros_like(pos), landmarks, goal, jnp.zeros(n, int))
+        state = AdversaryState(pos, jnp.zeros_like(pos), landmarks, goal, jnp.zeros(n, int))
         return state, self.observe(state)
 
-    def target(self, state: State) -> Float[Array, "1 2 n"]:
+    def goal_position(self, state: AdversaryState) -> Float[Array, "1 2 n"]:
         return jnp.take_along_axis(state.landmarks, state.goal[None, None], axis=0)
 
-    def step(self, state: State, action: Action, key: PRNGKeyArray) -> tuple[State, Step]:
+    def step(self, state: AdversaryState, action: Action, key: PRNGKeyArray) -> tuple[AdversaryState, Step]:
         pos, vel = physics.move(state.pos, state.vel, physics.thrust(action))
-        state = State(pos, vel, state.landmarks, state.goal, state.t + 1)
-        away = physics.length(pos - self.target(state))
-        spies, good = away[: self.adversaries], away[self.adversaries :]
-        shared = fold(jnp.add, spies) - fold(jnp.minimum, good)
-        reward = jnp.concatenate([-spies, jnp.broadcast_to(shared, good.shape)]).T
+        state = AdversaryState(pos, vel, state.landmarks, state.goal, state.t + 1)
+        distance = physics.length(pos - self.goal_position(state))
+        adversaries = distance[: self.adversaries]
+        good = distance[self.adversaries :]
+        good_reward = fold(jnp.add, adversaries) - fold(jnp.minimum, good)
+        reward = jnp.concatenate([-adversaries, jnp.broadcast_to(good_reward, good.shape)]).T
         over = state.t >= self.spec.horizon
         team = self.spec.team_mean(reward)
         return state, Step(self.observe(state), reward, team, jnp.zeros_like(over), over)
 
-    def observe(self, state: State) -> Observation:
-        others = observations.rows(observations.others(observations.between(state.pos, state.pos)))
-        there = observations.rows(observations.between(state.pos, state.landmarks))
-        known = jnp.concatenate([there, others], axis=1)
-        goal, spies = self.target(state) - state.pos, self.adversaries
-        blind = jnp.concatenate([known[:spies], jnp.zeros_like(goal[:spies])], axis=1)
-        told = jnp.concatenate([goal[spies:], known[spies:]], axis=1)
-        return observations.observation(jnp.concatenate([blind, told]), state.t)
+    def observe(self, state: AdversaryState) -> Observation:
+        to_others = observations.without_self(observations.displacements(state.pos, state.pos))
+        to_landmarks = observations.displacements(state.pos, state.landmarks)
+        parts = [observations.flatten_rows(to_landmarks), observations.flatten_rows(to_others)]
+        common = jnp.concatenate(parts, axis=1)
+        to_goal = self.goal_position(state) - state.pos
+        k = self.adversaries
+        adversaries = jnp.concatenate([common[:k], jnp.zeros_like(to_goal[:k])], axis=1)
+        good = jnp.concatenate([to_goal[k:], common[k:]], axis=1)
+        return observations.make_observation(jnp.concatenate([adversaries, good]), state.t)
 
-    def scene(self, state: State) -> Scene:
+    def scene(self, state: AdversaryState) -> Scene:
         return Scene(
             agents=state.pos,
             objects=state.landmarks,

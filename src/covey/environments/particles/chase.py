@@ -1,91 +1,111 @@
-"""Hunters and prey among obstacles: what `tag` and `pursuit` share. They differ in who is paid for what."""
+"""Hunters and prey among obstacles: what `tag` and `pursuit` share. They differ in their rewards."""
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from ...core import Action, Spec
-from ...core.scene import Scene
+from ...core import Action, Scene, Spec
 from . import observations, physics
 
-ADVERSARY, PREY, OBSTACLE = 0.075, 0.05, 0.2  # radii
-TOUCH, EDGE = ADVERSARY + PREY, 0.9
+_ADVERSARY_RADIUS = 0.075
+_PREY_RADIUS = 0.05
+_OBSTACLE_RADIUS = 0.2
+_EDGE = 0.9  # obstacles lie within it; beyond it prey pays
+CONTACT_DISTANCE = _ADVERSARY_RADIUS + _PREY_RADIUS
 
 
-class State(eqx.Module):
+class ChaseState(eqx.Module):
     pos: Float[Array, "agents 2 n"]
     vel: Float[Array, "agents 2 n"]
     obstacles: Float[Array, "obstacles 2 n"]
     t: Int[Array, " n"]
 
 
-def bound(x: Float[Array, "*b"]) -> Float[Array, "*b"]:
-    """What it costs prey to be x from the middle along an axis."""
-    return jnp.where(x < EDGE, 0.0, jnp.where(x < 1, 10 * (x - EDGE), jnp.minimum(jnp.exp(2 * x - 2), 10.0)))
+def boundary_cost(x: Float[Array, "*b"]) -> Float[Array, "*b"]:
+    """Return what prey pays for being |x| from the middle along an axis."""
+    steep = jnp.minimum(jnp.exp(2 * x - 2), 10.0)
+    return jnp.where(x < _EDGE, 0.0, jnp.where(x < 1, 10 * (x - _EDGE), steep))
 
 
 class Chase(eqx.Module):
-    """Adversaries first, then prey: smaller, faster (1.3 against 1), quicker to turn (4 against 3)."""
+    """Bodies and movement. Adversaries come first, then prey.
+
+    Prey is smaller, faster (top speed 1.3 against 1) and accelerates more (4 against 3).
+    """
 
     adversaries: int = eqx.field(static=True)
     prey: int = eqx.field(static=True)
     obstacles: int = eqx.field(static=True)
 
     def __check_init__(self):
-        observations.check(adversaries=self.adversaries, prey=self.prey)
-        observations.check(0, obstacles=self.obstacles)
+        observations.check_counts(adversaries=self.adversaries, prey=self.prey)
+        observations.check_counts(0, obstacles=self.obstacles)
 
     def spec(self, continuous: bool, horizon: int, state: int = 0) -> Spec:
-        observations.check(horizon=horizon)
-        hunters, prey = range(self.adversaries), range(self.prey)
-        names = (*(f"adversary_{i}" for i in hunters), *(f"agent_{i}" for i in prey))
-        features = 4 + 2 * self.obstacles + 2 * (len(names) - 1) + 2 * self.prey
-        bounds = (0.0, 1.0) if continuous else None
-        team = self.each("adversary", "agent")
-        return Spec(names, features, physics.MOVES, horizon, state, bounds, team)
+        observations.check_counts(horizon=horizon)
+        adversaries = (f"adversary_{i}" for i in range(self.adversaries))
+        prey = (f"agent_{i}" for i in range(self.prey))
+        names = (*adversaries, *prey)
+        return Spec(
+            names=names,
+            features=4 + 2 * self.obstacles + 2 * (len(names) - 1) + 2 * self.prey,
+            actions=physics.MOVES,
+            horizon=horizon,
+            state=state,
+            bounds=(0.0, 1.0) if continuous else None,
+            team=self.per_agent("adversary", "agent"),
+        )
 
-    def each(self, adversary, prey) -> tuple:
+    def per_agent(self, adversary, prey) -> tuple:
+        """Return a tuple with one entry for each adversary, then one for each prey."""
         return (adversary,) * self.adversaries + (prey,) * self.prey
 
-    def begin(self, key: PRNGKeyArray, n: int) -> State:
-        pos = observations.anywhere(key, "agents", self.adversaries + self.prey, n)
-        obstacles = observations.anywhere(key, "obstacles", self.obstacles, n, EDGE)
-        return State(pos, jnp.zeros_like(pos), obstacles, jnp.zeros(n, int))
+    def reset(self, key: PRNGKeyArray, n: int) -> ChaseState:
+        pos = observations.uniform_positions(key, "agents", self.adversaries + self.prey, n)
+        obstacles = observations.uniform_positions(key, "obstacles", self.obstacles, n, _EDGE)
+        return ChaseState(pos, jnp.zeros_like(pos), obstacles, jnp.zeros(n, int))
 
-    def advance(self, state: State, action: Action) -> State:
-        force = physics.thrust(action, self.each(3.0, 4.0))
-        force = physics.collide(force, state.pos, self.each(ADVERSARY, PREY), state.obstacles, OBSTACLE)
-        pos, vel = physics.move(state.pos, state.vel, force, self.each(1.0, 1.3))
-        return State(pos, vel, state.obstacles, state.t + 1)
+    def step(self, state: ChaseState, action: Action) -> ChaseState:
+        radii = self.per_agent(_ADVERSARY_RADIUS, _PREY_RADIUS)
+        force = physics.thrust(action, self.per_agent(3.0, 4.0))
+        force = physics.add_contacts(force, state.pos, radii, state.obstacles, _OBSTACLE_RADIUS)
+        pos, vel = physics.move(state.pos, state.vel, force, self.per_agent(1.0, 1.3))
+        return ChaseState(pos, vel, state.obstacles, state.t + 1)
 
-    def near(self, apart: Float[Array, "agents agents 2 n"]) -> Float[Array, "adversaries prey n"]:
-        """How far each adversary is from each prey, squared."""
-        return physics.square(apart[: self.adversaries, self.adversaries :])
+    def squared_distances(
+        self, to_agents: Float[Array, "agents agents 2 n"]
+    ) -> Float[Array, "adversaries prey n"]:
+        """Return the squared distance from each adversary to each prey."""
+        return physics.squared_length(to_agents[: self.adversaries, self.adversaries :])
 
-    def strayed(self, state: State) -> Float[Array, "prey n"]:
-        """What prey pays for leaving the field."""
-        cost = bound(jnp.abs(state.pos[self.adversaries :]))
+    def boundary_costs(self, state: ChaseState) -> Float[Array, "prey n"]:
+        """Return what each prey pays for leaving the field."""
+        cost = boundary_cost(jnp.abs(state.pos[self.adversaries :]))
         return cost[:, 0] + cost[:, 1]
 
-    def seen(
-        self, state: State, apart: Float[Array, "agents agents 2 n"]
+    def features(
+        self, state: ChaseState, to_agents: Float[Array, "agents agents 2 n"]
     ) -> Float[Array, "agents features n"]:
-        """Velocity and position, where obstacles and others are from here, how fast (other) prey is."""
+        """Return each agent's velocity and position, the obstacles and the others relative to it, and the
+        velocities of (other) prey."""
         prey = state.vel[self.adversaries :]
-        padded = lambda i: jnp.concatenate([prey[:i], prey[i + 1 :], jnp.zeros_like(prey[:1])])
-        fast = jnp.stack([prey] * self.adversaries + [padded(i) for i in range(self.prey)])
-        obstacles = observations.between(state.pos, state.obstacles)
-        parts = [state.vel, state.pos, obstacles, observations.others(apart), fast]
-        return jnp.concatenate([observations.rows(x) for x in parts], axis=1)
+        other_prey = lambda i: jnp.concatenate([prey[:i], prey[i + 1 :], jnp.zeros_like(prey[:1])])
+        prey_velocities = jnp.stack([prey] * self.adversaries + [other_prey(i) for i in range(self.prey)])
+        to_obstacles = observations.displacements(state.pos, state.obstacles)
+        to_others = observations.without_self(to_agents)
+        parts = [state.vel, state.pos, to_obstacles, to_others, prey_velocities]
+        return jnp.concatenate([observations.flatten_rows(x) for x in parts], axis=1)
 
-    def scene(self, state: State) -> Scene:
-        close = self.near(observations.between(state.pos, state.pos)) < TOUCH**2
-        hunters, prey = jnp.any(close, axis=1), jnp.any(close, axis=0)
+    def scene(self, state: ChaseState) -> Scene:
+        distances = self.squared_distances(observations.displacements(state.pos, state.pos))
+        contact = distances < CONTACT_DISTANCE**2
+        hunters = jnp.any(contact, axis=1)
+        prey = jnp.any(contact, axis=0)
         return Scene(
             agents=state.pos,
             objects=state.obstacles,
-            agent_radii=self.each(ADVERSARY, PREY),
-            object_radii=(OBSTACLE,) * self.obstacles,
+            agent_radii=self.per_agent(_ADVERSARY_RADIUS, _PREY_RADIUS),
+            object_radii=(_OBSTACLE_RADIUS,) * self.obstacles,
             touching=jnp.concatenate([hunters, prey]),
             caught=jnp.concatenate([jnp.zeros_like(hunters), prey]),
             object_kinds=("obstacle",) * self.obstacles,

@@ -1,4 +1,4 @@
-"""Where episodes begin, and what agents see and hear. Arrays end with n, the copies."""
+"""Start positions and observations of the particle worlds. The last axis of arrays is n, the copies."""
 
 import jax
 import jax.numpy as jnp
@@ -12,69 +12,72 @@ from ...ops import named
 from .physics import MOVES
 
 
-def check(least: int = 1, **counts: int) -> None:
-    """Refuses a world with too few of something."""
+def check_counts(least: int = 1, **counts: int) -> None:
+    """Refuse a world with fewer than `least` of something."""
     for name, count in counts.items():
         if count < least:
             raise SettingError(name, "makes no world", f"set it to {least} or more", value=count)
 
 
-def check_share(local_ratio: float) -> None:
+def check_local_ratio(local_ratio: float) -> None:
+    """Refuse a share of the reward outside [0, 1]."""
     if not 0 <= local_ratio <= 1:
         problem = "is no share of the reward"
         raise SettingError("local_ratio", problem, "set it between 0 and 1", value=local_ratio)
 
 
-def anywhere(
+def uniform_positions(
     key: PRNGKeyArray, name: str, count: int, n: int, edge: float = 1.0
 ) -> Float[Array, "count 2 n"]:
     return jr.uniform(named(key, name), (count, 2, n), minval=-edge, maxval=edge)
 
 
-def between(
-    here: Float[Array, "here 2 n"], there: Float[Array, "there 2 n"]
-) -> Float[Array, "here there 2 n"]:
-    """Where everything there is, from each place here."""
-    return there[None] - here[:, None]
+def displacements(
+    origins: Float[Array, "origins 2 n"], points: Float[Array, "points 2 n"]
+) -> Float[Array, "origins points 2 n"]:
+    """Return the vector from each origin to each point."""
+    return points[None] - origins[:, None]
 
 
-def others(x: Float[Array, "agents agents *rest"]) -> Float[Array, "agents others *rest"]:
-    """Each agent's row without its own entry."""
+def without_self(x: Float[Array, "agents agents *rest"]) -> Float[Array, "agents others *rest"]:
+    """Drop each agent's entry about itself."""
     return jnp.stack([jnp.concatenate([row[:i], row[i + 1 :]]) for i, row in enumerate(x)])
 
 
-def rows(x: Float[Array, "agents *rest n"]) -> Float[Array, "agents k n"]:
-    """All that belongs to an agent in one row."""
+def flatten_rows(x: Float[Array, "agents *rest n"]) -> Float[Array, "agents k n"]:
+    """Lay everything that belongs to one agent in one row."""
     return x.reshape(x.shape[0], -1, x.shape[-1])
 
 
-def spoken(action: Action, silent: int, words: int, dtype: jnp.dtype) -> Float[Array, "agents words n"]:
-    """What was said: a word of `words`, one-hot, or as loud as continuous actions have it.
+def spoken_words(
+    action: Action, silent: int, vocabulary: int, dtype: jnp.dtype
+) -> Float[Array, "agents words n"]:
+    """Return what each agent says: one-hot, or with the loudness that continuous actions give each word.
 
     `silent` counts an agent's actions, or dimensions, that say nothing.
     """
-    a = jnp.moveaxis(action, 0, -1)
-    if a.ndim == 3:
-        return a[:, silent : silent + words].astype(dtype)
-    return jax.nn.one_hot(a // max(silent, 1), words, axis=1, dtype=dtype)
+    action = jnp.moveaxis(action, 0, -1)
+    if action.ndim == 3:
+        return action[:, silent : silent + vocabulary].astype(dtype)
+    return jax.nn.one_hot(action // max(silent, 1), vocabulary, axis=1, dtype=dtype)
 
 
-def word(said: Float[Array, "agents words n"]) -> Int[Array, "agents n"]:
-    """The loudest, -1 where nothing is said."""
-    return jnp.where(jnp.any(said > 0, axis=1), jnp.argmax(said, axis=1), -1)
+def loudest_word(words: Float[Array, "agents words n"]) -> Int[Array, "agents n"]:
+    """Return the index of each agent's loudest word, -1 for silence."""
+    return jnp.where(jnp.any(words > 0, axis=1), jnp.argmax(words, axis=1), -1)
 
 
-def observation(
-    seen: Float[Array, "agents features n"],
+def make_observation(
+    features: Float[Array, "agents features n"],
     t: Int[Array, " n"],
     legal: np.ndarray | int = MOVES,
     state: Float[Array, "state n"] | None = None,
 ) -> Observation:
-    """Everybody lives as long as the episode, and may always do the same."""
-    agents, _, n = seen.shape
+    """Return the observation of a world in which nobody dies and legal actions never change."""
+    agents, _, n = features.shape
     legal = np.ones((agents, legal), bool) if isinstance(legal, int) else legal
     return Observation(
-        agents=jnp.moveaxis(seen, -1, 0),
+        agents=jnp.moveaxis(features, -1, 0),
         state=jnp.zeros((n, 0)) if state is None else state.T,
         legal=jnp.broadcast_to(legal, (n, *legal.shape)),
         alive=jnp.ones((n, agents), bool),

@@ -1,31 +1,32 @@
-"""simple_spread_v3 of mpe2 1.1.1: cover the landmarks, do not bump into each other."""
+"""simple_spread_v3 of mpe2 1.1.1: cover the landmarks without collisions."""
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from ...core import AbstractEnvironment, Action, Observation, Spec, Step
-from ...core.scene import Scene
+from ...core import AbstractEnvironment, Action, Observation, Scene, Spec, Step
 from . import observations, physics
 from .physics import fold
 
-RADIUS = 0.15
+_AGENT_RADIUS = 0.15
+_LANDMARK_RADIUS = 0.05
 
 
-class State(eqx.Module):
+class SpreadState(eqx.Module):
     pos: Float[Array, "agents 2 n"]
     vel: Float[Array, "agents 2 n"]
-    goal: Float[Array, "landmarks 2 n"]
+    landmarks: Float[Array, "landmarks 2 n"]
     t: Int[Array, " n"]
 
 
-class Spread(AbstractEnvironment[State]):
-    """A team covers landmarks. Each agent's reward: `local_ratio` of its own, the rest shared.
+class Spread(AbstractEnvironment[SpreadState]):
+    """A team covers landmarks. An agent's reward is `local_ratio` of its own and the rest of the shared one.
 
-        shared = -sum over landmarks of the distance to the nearest agent,   own = -(bumps into others)
+        shared = -sum over landmarks of the distance to the nearest agent
+        own    = -(collisions with other agents)
 
-    An agent sees its velocity and position, where landmarks and others are from here, and the
-    others' silence (mpe2's unused communication channel). Episodes are cut off after `horizon`
+    An agent observes its velocity and position, the landmarks and the other agents relative to itself, and
+    the other agents' silence (mpe2's unused communication channel). Episodes are cut off after `horizon`
     steps, 25 as in the original, and never terminate.
     """
 
@@ -42,8 +43,8 @@ class Spread(AbstractEnvironment[State]):
         horizon: int = 25,
     ):
         self.landmarks = agents if landmarks is None else landmarks
-        observations.check(agents=agents, landmarks=self.landmarks, horizon=horizon)
-        observations.check_share(local_ratio)
+        observations.check_counts(agents=agents, landmarks=self.landmarks, horizon=horizon)
+        observations.check_local_ratio(local_ratio)
         self.local_ratio = local_ratio
         self.spec = Spec(
             names=tuple(f"agent_{i}" for i in range(agents)),
@@ -53,36 +54,43 @@ class Spread(AbstractEnvironment[State]):
             bounds=(0.0, 1.0) if continuous else None,
         )
 
-    def reset(self, key: PRNGKeyArray, n: int) -> tuple[State, Observation]:
-        pos = observations.anywhere(key, "agents", self.spec.agents, n)
-        goal = observations.anywhere(key, "landmarks", self.landmarks, n)
-        state = State(pos, jnp.zeros_like(pos), goal, jnp.zeros(n, int))
-        return state, self.observe(state, observations.between(pos, pos))
+    def reset(self, key: PRNGKeyArray, n: int) -> tuple[SpreadState, Observation]:
+        pos = observations.uniform_positions(key, "agents", self.spec.agents, n)
+        landmarks = observations.uniform_positions(key, "landmarks", self.landmarks, n)
+        state = SpreadState(pos, jnp.zeros_like(pos), landmarks, jnp.zeros(n, int))
+        return state, self.observe(state, observations.displacements(pos, pos))
 
-    def step(self, state: State, action: Action, key: PRNGKeyArray) -> tuple[State, Step]:
-        force = physics.collide(physics.thrust(action), state.pos, (RADIUS,) * self.spec.agents)
+    def step(self, state: SpreadState, action: Action, key: PRNGKeyArray) -> tuple[SpreadState, Step]:
+        radii = (_AGENT_RADIUS,) * self.spec.agents
+        force = physics.add_contacts(physics.thrust(action), state.pos, radii)
         pos, vel = physics.move(state.pos, state.vel, force)
-        state = State(pos, vel, state.goal, state.t + 1)
+        state = SpreadState(pos, vel, state.landmarks, state.t + 1)
 
-        apart = observations.between(pos, pos)
-        bumps = fold(jnp.add, 1.0 * self.close(apart)) - 1  # not oneself
-        to_goal = physics.square(observations.between(pos, state.goal))
-        cover = -fold(jnp.add, jnp.sqrt(fold(jnp.minimum, to_goal)))
-        reward = ((1 - self.local_ratio) * cover - self.local_ratio * bumps).T
+        to_agents = observations.displacements(pos, pos)
+        collisions = fold(jnp.add, 1.0 * self.touching(to_agents)) - 1  # every agent touches itself
+        to_landmarks = physics.squared_length(observations.displacements(pos, state.landmarks))
+        shared = -fold(jnp.add, jnp.sqrt(fold(jnp.minimum, to_landmarks)))
+        reward = ((1 - self.local_ratio) * shared - self.local_ratio * collisions).T
         over = state.t >= self.spec.horizon
-        obs = self.observe(state, apart)
+        obs = self.observe(state, to_agents)
         return state, Step(obs, reward, self.spec.team_mean(reward), jnp.zeros_like(over), over)
 
-    def close(self, apart: Float[Array, "agents agents 2 n"]) -> Bool[Array, "agents agents n"]:
-        return physics.square(apart) < (2 * RADIUS) ** 2
+    def touching(self, to_agents: Float[Array, "agents agents 2 n"]) -> Bool[Array, "agents agents n"]:
+        return physics.squared_length(to_agents) < (2 * _AGENT_RADIUS) ** 2
 
-    def observe(self, state: State, apart: Float[Array, "agents agents 2 n"]) -> Observation:
-        others = observations.rows(observations.others(apart))
-        goals = observations.rows(observations.between(state.pos, state.goal))
-        seen = [state.vel, state.pos, goals, others, jnp.zeros_like(others)]
-        return observations.observation(jnp.concatenate(seen, axis=1), state.t)
+    def observe(self, state: SpreadState, to_agents: Float[Array, "agents agents 2 n"]) -> Observation:
+        to_others = observations.flatten_rows(observations.without_self(to_agents))
+        to_landmarks = observations.displacements(state.pos, state.landmarks)
+        silence = jnp.zeros_like(to_others)
+        parts = [state.vel, state.pos, observations.flatten_rows(to_landmarks), to_others, silence]
+        return observations.make_observation(jnp.concatenate(parts, axis=1), state.t)
 
-    def scene(self, state: State) -> Scene:
-        touching = jnp.sum(self.close(observations.between(state.pos, state.pos)), axis=1) > 1
-        radii = (RADIUS,) * self.spec.agents
-        return Scene(state.pos, state.goal, radii, (0.05,) * self.landmarks, touching)
+    def scene(self, state: SpreadState) -> Scene:
+        touching = self.touching(observations.displacements(state.pos, state.pos))
+        return Scene(
+            agents=state.pos,
+            objects=state.landmarks,
+            agent_radii=(_AGENT_RADIUS,) * self.spec.agents,
+            object_radii=(_LANDMARK_RADIUS,) * self.landmarks,
+            touching=jnp.sum(touching, axis=1) > 1,  # every agent touches itself
+        )
