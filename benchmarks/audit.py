@@ -1,7 +1,7 @@
-"""What the effect audit costs: its start, and its share of training, for QMIX and MAPPO on spread.
+"""The cost of the effect audit: its start, and its share of training, for QMIX and MAPPO on spread.
 
-Tuned presets, with and without the audit in turns. The seconds that the audit itself takes are counted in
-the runs that have it, since whole runs of the same work differ by more than it costs.
+Tuned presets, with and without the audit in turns. The audit's seconds are counted inside the runs that have
+it: whole runs of the same work differ by more than it costs.
 """
 
 import shutil
@@ -16,31 +16,33 @@ from covey.audit.audit import Audit
 
 from .common import arguments, in_turn, keep, shown, summary, table
 
-SPENT: dict[str, float] = defaultdict(float)
+SECONDS: dict[str, float] = defaultdict(float)  # of the run under way
+PHASES = {"__init__": "start", "begin": "training", "after_chunk": "training", "finish": "training"}
 
 
-def clocked(name: str, what: str) -> None:
-    """Has a method of the audit's counted."""
-    plain = getattr(Audit, name)
+def count_seconds(method: str, phase: str) -> None:
+    """Replace a method of the audit by one whose seconds are counted."""
+    original = getattr(Audit, method)
 
     def timed(*args: Any) -> Any:
         began = time.perf_counter()
         try:
-            return plain(*args)
+            return original(*args)
         finally:
-            SPENT[what] += time.perf_counter() - began
+            SECONDS[phase] += time.perf_counter() - began
 
-    setattr(Audit, name, timed)
+    setattr(Audit, method, timed)
 
 
-def measured(algorithm: str, options: Any) -> dict[str, Any]:
-    spent: dict[str, list[float]] = {"start": [], "training": []}
+def measure(algorithm: str, options: Any) -> dict[str, Any]:
+    """Return the seconds at the start, the audit's share of training, and the ratio of whole runs."""
+    seconds: dict[str, list[float]] = {"start": [], "training": []}
     walls: dict[bool, list[float]] = {True: [], False: []}
 
-    def one(audit: bool) -> None:
-        SPENT.clear()
+    def train(audit: bool) -> None:
+        SECONDS.clear()
         out = Path(tempfile.mkdtemp()) / "run"
-        told = covey.train(
+        run = covey.train(
             algorithm,
             "spread",
             preset="tuned",
@@ -49,15 +51,16 @@ def measured(algorithm: str, options: Any) -> dict[str, Any]:
             audit=audit,
             out=out,
         )
-        walls[audit].append(told.summary["train"]["wall_seconds"])
-        for name, seconds in spent.items() if audit else ():
-            seconds.append(SPENT[name])
+        walls[audit].append(run.summary["train"]["wall_seconds"])
+        if audit:
+            for phase, each in seconds.items():
+                each.append(SECONDS[phase])
         shutil.rmtree(out.parent)
 
-    in_turn({"with": lambda: one(True), "without": lambda: one(False)}, options.repetitions)
-    share = [a / b for a, b in zip(spent["training"], walls[True], strict=True)]
+    in_turn({"with": lambda: train(True), "without": lambda: train(False)}, options.repetitions)
+    shares = [a / b for a, b in zip(seconds["training"], walls[True], strict=True)]
     ratios = [a / b for a, b in zip(walls[True], walls[False], strict=True)]
-    return {"start": summary(spent["start"]), "share": summary(share), "walls": summary(ratios)}
+    return {"start": summary(seconds["start"]), "share": summary(shares), "walls": summary(ratios)}
 
 
 def main() -> None:
@@ -66,14 +69,9 @@ def main() -> None:
         "--steps": {"type": int, "default": 300_000, "help": "of each seed (300,000)"},
     }
     options = arguments(__doc__ or "", repetitions=3, **more)
-    for name, what in {
-        "__init__": "start",
-        "begin": "training",
-        "after_chunk": "training",
-        "finish": "training",
-    }.items():
-        clocked(name, what)
-    found = {name: measured(name, options) for name in ("qmix", "mappo")}
+    for method, phase in PHASES.items():
+        count_seconds(method, phase)
+    results = {name: measure(name, options) for name in ("qmix", "mappo")}
     table(
         [
             {
@@ -82,10 +80,10 @@ def main() -> None:
                 "share of training": shown(x["share"], ".2%"),
                 "wall with / without": shown(x["walls"], ".3f"),
             }
-            for name, x in found.items()
+            for name, x in results.items()
         ]
     )
-    keep(options.json, found)
+    keep(options.json, results)
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def test_the_interquartile_mean_is_scipys(seeds):
 
 
 def test_intervals_are_the_same_each_time_and_move_with_the_scores():
-    # Would break: draws from the clock; bounds taken of anything but the statistic.
+    # Would break: draws from the clock; bounds of anything but the statistic.
     low, high = interval(SCORES)
     assert (low, high) == interval(SCORES)
     assert low < iqm(SCORES) < high
@@ -45,7 +45,7 @@ def test_intervals_are_the_same_each_time_and_move_with_the_scores():
 
 
 def test_intervals_of_few_seeds():
-    # Would break: dividing by n - 1; a bound that no resampling gives. Of two, one in four draws is all low.
+    # Would break: dividing by n - 1; a bound that no resampling gives. One in four draws of two is all low.
     assert interval(np.array([7.0])) == (7.0, 7.0)
     assert interval(np.array([0.0, 1.0])) == (0.0, 1.0)
 
@@ -59,13 +59,14 @@ def test_an_interval_covers_the_truth_about_as_often_as_it_says():
 
 def test_description():
     # Would break: another order of seeds, or arrays where JSON wants numbers.
-    told = describe(SCORES)
-    assert told["per_seed"] == SCORES.tolist()
-    assert told["mean"] == SCORES.mean() and told["iqm"] == 3.5 and told["ci95"] == list(interval(SCORES))
-    assert type(told["mean"]) is type(told["iqm"]) is float
+    description = describe(SCORES)
+    assert description["per_seed"] == SCORES.tolist()
+    assert description["mean"] == SCORES.mean() and description["iqm"] == 3.5
+    assert description["ci95"] == list(interval(SCORES))
+    assert type(description["mean"]) is type(description["iqm"]) is float
 
 
-# What rliable 1.2.0 (with arch 7.2.0, NumPy 2.4.6) gave for these runs of four tasks, rounded so that
+# Results of rliable 1.2.0 (with arch 7.2.0, NumPy 2.4.6) for these runs of four tasks, rounded so that
 # there are ties: `metrics.aggregate_iqm`, `.aggregate_optimality_gap(., 0.8)`, `.probability_of_improvement`,
 # `library.score_distributions`, and `library.get_interval_estimates(., reps=200)` after `np.random.seed(0)`.
 X = np.array(
@@ -111,15 +112,16 @@ def test_rliables_numbers(name):
     # Would break: tasks resampled together, groups resampled as one, ties not halved, >= for >, a wrong axis.
     statistic, samples, value, bounds = RLIABLE[name]
     rng = np.random.RandomState(0)
-    drawn = [[rng.choice(len(x), x.shape) for x in samples] for _ in range(200)]  # in rliable's order
-    picks = tuple(np.array(pick) for pick in zip(*drawn, strict=True))
+    resamples = [[rng.choice(len(x), x.shape) for x in samples] for _ in range(200)]  # in rliable's order
+    picks = tuple(np.array(pick) for pick in zip(*resamples, strict=True))
     np.testing.assert_allclose(statistic(*samples), value, atol=1e-12)
     np.testing.assert_allclose(bootstrap(statistic, samples, picks), bounds, atol=1e-12)
 
 
 def test_probability_of_improvement_by_hand():
     # Would break: the two groups the other way round; a tie counted whole or not at all.
-    x, y = np.array([[3.0], [1.0]]), np.array([[2.0], [1.0], [0.0]])
+    x = np.array([[3.0], [1.0]])
+    y = np.array([[2.0], [1.0], [0.0]])
     assert improvement(x, y) == (3 + 0.5 + 1) / 6
     assert improvement(y, x) == 1 - improvement(x, y)
     assert improvement(x, x) == 0.5
@@ -127,9 +129,10 @@ def test_probability_of_improvement_by_hand():
 
 @pytest.mark.parametrize(("n", "m"), [(3, 3), (4, 4), (5, 7), (8, 8)])
 def test_the_rank_test_is_mann_and_whitneys(n, m):
-    # Would break: one side only, the way that was seen not counted, means of ranks of the wrong group.
+    # Would break: one side only, the observed division not counted, means of ranks of the wrong group.
     rng = np.random.default_rng(n)
-    x, y = rng.normal(size=n), rng.normal(1, size=m)
+    x = rng.normal(size=n)
+    y = rng.normal(1, size=m)
     exact = mannwhitneyu(x, y, method="exact").pvalue
     np.testing.assert_allclose(rank_test(x, y), exact, atol=1e-9)
 
@@ -137,10 +140,11 @@ def test_the_rank_test_is_mann_and_whitneys(n, m):
 def test_the_rank_test_of_many_seeds_and_of_ties():
     # Would break: drawn orders that are no permutations; ties taken for differences.
     rng = np.random.default_rng(0)
-    x, y = rng.normal(size=20), rng.normal(0.8, size=20)
+    x = rng.normal(size=20)
+    y = rng.normal(0.8, size=20)
     assert abs(rank_test(x, y) - mannwhitneyu(x, y, method="exact").pvalue) < 0.01
     assert rank_test(np.ones(5), np.ones(5)) == 1
-    # {0, 0} against {0, 1}: the one is in either group, as in every way to deal.
+    # {0, 0} against {0, 1}: the one is in either group, as in every division.
     assert rank_test(np.array([0.0, 0.0]), np.array([0.0, 1.0])) == 1
 
 
@@ -153,16 +157,18 @@ def test_seeds_to_settle():
 
 def test_so_many_seeds_do_settle_it():
     # Would break: a formula for another test. Normal groups, P = 0.8: 15 seeds find it four times in five.
-    rng, apart = np.random.default_rng(0), 0.8416 * 2**0.5
+    rng = np.random.default_rng(0)
+    difference = 0.8416 * 2**0.5
     n = seeds_to_settle(0.8)
     assert n == 15
-    found = [rank_test(rng.normal(apart, size=n), rng.normal(size=n)) < 0.05 for _ in range(150)]
-    assert 0.7 < np.mean(found) < 0.9
+    significant = [rank_test(rng.normal(difference, size=n), rng.normal(size=n)) < 0.05 for _ in range(150)]
+    assert 0.7 < np.mean(significant) < 0.9
 
 
 def test_against():
-    # Would break: a difference claimed of three seeds, which chance parts as clearly in one case of ten.
-    three, four = np.arange(3.0), np.arange(4.0)
-    told = against(three + 10, three)
-    assert told["probability_of_improvement"] == 1 and told["ci95"] == [1, 1] and told["p_value"] == 0.1
+    # Would break: a difference claimed of three seeds, which chance separates as clearly in one case of ten.
+    three = np.arange(3.0)
+    four = np.arange(4.0)
+    result = against(three + 10, three)
+    assert result["probability_of_improvement"] == 1 and result["ci95"] == [1, 1] and result["p_value"] == 0.1
     np.testing.assert_allclose(against(four + 10, four)["p_value"], 2 / 70)

@@ -1,1 +1,1 @@
-"""The effect audit: that every setting is read, every module learns, every target follows."""
+"""The effect audit: it stops a run in which a setting, a module or a loss term has no effect."""
