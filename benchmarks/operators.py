@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from covey.lab import OPERATORS, study
-from covey.lab.descent import descent
-from covey.lab.operators import additive, every_order, solve, weighting
-from covey.lab.reading import Joint, chosen, maxima
+from covey.lab import OPERATORS
+from covey.lab.choices import Joint, chosen_joints, is_maximum
+from covey.lab.descent import descent_ends
+from covey.lab.operators import additive, every_order, solve_orders, weighting
+from covey.lab.study import DESCRIPTIONS
 from covey.runs import launch
 
 from .common import keep, table
@@ -31,7 +32,7 @@ def projections(games: np.ndarray, operator: str, alpha: float) -> np.ndarray:
         return np.stack([additive(game) for game in games])
     weights = np.stack([weighting(game, operator, alpha)[0] for game in games])
     below = weighting(games[0], operator, alpha)[1]
-    found, errors = solve(games, weights, every_order(games.shape[1:]), below)
+    found, errors = solve_orders(games, weights, every_order(games.shape[1:]), below)
     return found[np.arange(len(games)), errors.argmin(axis=1)]
 
 
@@ -44,13 +45,13 @@ def measured(games: np.ndarray, joints: list[list[Joint]]) -> dict[str, float]:
 
 def exact(games: np.ndarray, operator: str, alpha: float) -> dict[str, float]:
     tables = projections(games, operator, alpha)
-    among = [bool(maxima(q).flat[game.argmax()]) for game, q in zip(games, tables, strict=True)]
-    return {"among the maxima": float(np.mean(among))} | measured(games, [chosen(q) for q in tables])
+    among = [bool(is_maximum(q).flat[game.argmax()]) for game, q in zip(games, tables, strict=True)]
+    return {"among the maxima": float(np.mean(among))} | measured(games, [chosen_joints(q) for q in tables])
 
 
 def by_descent(games: np.ndarray, operator: str, alpha: float) -> dict[str, float]:
     """One start in each game, as in training. Its tables have no two maxima that are quite the same."""
-    ends = [descent(game, operator, alpha, starts=1, seed=i)[0] for i, game in enumerate(games)]
+    ends = [descent_ends(game, operator, alpha, starts=1, seed=i)[0] for i, game in enumerate(games)]
     return measured(games, [[end.chosen] for end in ends])
 
 
@@ -110,7 +111,7 @@ def main() -> None:
         for kind, told in kinds.items():
             values = {m: f"{told[m]:.1%}" if m in told else "" for m in MEASURES[:2]}
             values["shortfall"] = f"{told['shortfall']:.2f}"
-            rows.append({"operator": study.KINDS[operator].split(",")[0], "": kind} | values)
+            rows.append({"operator": DESCRIPTIONS[operator].split(",")[0], "": kind} | values)
             found[operator][kind] = told
     table(rows)
     if options.picture:

@@ -14,8 +14,8 @@ import numpy as np
 import covey
 from covey.runs import launch, policy
 from covey.runs.folder import RunFolder
-from covey.runs.metrics import curves
-from covey.show.plot import Curve, overlay
+from covey.runs.metrics import Curve, curves
+from covey.show.plot import overlay
 from covey.show.tables import tables_of
 from covey.statistics import describe
 

@@ -9,9 +9,10 @@ from types import SimpleNamespace
 import pytest
 
 from covey.analysis import ablation
+from covey.analysis.ablation_results import Ablation
 from covey.cli import main
-from covey.lab import study
-from covey.lab.descent import Descent
+from covey.lab import solve, study
+from covey.lab.descent import DescentEnd
 from covey.runs import run
 
 ROOT = Path(__file__).parents[1]
@@ -40,14 +41,16 @@ def test_commands_are_understood(words, monkeypatch):
         return SimpleNamespace(path="nowhere")
 
     def plan(*words):
-        for cell in ablation.planned(*words[:5]):
+        for cell in ablation.plan_grid(*words[:5]):
             build(cell.config, None, True)
-        return {"cells": [], "picture": None, "path": "nowhere"}
+        return Ablation("nowhere", words[0], words[1], 0, 0, ())
 
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(run, "train", build)
-    monkeypatch.setattr(ablation, "ablate", plan)
-    monkeypatch.setattr(study, "descent", lambda table, *_: [Descent(table, 0.0, (0,) * table.ndim, 1)])
+    monkeypatch.setattr(ablation, "train_grid", plan)
+    monkeypatch.setattr(ablation, "write_ablation", lambda result: None)
+    ends = lambda table, *_: [DescentEnd(table, 0.0, (0,) * table.ndim, 1)]
+    monkeypatch.setattr(solve, "descent_ends", ends)
     monkeypatch.setattr(study.Study, "picture", lambda _, out: out)
     assert main(words) == 0
 

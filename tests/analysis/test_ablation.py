@@ -13,6 +13,7 @@ from covey.cli import main
 from covey.config import grid
 from covey.errors import UserError
 from covey.runs import run
+from covey.show.plot import learning_curve
 
 SMALL = ["agent=feed_forward", "agent.hidden=4", "experience.capacity=64", "experience.batch_size=4"]
 SHORT = ["--seeds=2", "--steps=64", "--report-every=32", "--eval-every=32", "--eval-episodes=2"]
@@ -70,7 +71,7 @@ def test_refused_before_anything_trains(words, says, tmp_path, monkeypatch, caps
     # Would break: a mistake in the last cell that is found after a day.
     monkeypatch.setattr(run, "train", None)
     with pytest.raises(UserError, match=says):
-        ablation.ablate("vdn", "two_step", grid.parse_axes(words), {}, tmp_path / "out")
+        ablation.train_grid("vdn", "two_step", grid.parse_axes(words), {}, learning_curve, tmp_path / "out")
     assert not list(tmp_path.iterdir())
 
 
@@ -127,8 +128,9 @@ def test_a_grid_can_grow(job, tmp_path):
     fixed |= {"experience.capacity": [64], "experience.batch_size": [4]}
     seen = (job / "gamma=0.5" / "metrics.jsonl").stat().st_mtime_ns
     axes = {"gamma": [0.5, 0.9, 0.7]} | fixed
-    told = covey.ablate("vdn", "two_step", axes, out=job, quiet=True, **options)
-    assert [cell["status"] for cell in told["cells"]] == ["finished"] * 3
+    result = covey.ablate("vdn", "two_step", axes, out=job, quiet=True, **options)
+    assert [cell.status for cell in result.cells] == ["finished"] * 3
+    assert json.loads((job / "ablation.json").read_text()) == json.loads(json.dumps(result.to_json()))
     assert (job / "gamma=0.5" / "metrics.jsonl").stat().st_mtime_ns == seen
 
 

@@ -10,14 +10,24 @@ import numpy as np
 import pytest
 
 import covey
-from covey.analysis.compare import wording
-from covey.analysis.compare.bits import placed, same
-from covey.analysis.compare.differences import differing, every_setting, nested, tensors, unread
+from covey.analysis.compare.bits import Moment, compare_bits, rows_by_place
+from covey.analysis.compare.differences import (
+    Difference,
+    NestedSettings,
+    differing,
+    every_setting,
+    nested_settings,
+    tensor_shapes,
+    unread_settings,
+)
 from covey.cli import main
 from covey.config.config import Config
 from covey.runs import checkpoint, run
 from covey.runs.engine import Engine
 
+KEYS = (
+    "a b team convention settings nested circumstances tensors bits parting returns picture verdict sentence"
+)
 SETTINGS = {
     "agent": "feed_forward",
     "agent.hidden": 4,
@@ -56,34 +66,36 @@ def base(trained) -> Path:
 
 def test_a_second_run_of_the_same_command(base, trained):
     # Would break: times compared, a picture that cannot be drawn twice over, a test for what needs none.
-    told = covey.compare(base, trained("again", config()))
-    assert told["verdict"] == "identical" and told["sentence"] == "identical to the bit"
-    assert not told["settings"] and not told["circumstances"] and told["parting"] is None
-    assert told["bits"]["reports"] == 5 and told["bits"]["until"] >= 480 and not told["bits"]["values"]
-    assert Path(told["picture"]).read_bytes().startswith(b"\x89PNG")
-    assert Path(told["picture"]) == base / "compare_again.png"
-    assert "settings: all the same" in wording.lines(told)
-    json.loads(json.dumps(told, allow_nan=False))
+    comparison = covey.compare(base, trained("again", config()))
+    assert comparison.verdict == "identical" and comparison.sentence == "identical to the bit"
+    assert not comparison.settings and not comparison.circumstances and comparison.divergence is None
+    assert comparison.bits.reports == 5 and comparison.bits.until >= 480 and not comparison.bits.metrics
+    assert Path(comparison.picture).read_bytes().startswith(b"\x89PNG")
+    assert Path(comparison.picture) == base / "compare_again.png"
+    assert "settings: all the same" in str(comparison)
+    plain = json.loads(json.dumps(comparison.to_json(), allow_nan=False))
+    assert list(plain) == KEYS.split() and plain["bits"]["parts"] is None and plain["parting"] is None
 
 
 def test_another_learning_rate_parts_at_the_first_update(base, trained, tmp_path):
     # Would break: an update counted from 0; moments named, which see the same gradients still;
     # a difference found only at the end of the report.
-    told = covey.compare(base, trained("lr", config(optimiser_of_lr=0.01)), out=tmp_path / "picture.png")
-    assert told["settings"] == [{"setting": "optimiser.lr", "a": 0.0005, "b": 0.01, "used": None}]
-    found = told["parting"]
-    assert (found["kind"], found["update"], found["iteration"], found["step"]) == ("update", 1, 1, 0)
+    faster = trained("lr", config(optimiser_of_lr=0.01))
+    comparison = covey.compare(base, faster, out=tmp_path / "picture.png")
+    assert comparison.settings == (Difference("optimiser.lr", 0.0005, 0.01),)
+    divergence = comparison.divergence
+    assert (divergence.kind, divergence.update, divergence.iteration, divergence.step) == ("update", 1, 1, 0)
     by_hand = first_learner(config()), first_learner(config(optimiser_of_lr=0.01))
     apart = [name for name, x in by_hand[0].items() if not np.array_equal(x, by_hand[1][name])]
     assert (
-        list(found["tensors"]) == apart
-        and found["tensor"] == apart[0] == "online.agents.nets.layers.layers.0.weight"
+        list(divergence.tensors) == apart
+        and divergence.tensor == apart[0] == "online.agents.nets.layers.layers.0.weight"
     )
     assert not any("optimiser" in name for name in apart) and any("mixer" in name for name in apart)
     gap = np.abs(by_hand[0][apart[0]].astype(float) - by_hand[1][apart[0]]).max()
-    np.testing.assert_allclose(found["tensors"][apart[0]], gap, rtol=1e-6)
+    np.testing.assert_allclose(divergence.tensors[apart[0]], gap, rtol=1e-6)
     assert (tmp_path / "picture.png").exists()
-    said = wording.lines(told)
+    said = str(comparison)
     assert "they part in update 1 of team (in iteration 1, which begins at step 0): online.agents" in said
 
 
@@ -100,68 +112,74 @@ def first_learner(config: Config) -> dict[str, np.ndarray]:
 
 def test_another_discount_parts_where_the_gradient_does(base, trained):
     # Would break: a setting that acts through the loss taken for one that acts on the step alone.
-    told = covey.compare(base, trained("gamma", config(gamma=0.5)))
-    found = told["parting"]
-    assert (found["kind"], found["update"], found["tensor"]) == (
+    comparison = covey.compare(base, trained("gamma", config(gamma=0.5)))
+    divergence = comparison.divergence
+    assert (divergence.kind, divergence.update, divergence.tensor) == (
         "update",
         1,
         "online.agents.nets.layers.layers.0.weight",
     )
-    assert any("optimiser" in name for name in found["tensors"])
-    assert not any("target" in name or "updates" in name for name in found["tensors"])
+    assert any("optimiser" in name for name in divergence.tensors)
+    assert not any("target" in name or "updates" in name for name in divergence.tensors)
 
 
 def test_reports_are_repeated_up_to_where_exploration_parts(base, trained):
     # Would break: re-run reports that are not the recorded ones; learning compared before its data.
-    told = covey.compare(base, trained("epsilon", config(epsilon_of_steps=20_000)))
-    found = told["parting"]
-    assert found["kind"] == "collecting" and found["tensor"] == "action"
-    assert told["bits"]["before"]["report"] >= 1 and found["as_recorded"] == (True, True)
-    assert told["bits"]["before"]["step"] <= found["step"] < told["bits"]["parts"]["step"]
-    assert "before any weight differs: action" in wording.lines(told)
+    comparison = covey.compare(base, trained("epsilon", config(epsilon_of_steps=20_000)))
+    divergence = comparison.divergence
+    assert divergence.kind == "collecting" and divergence.tensor == "action"
+    assert comparison.bits.last_match.report >= 1 and divergence.as_recorded == (True, True)
+    assert comparison.bits.last_match.step <= divergence.step < comparison.bits.first_difference.step
+    assert "before any weight differs: action" in str(comparison)
 
 
 def test_a_setting_without_effect(trained):
     # Would break: settings that differ taken for runs that do. In a game of one step nothing is discounted.
     a, b = trained("one", config("matrix")), trained("one, discounted", config("matrix", gamma=0.5))
-    told = covey.compare(a, b)
-    assert told["verdict"] == "identical"
-    assert told["sentence"] == "identical to the bit: gamma did nothing"
-    assert [(d["setting"], d["a"], d["b"]) for d in told["settings"]] == [("gamma", 0.99, 0.5)]
+    comparison = covey.compare(a, b)
+    assert comparison.verdict == "identical"
+    assert comparison.sentence == "identical to the bit: gamma did nothing"
+    assert comparison.settings == (Difference("gamma", 0.99, 0.5),)
 
 
 def test_options_that_change_no_weight(base, trained):
     # Would break: reports found by their number where they come half as often; means over other windows.
     options = {"report_every": 192, "eval_every": 480, "eval_episodes": 8, "seed": 1, "seeds": 2}
-    told = covey.compare(base, trained("rarer", config(options=options)))
-    assert told["verdict"] == "identical" and told["bits"]["seeds"] == (1,)
-    assert told["bits"]["reports"] == 2 and not [v for v in told["bits"]["values"] if "loss" in v]
+    comparison = covey.compare(base, trained("rarer", config(options=options)))
+    assert comparison.verdict == "identical" and comparison.bits.seeds == (1,)
+    assert comparison.bits.reports == 2 and not [v for v in comparison.bits.metrics if "loss" in v]
 
 
 def test_no_seed_in_common(base, tmp_path):
     # Would break: a place among the seeds taken for the seed.
-    told = covey.compare(base, copied(base, tmp_path / "others", seed=7))
-    assert not told["bits"]["seeds"] and told["parting"] is None and told["verdict"] == "indistinguishable"
-    assert "no seed in common" in wording.lines(told)
+    comparison = covey.compare(base, copied(base, tmp_path / "others", seed=7))
+    assert (
+        not comparison.bits.seeds
+        and comparison.divergence is None
+        and comparison.verdict == "indistinguishable"
+    )
+    assert "no seed in common" in str(comparison)
 
 
 def test_other_tensors(base, tmp_path):
     # Would break: a re-run of what cannot be compared; names of one run's tensors missing.
-    told = covey.compare(base, copied(base, tmp_path / "wide", learners=config(mixer_of_embed=3).learners))
-    lone = told["tensors"]
-    assert not lone["a"] and not lone["b"] and all("mixer" in name for name in lone["shapes"])
-    assert "not made of the same tensors" in told["parting"]["why"]
+    comparison = covey.compare(
+        base, copied(base, tmp_path / "wide", learners=config(mixer_of_embed=3).learners)
+    )
+    lone = comparison.tensors
+    assert not lone.a and not lone.b and all("mixer" in name for name in lone.shapes)
+    assert "not made of the same tensors" in comparison.divergence.why
     plain = config(mixer="sum", mixer_of_embed=None, mixer_of_hyper=None)
-    told = covey.compare(base, copied(base, tmp_path / "sum", learners=plain.learners))
-    assert not told["tensors"]["b"] and all("mixer" in name for name in told["tensors"]["a"])
-    assert "only A has online.mixer" in wording.lines(told)
+    comparison = covey.compare(base, copied(base, tmp_path / "sum", learners=plain.learners))
+    assert not comparison.tensors.b and all("mixer" in name for name in comparison.tensors.a)
+    assert "only A has online.mixer" in str(comparison)
 
 
 def test_limits_of_the_search(base, trained):
     # Would break: hours of re-running that nobody asked for.
     other = trained("lr", config(optimiser_of_lr=0.01))
-    told = covey.compare(base, other, trace=0)
-    assert "--trace 1 re-runs" in told["parting"]["why"]
+    comparison = covey.compare(base, other, trace=0)
+    assert "--trace 1 re-runs" in comparison.divergence.why
 
 
 def test_other_worlds_are_refused(base, trained, capsys):
@@ -175,8 +193,8 @@ def test_worlds_of_other_settings_get_no_verdict(trained, tmp_path):
     # Would break: "better", said of a game that pays more.
     one = trained("one", config("matrix"))
     rich = config("matrix", env_of_payoff=[[90.0, 0.0, 0.0], [0.0, 90.0, 0.0], [0.0, 0.0, 90.0]])
-    told = covey.compare(one, copied(one, tmp_path / "rich", env=rich.env), trace=0)
-    assert told["verdict"] == "not comparable" and "env.payoff" in told["sentence"]
+    comparison = covey.compare(one, copied(one, tmp_path / "rich", env=rich.env), trace=0)
+    assert comparison.verdict == "not comparable" and "env.payoff" in comparison.sentence
 
 
 def test_better_and_worse(base, tmp_path):
@@ -185,11 +203,11 @@ def test_better_and_worse(base, tmp_path):
         a, b = (
             copied(base, tmp_path / f"{n}{name}", gain, seeds=n) for name, gain in (("a", 0.0), ("b", 5.0))
         )
-        told = covey.compare(a, b, trace=0)
-        assert told["verdict"] == word
-        found = told["returns"]["b_over_a"]
+        comparison = covey.compare(a, b, trace=0)
+        assert comparison.verdict == word
+        found = comparison.returns.b_over_a
         assert found["probability_of_improvement"] == 1 and found["seeds_to_settle"] == 6
-    assert told["sentence"] == "B is better than A, at 8 seeds of each (p = 0.0002)"
+    assert comparison.sentence == "B is better than A, at 8 seeds of each (p = 0.0002)"
     assert covey.compare(b, a, trace=0)["verdict"] == "worse"
 
 
@@ -216,11 +234,11 @@ def test_rows_are_held_side_by_side():
     }
     a = [row | {"report": r} for r in (1, 2, 3)]
     b = [a[0] | {"loss": 2.0}, a[1] | {"fingerprint": ["aaaaaaaacccccccc"]}, a[2] | {"seen": "1"}]
-    found = same(placed(a, 4, 5), placed(b, 4, 5), True)
-    assert found.parts and (found.parts.clock, found.parts.report, found.parts.seed) == (10, 2, 4)
-    assert found.leaves == (1,) and found.values == ("loss",) and found.reports == 1
-    assert not same(placed(a, 4, 5), placed(b, 4, 5), False).values
-    assert not same(placed(a, 4, 5), placed(b, 9, 5), True).seeds
+    found = compare_bits(rows_by_place(a, 4, 5), rows_by_place(b, 4, 5), True)
+    assert found.first_difference == Moment(clock=10, seed=4, step=10, report=2)
+    assert found.leaves == (1,) and found.metrics == ("loss",) and found.reports == 1
+    assert not compare_bits(rows_by_place(a, 4, 5), rows_by_place(b, 4, 5), False).metrics
+    assert not compare_bits(rows_by_place(a, 4, 5), rows_by_place(b, 9, 5), True).seeds
 
 
 def test_settings_are_named_as_they_are_typed(tmp_path):
@@ -246,18 +264,20 @@ def test_an_algorithm_that_holds_another():
     plain = {"algorithm": "mappo", "alone": 1} | {f"x{i}": i for i in range(6)}
     below = {"algorithm": "hyper_mappo", "ppo.alone": 2} | {f"ppo.x{i}": i for i in range(6)}
     names = {f"x{i}": f"ppo.x{i}" for i in range(6)}
-    assert nested(plain, below) == ("b", "ppo", names)
-    found = nested(below, plain)
-    assert found == ("a", "ppo", names) and "ppo.x0" in found and "x0" in found
+    assert nested_settings(plain, below) == NestedSettings("b", "ppo", names)
+    found = nested_settings(below, plain)
+    assert found == NestedSettings("a", "ppo", names) and "ppo.x0" in found and "x0" in found
     assert "alone" not in found and "ppo.alone" not in found
-    assert nested({"a": 1}, {"b.a": 1}).names == {}
+    assert nested_settings({"a": 1}, {"b.a": 1}).names == {}
 
 
 def test_what_the_audit_says_of_settings():
     # Would break: one run's word taken for both, no word taken for a clean one.
     told = lambda *idle: {"audit": {"settings": {"read": [], "idle": dict.fromkeys(idle, "why")}}}
-    assert unread(told("gamma"), told("gamma", "lam")) == {"gamma"}
-    assert unread({}, told("gamma")) == unread({"audit": None}, told("gamma")) == frozenset()
+    assert unread_settings(told("gamma"), told("gamma", "lam")) == {"gamma"}
+    assert (
+        unread_settings({}, told("gamma")) == unread_settings({"audit": None}, told("gamma")) == frozenset()
+    )
     assert differing({"gamma": 1}, {"gamma": 2}, frozenset({"gamma"}))[0].used is False
 
 
@@ -265,7 +285,7 @@ def test_tensors_are_named_in_the_order_of_their_fingerprints():
     # Would break: a fingerprint read as another tensor's.
     engine = Engine(config())
     names = [name for name, _ in checkpoint.named_leaves(engine.shapes.learners[0])]
-    assert list(tensors(engine)) == names and len(names) == len(jax.tree.leaves(engine.shapes.learners))
+    assert list(tensor_shapes(engine)) == names and len(names) == len(jax.tree.leaves(engine.shapes.learners))
 
 
 @pytest.mark.slow
@@ -276,5 +296,5 @@ def test_on_policy_likewise(tmp_path):
     make = lambda **more: Config.parse("ippo", "two_step", small | more, options)
     a, b = make(), make(gamma=0.5)
     paths = [run.train(c, tmp_path / name, quiet=True).folder.path for name, c in (("a", a), ("b", b))]
-    found = covey.compare(*paths)["parting"]
-    assert found["kind"] == "update" and found["update"] == 1
+    divergence = covey.compare(*paths).divergence
+    assert divergence.kind == "update" and divergence.update == 1

@@ -16,7 +16,7 @@ import covey
 from covey.algorithms.frozen_opponent import FrozenOpponent
 from covey.algorithms.maddpg import MADDPG
 from covey.algorithms.qmix import QMIX
-from covey.analysis.versus import staying
+from covey.analysis.versus import teams_of_first
 from covey.config.config import Config
 from covey.core import Observation, Spec
 from covey.environments.games import TwoStep
@@ -108,10 +108,11 @@ def test_resumed_without_the_earlier_run(runs, hunt, tmp_path):
 @pytest.mark.slow
 def test_against_itself_a_run_evaluates(runs, hunt):
     for path in (runs["one"], hunt):
-        told, own = covey.versus(path, path), covey.evaluate(path)
+        match = covey.versus(path, path)
+        own = covey.evaluate(path)
         for team in ("red", "blue"):
             np.testing.assert_allclose(
-                told["teams"][team]["per_seed"], own["teams"][team]["per_seed"], rtol=1e-6, atol=1e-6
+                match.teams[team]["per_seed"], own["teams"][team]["per_seed"], rtol=1e-6, atol=1e-6
             )
 
 
@@ -120,13 +121,13 @@ def test_against_itself_a_run_evaluates(runs, hunt):
 def test_crossplay_is_every_pair_of_runs(runs, hunt, tmp_path):
     names = [runs["one"], runs["two"], hunt]
     table = covey.crossplay(names, side="blue", out=tmp_path / "table")
-    assert json.loads((tmp_path / "table" / "crossplay.json").read_text()) == table
+    assert json.loads((tmp_path / "table" / "crossplay.json").read_text()) == table.to_json()
     assert (tmp_path / "table" / "crossplay.png").stat().st_size > 0
     for i, j in ((0, 1), (1, 0), (1, 2)):
         one = covey.versus(names[i], names[j], side="blue", pairs=True)
-        assert one["pairs"] == [2, 2, 3][i] * [2, 2, 3][j]
-        assert table["team_return"][i][j] == pytest.approx(one["teams"]["blue"]["mean"], abs=1e-6)
-    assert table["team_return"][0][1] != table["team_return"][1][0]
+        assert one.pairs == [2, 2, 3][i] * [2, 2, 3][j]
+        assert table.team_return[i][j] == pytest.approx(one.teams["blue"]["mean"], abs=1e-6)
+    assert table.team_return[0][1] != table.team_return[1][0]
 
 
 # Would break: a side cut out of a learner for everybody that acts on other agents' observations.
@@ -194,7 +195,7 @@ def test_what_cannot_be_played(runs, tmp_path):
     assert not (tmp_path / "hunt").exists()
     assert "there is no such team; the teams are red, blue" in said(covey.versus, one, one, side="green")
     assert "leaves nobody" in said(covey.versus, one, one, side="red+blue")
-    assert "have one team" in said(staying, Spec(("a", "b"), features=1, actions=2, horizon=1), None)
+    assert "have one team" in said(teams_of_first, Spec(("a", "b"), features=1, actions=2, horizon=1), None)
 
 
 # Would break: settings of all learners that reach a side which learns nothing.

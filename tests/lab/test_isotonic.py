@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from covey.lab.isotonic import isotonic, loss, upper_sets
+from covey.lab.isotonic import isotonic, isotonic_loss, upper_sets
 
 
 def one(table, weights=1.0, below=1.0):
@@ -75,4 +75,4 @@ def test_tables_side_by_side_are_as_alone():
 def test_loss_counts_by_side():
     # Would break: the side that counts less.
     table, found = np.array([[2.0, 0.0]]), np.array([[1.0, 2.0]])
-    assert loss(table, found, np.array([[1.0, 3.0]]), 0.5) == pytest.approx([1 + 0.5 * 3 * 4])
+    assert isotonic_loss(table, found, np.array([[1.0, 3.0]]), 0.5) == pytest.approx([1 + 0.5 * 3 * 4])

@@ -5,8 +5,8 @@ import pytest
 
 from covey.errors import UserError
 from covey.lab import operators
+from covey.lab.choices import chosen_joints, is_maximum, rate_choice
 from covey.lab.operators import additive, every_order, lower_bound, project, weighting
-from covey.lab.reading import chosen, maxima, verdict
 
 GAME = np.array([[8.0, -12, -12], [-12, 0, 0], [-12, 0, 0]])
 CROSS = np.array([[1.0, 0], [0, 1]])
@@ -23,7 +23,7 @@ def test_vdn_is_least_squares():
     found = project(GAME, "vdn")
     expected = np.array([[-6.22, -4.89, -4.89], [-4.89, -3.56, -3.56], [-4.89, -3.56, -3.56]])
     np.testing.assert_allclose(found.table, expected, atol=0.01)
-    assert verdict(GAME, chosen(found.table)) == "wrong"
+    assert rate_choice(GAME, chosen_joints(found.table)) == "wrong"
     table, draws = np.random.default_rng(0).normal(size=(3, 2, 4)), np.random.default_rng(1)
     np.testing.assert_allclose(additive(table), additive(table, np.ones_like(table)), atol=1e-12)
     weights = draws.uniform(0.1, 1, table.shape)
@@ -37,7 +37,7 @@ def test_the_best_monotone_table_of_the_game_is_right():
     found = project(GAME, "qmix")
     assert found.exact and found.error == pytest.approx(288) and len(found.tables) == 1
     np.testing.assert_allclose(found.table, cornered(-6), atol=1e-9)
-    assert chosen(found.table) == [(0, 0)] and verdict(GAME, chosen(found.table)) == "right"
+    assert chosen_joints(found.table) == [(0, 0)] and rate_choice(GAME, chosen_joints(found.table)) == "right"
 
 
 def test_a_little_less_and_it_is_wrong():
@@ -46,11 +46,11 @@ def test_a_little_less_and_it_is_wrong():
     game[0, 0] = 6.9
     found = project(game, "qmix")
     assert found.error == pytest.approx(285.768) and found.error < 288
-    assert chosen(found.table) == [(1, 1), (1, 2), (2, 1), (2, 2)]
-    assert verdict(game, chosen(found.table)) == "wrong"
+    assert chosen_joints(found.table) == [(1, 1), (1, 2), (2, 1), (2, 2)]
+    assert rate_choice(game, chosen_joints(found.table)) == "wrong"
     np.testing.assert_allclose(found.table[0], [-8.22] * 3)
     for operator in ("cw", "ow"):
-        assert verdict(game, chosen(project(game, operator, 0.1).table)) == "right"
+        assert rate_choice(game, chosen_joints(project(game, operator, 0.1).table)) == "right"
 
 
 def test_all_four_minimisers():
@@ -62,7 +62,7 @@ def test_all_four_minimisers():
     expected = [third, np.rot90(third, 2), stairs, np.rot90(stairs, 2)]
     for table in expected:
         assert sum(np.allclose(table, one) for one in found.tables) == 1
-    verdicts = sorted(verdict(CROSS, chosen(table)) for table in found.tables)
+    verdicts = sorted(rate_choice(CROSS, chosen_joints(table)) for table in found.tables)
     assert verdicts == ["right", "right", "wrong", "wrong"]
 
 
@@ -89,7 +89,7 @@ def test_of_several_best_one_is_singled_out():
     # Would break: cw's weight on all maxima: both would be 1, and with them one of the zeros.
     weights, _ = weighting(CROSS, "cw", 0.1)
     assert weights.tolist() == [[1, 0.1], [0.1, 0.1]]
-    assert chosen(project(CROSS, "cw").table) == [(0, 0)]
+    assert chosen_joints(project(CROSS, "cw").table) == [(0, 0)]
 
 
 def test_agents_choose_by_their_own_values():
@@ -99,8 +99,8 @@ def test_agents_choose_by_their_own_values():
         found = project(TRAP, operator, 0.1).table
         pooled = (1 + 0.1 * 0.9) / 1.1
         np.testing.assert_allclose(found, [[pooled, pooled], [-100, 0.5]], atol=1e-9)
-        assert maxima(found).tolist() == [[True, True], [False, False]]
-        assert chosen(found) == [(0, 1)] and verdict(TRAP, chosen(found)) == "wrong"
+        assert is_maximum(found).tolist() == [[True, True], [False, False]]
+        assert chosen_joints(found) == [(0, 1)] and rate_choice(TRAP, chosen_joints(found)) == "wrong"
 
 
 @pytest.mark.parametrize("operator", ["cw", "ow"])
@@ -109,7 +109,7 @@ def test_the_theorem(operator):
     tables = np.random.default_rng(0).normal(size=(60, 3, 3))
     for table in tables:
         found = project(table, operator, 1e-4).table
-        assert maxima(found).flat[table.argmax()]
+        assert is_maximum(found).flat[table.argmax()]
         assert found.max() == pytest.approx(table.max(), abs=0.02)
 
 
@@ -141,7 +141,7 @@ def test_bounds_hold(operator, monkeypatch):
     # Would break: a bound above the optimum, a search that claims more than it knows.
     table = np.random.default_rng(7).normal(size=(5, 4))
     exact = project(table, operator)
-    monkeypatch.setattr(operators, "EXACT", 0)
+    monkeypatch.setattr(operators, "_EXHAUSTIVE", 0)
     found = project(table, operator)
     assert found.bound <= exact.error + 1e-9 <= found.error + 2e-9
     weights, below = weighting(table, operator, 0.1)

@@ -6,7 +6,7 @@ from PIL import Image
 
 import covey.lab
 from covey.cli import main
-from covey.lab.descent import Descent
+from covey.lab.descent import DescentEnd
 
 GAME = [[8, -12, -12], [-12, 0, 0], [-12, 0, 0]]
 
@@ -33,8 +33,8 @@ def test_several_minimisers_are_told():
 def test_descents_are_told_beside_it():
     # Would break: a local optimum's table not shown, or shown where it is the exact one.
     study = covey.lab.study_game(GAME, ["qmix"], starts=0)
-    other = Descent(np.array([[-8.0, -8, -8], [-8, 0, 0], [-8, 0, 0]]), 320.0, (1, 2), 3)
-    same = Descent(study.states[0].projections["qmix"].table + 0.01, 288.0, (0, 0), 1)
+    other = DescentEnd(np.array([[-8.0, -8, -8], [-8, 0, 0], [-8, 0, 0]]), 320.0, (1, 2), 3)
+    same = DescentEnd(study.states[0].projections["qmix"].table + 0.01, 288.0, (0, 0), 1)
     told = str(study._replace(states=[study.states[0]._replace(descents={"qmix": [other, same]})]))
     assert "gradient descent, 3 of 4 starts: error 320\n   −8 *  −8    −8  \n   −8     0    [0] \n" in told
     assert told.count("−8 *") == 1 and "gradient descent, 1 of 4 starts: error 288\n  right" in told

@@ -1,7 +1,7 @@
-"""Runs against each other: sides of one against those of another, and every run against every other."""
+"""Runs that play against each other: one run's teams against another's, or every run against every other."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,88 +21,90 @@ from ..runs.engine import Engine
 from ..runs.folder import RunFolder
 from ..runs.frozen_opponents import earlier_run, frozen_weights
 from ..runs.metrics import Numbers, convention
-from ..runs.summary import statistic
-from ..text import count, signed
 from ..training.learners import LearnerSlot
+from .match_results import Crossplay, Match
 
-Pairs = list[tuple[int, int]]  # a seed of the one run and a seed of the other
+_Pairs = list[tuple[int, int]]  # a seed of the first run and a seed of the second
+_ByTeam = dict[str, dict[str, Any]]
 
 
-class Entrant(NamedTuple):
+class _Entrant(NamedTuple):
     """A run that plays."""
 
     path: str
     config: Config
     spec: Spec
-    sides: tuple[LearnerSlot, ...]
+    slots: tuple[LearnerSlot, ...]
 
 
-def entrant(path: str | Path) -> Entrant:
+def _load_entrant(path: str | Path) -> _Entrant:
     config = Config.from_yaml(earlier_run(path).config)
-    env, sides = config.build()
-    return Entrant(str(path), config, env.spec, sides)
+    env, slots = config.build()
+    return _Entrant(str(path), config, env.spec, slots)
 
 
-def seated(team: str, run: Entrant, here: Spec) -> Tree:
-    """The settings of a run's player for a team, greedy, as evaluations are."""
+def _player_settings(team: str, run: _Entrant, world: Spec) -> Tree:
+    """Return the settings of a run's greedy player for a team."""
     name = f"{RUN_PREFIX}{run.path}"
-    found = frozen_player(name, run.spec, run.sides, team, here)
-    return make_algorithm(name, found, {"seeds": run.config.seeds, "greedy": True})[1]
+    player = frozen_player(name, run.spec, run.slots, team, world)
+    return make_algorithm(name, player, {"seeds": run.config.seeds, "greedy": True})[1]
 
 
 @dataclass
-class Matches:
-    """What was compiled, once for each two kinds of players, and weights that were read."""
+class _Arena:
+    """Programs, compiled once for each two kinds of players, and the weights that were read so far."""
 
-    episodes: int | None = None  # None: as the first run evaluates
+    episodes: int | None = None  # of each pair; None: as many as the first run evaluates
     engines: dict[str, Engine] = field(default_factory=dict)
     weights: dict[tuple[str, str], PyTree] = field(default_factory=dict)
 
-    def play(self, a: Entrant, b: Entrant, teams: Sequence[str], pairs: Pairs) -> Numbers:
-        """Greedy episodes of a's `teams` against b's others: `[pairs, episodes, ...]`.
+    def play(self, a: _Entrant, b: _Entrant, teams: Sequence[str], pairs: _Pairs) -> Numbers:
+        """Play greedy episodes of a's `teams` against b's others; arrays are `[pairs, episodes, ...]`.
 
-        A pair begins and draws as the first one's seed does in its own evaluation.
+        A pair resets and draws as the first run's seed does in its own evaluation.
         """
-        sides = {team: seated(team, a if team in teams else b, a.spec) for team in a.spec.teams}
-        rows = {team: [pair[team not in teams] for pair in pairs] for team in sides}
-        engine = self.engine(a.config, sides, len(pairs))
+        players = {team: _player_settings(team, a if team in teams else b, a.spec) for team in a.spec.teams}
+        engine = self._engine(a.config, players, len(pairs))
         learners = []
-        for i, (team, tree) in enumerate(sides.items()):
-            place = tree["run"], team
-            if place not in self.weights:
-                player: Any = make_algorithm(tree["name"], without_name(tree))[0]
-                self.weights[place] = frozen_weights(player, engine.shapes.learners[i])
-            picked = np.array(rows[team])
-            learners.append(jax.tree.map(lambda x, picked=picked: x[picked], self.weights[place]))
+        for i, (team, tree) in enumerate(players.items()):
+            seeds = np.array([pair[team not in teams] for pair in pairs])
+            weights = self._weights(team, tree, engine.shapes.learners[i])
+            learners.append(jax.tree.map(lambda x, seeds=seeds: x[seeds], weights))
         return engine.judged(tuple(learners), [a.config.seed + i for i, _ in pairs])
 
-    def engine(self, config: Config, sides: dict[str, Tree], pairs: int) -> Engine:
+    def _weights(self, team: str, tree: Tree, like: Any) -> PyTree:
+        place = (tree["run"], team)
+        if place not in self.weights:
+            player: Any = make_algorithm(tree["name"], without_name(tree))[0]
+            self.weights[place] = frozen_weights(player, like)
+        return self.weights[place]
+
+    def _engine(self, config: Config, players: dict[str, Tree], pairs: int) -> Engine:
         episodes = self.episodes or config.eval_episodes
-        alike = [
-            {k: v for k, v in tree.items() if k not in ("name", "run", "seeds")} for tree in sides.values()
-        ]
-        key = json.dumps([config.environment, config.env, alike, pairs, episodes])
+        identity = ("name", "run", "seeds")  # these change no program
+        kinds = [{k: v for k, v in tree.items() if k not in identity} for tree in players.values()]
+        key = json.dumps([config.environment, config.env, kinds, pairs, episodes])
         if key not in self.engines:
-            of = replace(config, learners=sides, seeds=pairs, seed=0, eval_episodes=episodes)
-            self.engines[key] = Engine(of)
+            match = replace(config, learners=players, seeds=pairs, seed=0, eval_episodes=episodes)
+            self.engines[key] = Engine(match)
         return self.engines[key]
 
 
-def paired(a: Entrant, b: Entrant, every: bool) -> Pairs:
-    """Seed against seed, from the second run's first again where it has fewer; or each against each."""
+def _pair_seeds(a: _Entrant, b: _Entrant, every: bool) -> _Pairs:
+    """Pair each seed with each, or one with one, where a run with fewer seeds starts over at its first."""
     if every:
         return [(i, j) for i in range(a.config.seeds) for j in range(b.config.seeds)]
     return [(i, i % b.config.seeds) for i in range(a.config.seeds)]
 
 
-def by_seed(x: Shaped[np.ndarray, "pairs episodes"], whose: Sequence[int]) -> dict[str, Any]:
-    """Statistics over the seeds of the run that plays; a seed's is the mean over whom it meets."""
-    of = np.array(whose)
+def _over_seeds(x: Shaped[np.ndarray, "pairs episodes"], seeds: Sequence[int]) -> dict[str, Any]:
+    """Describe the mean of each seed over all whom it meets."""
+    of = np.array(seeds)
     return statistics.describe(np.array([x[of == seed].mean(dtype=np.float64) for seed in np.unique(of)]))
 
 
-def staying(spec: Spec, side: str | None) -> tuple[str, ...]:
-    """The teams that the first run plays."""
+def teams_of_first(spec: Spec, side: str | None) -> tuple[str, ...]:
+    """Return the teams that the first run plays, by default its first."""
     if len(spec.teams) == 1:
         raise UserError("these runs have one team: name runs in a world of several, to have an opponent")
     teams = tuple(side.split("+")) if side else spec.teams[:1]
@@ -116,102 +118,71 @@ def staying(spec: Spec, side: str | None) -> tuple[str, ...]:
     return teams
 
 
-def versus(
+def play_match(
     path: str | Path, other: str | Path, side: str | None, episodes: int | None, every: bool
-) -> dict[str, Any]:
-    """Returns by team with intervals, and what the world tallies."""
-    a, b = entrant(path), entrant(other)
-    teams, pairs = staying(a.spec, side), paired(a, b, every)
-    results = Matches(episodes).play(a, b, teams, pairs)
-    return {
-        "run": a.path,
-        "versus": b.path,
-        "environment": a.config.environment,
-        "convention": convention(a.spec),
-        "sides": {team: a.path if team in teams else b.path for team in a.spec.teams},
-        "pairs": len(pairs),
-        "episodes": int(results["length"].shape[1]),
-        **outcome(a.spec, results, teams, pairs),
-    }
+) -> Match:
+    """Play greedy episodes of one run's teams against another run's others."""
+    a = _load_entrant(path)
+    b = _load_entrant(other)
+    teams = teams_of_first(a.spec, side)
+    pairs = _pair_seeds(a, b, every)
+    results = _Arena(episodes).play(a, b, teams, pairs)
+    by_team, counts = _summarise(a.spec, results, teams, pairs)
+    return Match(
+        run=a.path,
+        versus=b.path,
+        environment=a.config.environment,
+        convention=convention(a.spec),
+        sides={team: a.path if team in teams else b.path for team in a.spec.teams},
+        pairs=len(pairs),
+        episodes=int(results["length"].shape[1]),
+        teams=by_team,
+        counts=counts,
+    )
 
 
-def outcome(spec: Spec, results: Numbers, teams: Sequence[str], pairs: Pairs) -> dict[str, Any]:
-    mine, theirs = zip(*pairs, strict=True)
-    whose = lambda team: mine if team in teams else theirs
+def _summarise(spec: Spec, results: Numbers, teams: Sequence[str], pairs: _Pairs) -> tuple[_ByTeam, _ByTeam]:
+    """Return statistics of returns by team, and of what the world counts."""
+    first, second = zip(*pairs, strict=True)
+    by_team = {}
+    for i, team in enumerate(spec.teams):
+        by_team[team] = _over_seeds(results["teams"][..., i], first if team in teams else second)
     counts: Any = results["counts"]
-    return {
-        "teams": {t: by_seed(results["teams"][..., i], whose(t)) for i, t in enumerate(spec.teams)},
-        "counts": {name: by_seed(x, mine) for name, x in counts.items()},
-    }
+    return by_team, {name: _over_seeds(x, first) for name, x in counts.items()}
 
 
-def crossplay(
+def play_crossplay(
     paths: Sequence[str | Path], side: str | None, episodes: int | None, out: str | Path
-) -> dict[str, Any]:
-    """Every run's side against every run's others, each seed against each; written to `out`."""
-    from ..show.plot import heat
+) -> Crossplay:
+    """Play every run's teams against every run's others, each seed against each; write crossplay.json."""
+    runs = [_load_entrant(path) for path in paths]
+    arena = _Arena(episodes)
+    spec = runs[0].spec
+    teams = teams_of_first(spec, side)
 
-    runs, matches = [entrant(path) for path in paths], Matches(episodes)
-    teams = staying(runs[0].spec, side)
-    cells = []
-    for a in runs:
-        cells.append([])
-        for b in runs:
-            pairs = paired(a, b, every=True)
-            cells[-1].append(outcome(a.spec, matches.play(a, b, teams, pairs), teams, pairs))
-    pick = lambda *keys: [[value(cell, keys) for cell in row] for row in cells]
-    told = {
-        "runs": [run.path for run in runs],
-        "environment": runs[0].config.environment,
-        "side": "+".join(teams),
-        "against": "+".join(team for team in runs[0].spec.teams if team not in teams),
-        "convention": convention(runs[0].spec),
-        "episodes": matches.episodes or runs[0].config.eval_episodes,
-        "team_return": pick("teams", teams[0], "mean"),
-        "ci95": pick("teams", teams[0], "ci95"),
-        "counts": {name: pick("counts", name, "mean") for name in cells[0][0]["counts"]},
-    }
-    folder = RunFolder(out)
-    folder.write_json(folder.path / "crossplay.json", told)
-    heat(folder.path / "crossplay.png", tables(told), labels(told["runs"]), told["side"], told["against"])
-    return told
+    def play(a: _Entrant, b: _Entrant) -> tuple[_ByTeam, _ByTeam]:
+        pairs = _pair_seeds(a, b, every=True)
+        return _summarise(a.spec, arena.play(a, b, teams, pairs), teams, pairs)
 
-
-def value(tree: Any, keys: Sequence[str]) -> Any:
-    for key in keys:
-        tree = tree[key]
-    return tree
+    cells = [[play(a, b) for b in runs] for a in runs]
+    pick = lambda number: _map_cells(cells, number)
+    crossplay = Crossplay(
+        runs=[run.path for run in runs],
+        environment=runs[0].config.environment,
+        side="+".join(teams),
+        against="+".join(team for team in spec.teams if team not in teams),
+        convention=convention(spec),
+        episodes=episodes or runs[0].config.eval_episodes,
+        team_return=pick(lambda by_team, counts: by_team[teams[0]]["mean"]),
+        ci95=pick(lambda by_team, counts: by_team[teams[0]]["ci95"]),
+        counts={n: pick(lambda by_team, counts, n=n: counts[n]["mean"]) for n in cells[0][0][1]},
+    )
+    file = Path(out) / "crossplay.json"
+    RunFolder(out).write_json(file, crossplay.to_json())
+    return replace(crossplay, files=(file,))
 
 
-def tables(told: dict[str, Any]) -> dict[str, list[list[float]]]:
-    """By what is in them."""
-    return {f"{told['side']} return": told["team_return"]} | {
-        f"{name} an episode": table for name, table in told["counts"].items()
-    }
-
-
-def labels(paths: Sequence[str]) -> list[str]:
-    """The folders' names, or whole paths where two are called the same."""
-    names = [Path(path).resolve().name for path in paths]
-    return names if len(set(names)) == len(names) else list(paths)
-
-
-def lines(told: dict[str, Any]) -> str:
-    """A match in words, a line a side."""
-    plays = f"{count(told['pairs'], 'pair')} of seeds × {count(told['episodes'], 'greedy episode')}"
-    heads = f"{told['run']} against {told['versus']} in {told['environment']}, {plays} ({told['convention']})"
-    teams = [f"{t} of {told['sides'][t]}: return {statistic(r)}" for t, r in told["teams"].items()]
-    return "\n".join([heads, *teams, *(f"{n} an episode: {statistic(r)}" for n, r in told["counts"].items())])
-
-
-def text(told: dict[str, Any]) -> str:
-    """The tables, a row for whoever plays the side, a column for whoever plays against it."""
-    names, written = labels(told["runs"]), []
-    for title, table in tables(told).items():
-        heads = [f"{told['side']} of ↓, {told['against']} of →", *names]
-        rows = [heads, *([name, *map(signed, row)] for name, row in zip(names, table, strict=True))]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        under = ["  ".join(map(str.rjust, row, widths)) for row in rows]
-        written.append("\n".join([f"{title}, mean over pairs of seeds", *under]))
-    over = f"{count(told['episodes'], 'greedy episode')} a pair, {told['convention']}"
-    return "\n\n".join(written) + f"\n({over})"
+def _map_cells(
+    cells: list[list[tuple[_ByTeam, _ByTeam]]], number: Callable[[_ByTeam, _ByTeam], Any]
+) -> list[list[Any]]:
+    return [[number(*cell) for cell in row] for row in cells]

@@ -1,13 +1,16 @@
 """Commands that train: `train`, `resume`, `ablate`."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from ..commands import Count, Number, command
 from ..config import catalogue
 from ..runs import launch
 from ..runs.folder import RunFolder
-from .results import Run, RunPath, Table
+from .results import Run, RunPath
+
+if TYPE_CHECKING:
+    from ..analysis.ablation_results import Ablation
 
 
 class TrainOptions(TypedDict, total=False):
@@ -110,7 +113,7 @@ def ablate(
     out: RunPath | None = None,
     quiet: bool = False,
     **options: Unpack[TrainOptions],
-) -> Table:
+) -> "Ablation":
     """Train every combination of values, and print one table.
 
     The same call again continues: it skips finished runs and resumes interrupted ones.
@@ -130,11 +133,15 @@ def ablate(
         _check_names(name, environment)
     launch.prepare(options.get("device"))
     from ..analysis import ablation
+    from ..show.pictures import draw_ablation
+    from ..show.plot import learning_curve
 
     launch.check_device(options.get("device"))
     axes = {name: list(values) for name, values in grid.items()}
-    result = ablation.ablate(algorithm, environment, axes, options, out, quiet)
-    return Table(result, ablation.lines(result), ablation.failure(result))
+    trained = ablation.train_grid(algorithm, environment, axes, options, learning_curve, out, quiet)
+    result = draw_ablation(trained)
+    ablation.write_ablation(result)
+    return result
 
 
 def _check_names(algorithm: str | None, environment: str | None) -> None:

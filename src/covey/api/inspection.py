@@ -1,13 +1,17 @@
 """Commands that look at runs, and at what covey holds."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from ..commands import Count, Index, command
 from ..errors import UserError
 from ..runs import launch
 from ..runs.folder import RunFolder
 from .results import Film, LabReport, RunPath, Table
+
+if TYPE_CHECKING:
+    from ..analysis.compare import Comparison
+    from ..analysis.match_results import Crossplay, Match
 
 
 @overload
@@ -27,7 +31,7 @@ def evaluate(
     versus: RunPath,
     side: str | None = None,
     pairs: bool = False,
-) -> Table: ...
+) -> "Match": ...
 @command("eval", json=True)
 def evaluate(
     run: RunPath,
@@ -38,7 +42,7 @@ def evaluate(
     versus: RunPath | None = None,
     side: str | None = None,
     pairs: bool = False,
-) -> Table:
+) -> "Table | Match":
     """Play greedy episodes of every seed's policy.
 
     The run plays in its own environment, in another of the same shape, or against another run.
@@ -69,7 +73,7 @@ def evaluate(
 
 def versus(
     run: RunPath, other: RunPath, *, side: str | None = None, episodes: int | None = None, pairs: bool = False
-) -> Table:
+) -> "Match":
     """Play greedy episodes of one run's team against another run's others.
 
     `side` names the team that `run` plays, by default its first. Seed plays against seed; with `pairs`, each
@@ -78,12 +82,11 @@ def versus(
     return _play(run, other, side, episodes, pairs)
 
 
-def _play(run: RunPath, other: RunPath, side: str | None, episodes: int | None, pairs: bool) -> Table:
+def _play(run: RunPath, other: RunPath, side: str | None, episodes: int | None, pairs: bool) -> "Match":
     launch.prepare()
-    from ..analysis import versus
+    from ..analysis.versus import play_match
 
-    result = versus.versus(run, other, side, episodes, pairs)
-    return Table(result, versus.lines(result))
+    return play_match(run, other, side, episodes, pairs)
 
 
 @command(json=True)
@@ -93,7 +96,7 @@ def crossplay(
     side: str | None = None,
     episodes: Count | None = None,
     out: RunPath = "crossplay",
-) -> Table:
+) -> "Crossplay":
     """Play every run's team against every run's others.
 
     Args:
@@ -105,11 +108,10 @@ def crossplay(
     for path in runs:
         RunFolder.existing(path)
     launch.prepare()
-    from ..analysis import versus
+    from ..analysis.versus import play_crossplay
+    from ..show.pictures import draw_crossplay
 
-    result = versus.crossplay(runs, side, episodes, out)
-    text = versus.text(result)
-    return Table(result, f"{text}\nfiles: {out}/crossplay.json, {out}/crossplay.png")
+    return draw_crossplay(play_crossplay(runs, side, episodes, out), out)
 
 
 @command()
@@ -151,7 +153,7 @@ def compare(
     out: RunPath | None = None,
     trace: Index | None = None,
     say: Callable[[str], None] | None = None,
-) -> Table:
+) -> "Comparison":
     """Compare two runs: settings, bits, divergence, returns.
 
     Args:
@@ -164,10 +166,11 @@ def compare(
     RunFolder.existing(a)
     RunFolder.existing(b)
     launch.prepare()
-    from ..analysis.compare import compare, wording
+    from ..analysis.compare import compare_runs
+    from ..show.pictures import comparison_picture, draw_comparison
 
-    result = compare(a, b, out, trace, say or (lambda line: None))
-    return Table(result, wording.lines(result))
+    picture = comparison_picture(a, b, out)
+    return draw_comparison(compare_runs(a, b, trace, say or (lambda line: None)), picture)
 
 
 @command("lab")
@@ -193,11 +196,11 @@ def study(
         env (env.key=value): settings of the environment
     """
     launch.prepare("cpu")
-    from ..lab import OPERATORS, picture, study_game
+    from ..lab import OPERATORS, check_picture_path, study_game
 
-    picture.check(out)
+    check_picture_path(out)
     result = study_game(game, operator or OPERATORS, alpha, starts, gamma, env)
-    return LabReport(result, result.picture(out) if picture.fits(result) else None)
+    return LabReport(result, result.picture(out) if result.fits_picture() else None)
 
 
 @command()

@@ -71,11 +71,9 @@ class LabReport:
 class Table(dict[str, Any]):
     """A result as plain data, with the text that the command line prints."""
 
-    def __init__(self, content: dict[str, Any], text: str, failure: str | None = None):
+    def __init__(self, content: dict[str, Any], text: str):
         super().__init__(content)
         self.text = text
-        self.path = content.get("path")
-        self.failure = failure
 
     def to_json(self) -> dict[str, Any]:
         return dict(self)

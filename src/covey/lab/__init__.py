@@ -1,6 +1,7 @@
-"""The operator lab: what VDN, QMIX and weighted QMIX could make of a table, beside what they find."""
+"""The operator lab: the best tables that VDN, QMIX and weighted QMIX could represent, and what they find."""
 
 from .operators import OPERATORS, Projection, project
-from .study import Study, study_game
+from .solve import study_game
+from .study import Study, check_picture_path
 
-__all__ = ["OPERATORS", "Projection", "Study", "project", "study_game"]
+__all__ = ["OPERATORS", "Projection", "Study", "check_picture_path", "project", "study_game"]

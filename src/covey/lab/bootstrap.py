@@ -1,4 +1,4 @@
-"""Games of several states: an operator and its backup, in turn, until nothing changes.
+"""Games of several states: backup and operator in turn, until nothing changes.
 
     vdn, qmix   Q_tot <- Pi T Q_tot,                      T Q(s, u) = r + gamma Q_tot(s', u*)
     cw, ow      Q_hat <- T_w Q_hat, Q_tot <- Pi_w Q_hat,  T_w Q_hat(s, u) = r + gamma Q_hat(s', u*)
@@ -17,35 +17,38 @@ from jaxtyping import Float, Int
 from ..core import AbstractEnvironment
 from ..core.scene import Tabular
 from ..errors import UserError
+from .choices import GameTable, chosen_joints
 from .operators import Projection, project
-from .reading import Table, chosen
 
-STATES, SWEEPS = 64, 1000
+_MOST_STATES = 64
+_SWEEPS = 1000
+_OVER = -1  # the next state where the game is over
 
 
-class Game(NamedTuple):
-    """Every state's payoffs, and where each joint action leads: -1 where the game is over."""
+class GameStates(NamedTuple):
+    """The payoffs of every state, and the state that each joint action leads to, or -1."""
 
     names: list[str]
-    pays: list[Float[np.ndarray, "*shape"]]
-    leads: list[Int[np.ndarray, "*shape"]]
+    payoffs: list[Float[np.ndarray, "*shape"]]
+    successors: list[Int[np.ndarray, "*shape"]]
 
-    def backup(self, worth: list[float], gamma: float) -> list[Table]:
-        """r + gamma times what the next state is worth."""
-        later = np.array([*worth, 0.0])  # the last is the end's
-        return [pays + gamma * later[leads] for pays, leads in zip(self.pays, self.leads, strict=True)]
+    def backup(self, values: list[float], gamma: float) -> list[GameTable]:
+        """Return r + gamma V(s'), for the value V of each state."""
+        later = np.array([*values, 0.0])  # index -1, of a game that is over, finds this last 0
+        pairs = zip(self.payoffs, self.successors, strict=True)
+        return [payoffs + gamma * later[successors] for payoffs, successors in pairs]
 
 
-class Fixed(NamedTuple):
-    """Of each state: what was projected in the end, and its projection. After how many sweeps; 0 if never."""
+class FixedPoint(NamedTuple):
+    """For each state, the table that was projected last, and its projection."""
 
     targets: list[Float[np.ndarray, "*shape"]]
     projections: list[Projection]
-    sweeps: int
+    sweeps: int  # until nothing changed; 0 if that never happened
 
 
-def explore(env: AbstractEnvironment, name: str) -> Game:
-    """A small game whole, by trying every joint action in every state. Chance would be missed."""
+def explore(env: AbstractEnvironment, name: str) -> GameStates:
+    """Read a small game whole, by trying every joint action in every state. It must have no chance."""
     if not isinstance(env, Tabular) or env.spec.bounds:
         raise UserError(
             f"{name} is no game in tables: take two_step, matrix or a payoff like [[8,-12],[-12,0]]"
@@ -54,56 +57,63 @@ def explore(env: AbstractEnvironment, name: str) -> Game:
     state, obs = env.reset(key, 1)
     shape = tuple(np.asarray(obs.legal[0]).sum(axis=1).tolist())
     joints = jnp.array(list(np.ndindex(shape)), env.spec.action_type)
-    n = len(joints)
-    mark = lambda obs, i: np.asarray(obs.state[i]).tobytes()
-    found, states, pays, leads = {mark(obs, 0): 0}, [state], [], []
-    for state in states:  # it grows meanwhile
-        copies = jax.tree.map(lambda x: jnp.repeat(x, n, axis=-1), state)
+    identity = lambda obs, i: np.asarray(obs.state[i]).tobytes()
+    numbers = {identity(obs, 0): 0}
+    states = [state]
+    payoffs = []
+    successors = []
+    for state in states:  # the list grows while it is read
+        copies = jax.tree.map(lambda x: jnp.repeat(x, len(joints), axis=-1), state)
         after, step = env.step(copies, joints, key)
-        over, where = np.asarray(step.terminated | step.truncated), np.full(n, -1)
+        over = np.asarray(step.terminated | step.truncated)
+        following = np.full(len(joints), _OVER)
         for i in np.flatnonzero(~over):
-            where[i] = found.setdefault(mark(step.obs, i), len(found))
-            if where[i] == len(states):
+            following[i] = numbers.setdefault(identity(step.obs, i), len(numbers))
+            if following[i] == len(states):
                 states.append(jax.tree.map(lambda x, i=i: x[..., i : i + 1], after))
-        if len(states) > STATES:
-            raise UserError(f"{name} has more than {STATES} states: the lab takes small games")
-        pays.append(np.asarray(step.team_reward[:, 0], float).reshape(shape))
-        leads.append(where.reshape(shape))
-    return Game(named(env, pays, leads), pays, leads)
+        if len(states) > _MOST_STATES:
+            raise UserError(f"{name} has more than {_MOST_STATES} states: the lab takes small games")
+        payoffs.append(np.asarray(step.team_reward[:, 0], float).reshape(shape))
+        successors.append(following.reshape(shape))
+    return GameStates(_state_names(env, successors), payoffs, successors)
 
 
-def named(env: Tabular, pays: list[Table], leads: list[Int[np.ndarray, "*shape"]]) -> list[str]:
-    """The states' names, of those that the game's own tables name."""
-    names = [f"state {i}" for i in range(len(pays))]
+def _state_names(env: Tabular, successors: list[Int[np.ndarray, "*shape"]]) -> list[str]:
+    """Return the names that the game's own tables give to states, and numbers for the others."""
+    names = [f"state {i}" for i in range(len(successors))]
     for table in env.tables():
-        at = 0
+        state = 0
         for joint in table.path:
-            at = int(leads[at][joint])
-        names[at] = table.name or names[at]
+            state = int(successors[state][joint])
+        names[state] = table.name or names[state]
     return names
 
 
-def optimal(game: Game, gamma: float) -> list[Table]:
-    """Q*: the backup alone."""
-    values = game.backup([0.0] * len(game.pays), gamma)
-    for _ in range(SWEEPS):
+def optimal(game: GameStates, gamma: float) -> list[GameTable]:
+    """Return Q*: the fixed point of the backup alone."""
+    values = game.backup([0.0] * len(game.payoffs), gamma)
+    for _ in range(_SWEEPS):
         values = game.backup([float(v.max()) for v in values], gamma)
     return values
 
 
-def settle(game: Game, operator: str, alpha: float, gamma: float) -> Fixed:
-    """Backup and projection from zero until nothing changes. Of several minimisers the first counts."""
+def solve_game(game: GameStates, operator: str, alpha: float, gamma: float) -> FixedPoint:
+    """Back up and project, from zero, until nothing changes. Of several minimisers the first is used."""
     weighted = operator in ("cw", "ow")
-    worth, before = [0.0] * len(game.pays), None
-    for sweep in range(SWEEPS):
-        targets = game.backup(worth, gamma)
-        if before is not None and all(
-            np.allclose(t, b, atol=1e-10) for t, b in zip(targets, before[0], strict=True)
-        ):
-            return Fixed(*before, sweep)
+    values = [0.0] * len(game.payoffs)
+    before = None
+    for sweep in range(_SWEEPS):
+        targets = game.backup(values, gamma)
+        if before is not None and _all_close(targets, before[0]):
+            return FixedPoint(*before, sweep)
         projections = [project(target, operator, alpha) for target in targets]
-        tables = targets if weighted else [p.table for p in projections]
-        worth = [float(table[chosen(p.table)[0]]) for table, p in zip(tables, projections, strict=True)]
+        tables = targets if weighted else [projection.table for projection in projections]
+        choices = [chosen_joints(projection.table)[0] for projection in projections]
+        values = [float(table[joint]) for table, joint in zip(tables, choices, strict=True)]
         before = targets, projections
     assert before is not None
-    return Fixed(*before, 0)
+    return FixedPoint(*before, 0)
+
+
+def _all_close(a: list[GameTable], b: list[GameTable]) -> bool:
+    return all(np.allclose(x, y, atol=1e-10) for x, y in zip(a, b, strict=True))

@@ -1,174 +1,196 @@
-"""One game in the lab: the truth, what each operator makes of it, what gradient descent finds."""
+"""A game studied in the lab: its true values, each operator's tables, the ends of gradient descent."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
 
-from .. import yaml_text
-from ..config import making
-from ..environments.games import Matrix, payoff_tensor
 from ..errors import UserError
 from ..text import shortest
-from . import bootstrap
-from .descent import Descent, descent
-from .operators import OPERATORS, Projection
-from .reading import Joint, Table, chosen, verdict
+from .choices import GameTable, Joint, chosen_joints, rate_choice
+from .descent import DescentEnd
+from .operators import Projection
+from .picture import TablePanel, draw_panels
 
-KINDS = {
+DESCRIPTIONS = {
     "vdn": "VDN, the nearest sum of the agents' own values",
     "qmix": "QMIX, the nearest monotone table",
     "cw": "CW-QMIX, the nearest where the best joint action counts 1, others α = {alpha:g}",
     "ow": "OW-QMIX, the nearest where falling short counts 1, exceeding α = {alpha:g}",
 }
-SHOWN = 4  # minimisers, and ends of gradient descent
+_LABELS = {"vdn": "VDN", "qmix": "QMIX", "cw": "CW-QMIX, α = {:g}", "ow": "OW-QMIX, α = {:g}"}
+_MOST = 4  # minimisers, ends of gradient descent and joint actions that are shown
+_MOST_ROWS = 6  # of panels in a picture
+_MOST_ENTRIES = 100  # of a table in a picture
+_SAME = 0.02  # the ends of gradient descent within this share of the largest payoff count as a minimiser
 
 
-class State(NamedTuple):
-    """A state of the game: its true values, and of each operator what it projected and how."""
+class StudiedState(NamedTuple):
+    """A state of the game: its true values and, by operator, what was projected, and the results."""
 
-    name: str
-    truth: Float[np.ndarray, "*shape"]
-    targets: dict[str, Float[np.ndarray, "*shape"]]
+    name: str  # "" where the game has only one
+    truth: GameTable
+    targets: dict[str, GameTable]
     projections: dict[str, Projection]
-    descents: dict[str, list[Descent]]
+    descents: dict[str, list[DescentEnd]]
 
 
 class Study(NamedTuple):
-    """All of it. `print(study)` tells it, `study.picture(path)` draws it."""
+    """All results. `print(study)` prints them, `study.picture(path)` draws them."""
 
     title: str
     alpha: float
     gamma: float
-    states: list[State]
+    states: list[StudiedState]
     sweeps: dict[str, int]  # until nothing changed; empty where there is nothing to iterate
 
     def __str__(self) -> str:
-        return "\n\n".join(lines(self))
+        return "\n\n".join(_paragraphs(self))
 
     def picture(self, out: str | Path) -> Path:
-        """Draws it; returns where."""
-        from .picture import draw
-
-        draw(self, Path(out))
+        """Draw the study as a PNG, and return its path. Columns are operators."""
+        check_picture_path(out)
+        if not self.fits_picture():
+            raise UserError(f"{self.title} is too large to be drawn: print it instead")
+        title = self.title + (f", discount {self.gamma:g}" if self.sweeps else "")
+        draw_panels(_panel_rows(self), title, Path(out))
         return Path(out)
 
+    def fits_picture(self) -> bool:
+        """Return whether the tables are few and small enough to be read in a picture."""
+        height, width, *rest = self.states[0].truth.shape
+        rows = int(np.prod(rest)) * len(_panel_rows(self))
+        return len(rest) < 2 and height * width <= _MOST_ENTRIES and rows <= _MOST_ROWS
 
-def study_game(
-    game: str | Sequence | np.ndarray,
-    operators: Sequence[str] = OPERATORS,
-    alpha: float = 0.1,
-    starts: int = 10,
-    gamma: float = 0.99,
-    env: Mapping[str, Any] | None = None,
-) -> Study:
-    """What each operator makes of a payoff table or a small game. `starts=0` leaves gradient descent out.
 
-    `game` is nested lists, an array, or a world's name; `env` has the world's settings. `gamma` counts in
-    games of several states.
+def check_picture_path(out: str | Path) -> None:
+    """Raise unless the path ends in .png."""
+    if Path(out).suffix.lower() != ".png":
+        raise UserError(f"--out {out} has no ending that the lab can write: take .png")
+
+
+def _panel_rows(study: Study) -> list[list[TablePanel]]:
+    """Return the panels of the picture: exact tables above, ends of gradient descent below them.
+
+    A game of several states has a row for each state. A single operator shows several minimisers.
     """
-    title, world = found(game, env or {})
-    states = bootstrap.explore(world, title)
-    truths = bootstrap.optimal(states, gamma)
-    fixed = {operator: bootstrap.settle(states, operator, alpha, gamma) for operator in operators}
-    several = len(truths) > 1
-    told = []
-    for i, truth in enumerate(truths):
-        targets = {operator: one.targets[i] for operator, one in fixed.items()}
-        descents = {
-            operator: descent(target, operator, alpha, starts)
-            for operator, target in targets.items()
-            if starts and not several
-        }
-        projections = {operator: one.projections[i] for operator, one in fixed.items()}
-        told.append(State(states.names[i] if several else "", truth, targets, projections, descents))
-    return Study(title, alpha, gamma, told, {op: one.sweeps for op, one in fixed.items()} if several else {})
-
-
-def found(game: str | Sequence | np.ndarray, env: Mapping[str, Any]) -> tuple[str, Any]:
-    """What to call it, and a world to play it in."""
-    if isinstance(game, str) and not game.startswith("["):
-        return game, making.make_environment(game, env)[0]
-    if env:
-        raise UserError("a payoff has no settings: give env.… to a world by name, such as matrix")
-    payoff = yaml_text.parse(game, "the payoff") if isinstance(game, str) else game
-    payoff = payoff.tolist() if isinstance(payoff, np.ndarray) else list(payoff)
-    return "a payoff of " + " × ".join(map(str, payoff_tensor(payoff).shape)), Matrix(payoff)
-
-
-def lines(study: Study) -> Iterator[str]:
-    """Paragraphs: of each state the truth, then operator by operator."""
+    rows = []
     for state in study.states:
-        best = [tuple(map(int, joint)) for joint in np.argwhere(state.truth == state.truth.max())]
+        most = _MOST if len(state.projections) == 1 else 1
+        exact = [
+            _exact_panel(study, state, operator, i)
+            for operator, projection in state.projections.items()
+            for i in range(min(most, len(projection.tables)))
+        ]
+        rows.append([TablePanel(state.name or "truth", state.truth, state.truth, [], ""), *exact])
+        if state.descents:
+            rows.append([_descent_panel(study, state, operator) for operator in state.descents])
+    return rows
+
+
+def _exact_panel(study: Study, state: StudiedState, operator: str, i: int) -> TablePanel:
+    projection = state.projections[operator]
+    table = projection.tables[i]
+    minimisers = len(projection.tables)
+    which = f", {i + 1} of {minimisers}" if minimisers > 1 else ""
+    kind = "exact" if projection.exact else "best found"
+    note = f"{kind}{which}: error {round(projection.error, 2):g}"
+    label = _LABELS[operator].format(study.alpha)
+    return TablePanel(label, table, state.truth, chosen_joints(table), note)
+
+
+def _descent_panel(study: Study, state: StudiedState, operator: str) -> TablePanel:
+    ends = state.descents[operator]
+    starts = sum(end.starts for end in ends)
+    note = f"descent, {ends[0].starts} of {starts}: error {round(ends[0].error, 2):g}"
+    label = _LABELS[operator].format(study.alpha)
+    return TablePanel(label, ends[0].table, state.truth, [ends[0].chosen], note)
+
+
+def _paragraphs(study: Study) -> Iterator[str]:
+    """For each state, describe the truth, then operator by operator."""
+    for state in study.states:
+        truth = state.truth
+        best = [tuple(map(int, joint)) for joint in np.argwhere(truth == truth.max())]
         where = f", {state.name} (discount {study.gamma:g})" if state.name else ""
-        yield (
-            f"{study.title}{where}: best is {many(best)}, worth {number(state.truth.max())}\n"
-            f"{grid(state.truth, state.truth, [])}"
-        )
-        for operator, projection in state.projections.items():
-            yield "\n".join(about(study, state, operator, projection))
+        head = f"{study.title}{where}: best is {_joint_list(best)}, worth {_rounded(truth.max())}"
+        yield f"{head}\n{_table_lines(truth, truth, [])}"
+        for operator in state.projections:
+            lines = [*_projection_lines(study, state, operator), *_descent_lines(state, operator)]
+            yield "\n".join(lines)
 
 
-def about(study: Study, state: State, operator: str, projection: Projection) -> Iterator[str]:
-    truth, tables = state.truth, projection.tables
+def _projection_lines(study: Study, state: StudiedState, operator: str) -> Iterator[str]:
+    projection = state.projections[operator]
+    truth = state.truth
+    tables = projection.tables
     known = "error" if projection.exact else "not all orders were tried: the best found has error"
     bound = "" if projection.exact else f", none has less than {projection.bound:.6g}"
-    yield f"{KINDS[operator].format(alpha=study.alpha)}: {known} {round(projection.error, 9):.6g}{bound}"
+    description = DESCRIPTIONS[operator].format(alpha=study.alpha)
+    yield f"{description}: {known} {round(projection.error, 9):.6g}{bound}"
     if len(tables) > 1:
-        good = sum(verdict(truth, chosen(table)) == "right" for table in tables)
-        yield f"  {len(tables)} minimisers, {good} of them right" + (
-            f"; the first {SHOWN}" if len(tables) > SHOWN else ""
-        )
-    for table in tables[:SHOWN]:
-        yield grid(table, truth, chosen(table))
-        yield "  " + outcome(truth, table, chosen(table))
+        right = sum(rate_choice(truth, chosen_joints(table)) == "right" for table in tables)
+        rest = f"; the first {_MOST}" if len(tables) > _MOST else ""
+        yield f"  {len(tables)} minimisers, {right} of them right{rest}"
+    for table in tables[:_MOST]:
+        joints = chosen_joints(table)
+        yield _table_lines(table, truth, joints)
+        yield f"  {_choice_sentence(truth, table, joints)}"
     if study.sweeps:
         sweeps = study.sweeps[operator]
         yield f"  after {sweeps} sweeps nothing changes" if sweeps else "  it never settles"
+
+
+def _descent_lines(state: StudiedState, operator: str) -> Iterator[str]:
+    """Describe where gradient descent ends; its table is left out where it is one of the minimisers."""
+    minimisers = state.projections[operator].tables
     ends = state.descents.get(operator, [])
-    for end in ends[:SHOWN]:
-        share = f"{end.starts} of {sum(e.starts for e in ends)}"
-        yield f"  gradient descent, {share} starts: error {end.error:.6g}"
-        if np.abs(tables - end.table).reshape(len(tables), -1).max(axis=1).min() > 0.02 * np.abs(truth).max():
-            yield grid(end.table, truth, [end.chosen])
-        yield "  " + outcome(truth, end.table, [end.chosen])
+    starts = sum(end.starts for end in ends)
+    for end in ends[:_MOST]:
+        yield f"  gradient descent, {end.starts} of {starts} starts: error {end.error:.6g}"
+        away = np.abs(minimisers - end.table).reshape(len(minimisers), -1).max(axis=1).min()
+        if away > _SAME * np.abs(state.truth).max():
+            yield _table_lines(end.table, state.truth, [end.chosen])
+        yield f"  {_choice_sentence(state.truth, end.table, [end.chosen])}"
 
 
-def outcome(truth: Table, table: Table, joints: list[Joint]) -> str:
-    """What agents do by a table, and what comes of it."""
-    worth = " or ".join(map(number, sorted({float(truth[joint]) for joint in joints})))
-    value = number(table[joints[0]])
-    return f"{verdict(truth, joints)}: agents choose {many(joints)}, valued {value}, worth {worth}"
+def _choice_sentence(truth: GameTable, table: GameTable, joints: list[Joint]) -> str:
+    """Say what agents choose by a table, and what they get."""
+    worth = " or ".join(map(_rounded, sorted({float(truth[joint]) for joint in joints})))
+    value = _rounded(table[joints[0]])
+    rating = rate_choice(truth, joints)
+    return f"{rating}: agents choose {_joint_list(joints)}, valued {value}, worth {worth}"
 
 
-def number(x: float) -> str:
-    """To two digits: what gradient descent leaves beyond them says nothing."""
+def _rounded(x: float) -> str:
+    """Write a number to two digits: what gradient descent leaves beyond them says nothing."""
     return shortest(round(float(x), 2))
 
 
-def many(joints: list[Joint]) -> str:
-    told = [f"({', '.join(map(str, joint))})" for joint in joints[:SHOWN]]
-    return " or ".join(told) + (f" or {len(joints) - SHOWN} more" if len(joints) > SHOWN else "")
+def _joint_list(joints: list[Joint]) -> str:
+    shown = " or ".join(f"({', '.join(map(str, joint))})" for joint in joints[:_MOST])
+    return shown + (f" or {len(joints) - _MOST} more" if len(joints) > _MOST else "")
 
 
-def grid(table: Table, truth: Table, joints: list[Joint]) -> str:
-    """Numbers in rows; what agents choose in brackets, what is best with a star."""
+def _table_lines(table: GameTable, truth: GameTable, joints: list[Joint]) -> str:
+    """Write a table in rows: the agents' choices in brackets, the best entries with a star.
 
-    def cell(joint: Joint) -> str:
-        told = number(table[joint])
+    A third agent's choices stand below each other.
+    """
+
+    def entry(joint: Joint) -> str:
+        number = _rounded(table[joint])
         star = "*" if truth[joint] == truth.max() else " "
-        return (f"[{told}]" if joint in joints else f" {told} ") + star
+        return (f"[{number}]" if joint in joints else f" {number} ") + star
 
-    cells = {joint: cell(joint) for joint in np.ndindex(table.shape)}
-    width = max(map(len, cells.values()))
-    blocks = []
+    entries = {joint: entry(joint) for joint in np.ndindex(table.shape)}
+    width = max(map(len, entries.values()))
+    lines = []
     for rest in np.ndindex(table.shape[2:]):
-        head = [f"  others play {', '.join(map(str, rest))}"] if rest else []
-        rows = [
-            "  " + " ".join(cells[i, j, *rest].rjust(width) for j in range(table.shape[1]))
-            for i in range(table.shape[0])
-        ]
-        blocks += [*head, *rows]
-    return "\n".join(blocks)
+        if rest:
+            lines.append(f"  others play {', '.join(map(str, rest))}")
+        for i in range(table.shape[0]):
+            row = [entries[i, j, *rest].rjust(width) for j in range(table.shape[1])]
+            lines.append("  " + " ".join(row))
+    return "\n".join(lines)

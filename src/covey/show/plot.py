@@ -1,123 +1,91 @@
-"""Learning curves: one run's, every seed thin, the mean with its interval bold; or several together."""
+"""Learning curves, of one run or of several, and tables of who plays whom."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..files import atomic
+from ..charts import ACCENT, INK, PALE_ACCENT, PALE_INK, line_style, pyplot, save_figure, set_title, step_axes
 from ..runs.metrics import Curve, curves
 from ..statistics import interval, iqm
+from ..text import signed
 
-INK, TICKS, ACCENT, PALE = "#22303c", "#52616d", "#1b6ca8", "#8fb8d8"
-COLOURS = ("#1b6ca8", "#d9622b", "#2f9e6b", "#8a5fb5", "#b8860b", "#c74b7a", "#5c6b77")
-STROKES = ("-", "--", ":", "-.")
-NOTE = "IQM over seeds, 95 % interval"
+_NOTE = "IQM over seeds, 95 % interval"
 
 
 def learning_curve(path: Path, rows: list[dict[str, Any]], key: str, title: str, label: str) -> bool:
-    """Draws `key` over steps; False where there is nothing to draw."""
+    """Draw a run's `key` over steps: every seed thin, the mean bold, with its interval.
+
+    Return False where there is nothing to draw.
+    """
     steps, values = curves(rows, key)
     if not len(steps):
         return False
-    with drawn(path, title, label) as axes:
-        axes.plot(steps, values, color=PALE, linewidth=0.8, alpha=0.9, zorder=1)
-        mean = values.mean(axis=1)
-        if values.shape[1] > 1:
+    seeds = values.shape[1]
+    with step_axes(path, title, label) as axes:
+        axes.plot(steps, values, color=PALE_ACCENT, linewidth=0.8, alpha=0.9, zorder=1)
+        if seeds > 1:
             bands = np.array([interval(v, draws=2000, statistic=lambda x: x.mean(axis=-1)) for v in values])
             axes.fill_between(steps, *bands.T, color=ACCENT, alpha=0.22, linewidth=0, zorder=2)
-        note = f"mean of {values.shape[1]} seeds, 95 % interval" if values.shape[1] > 1 else "one seed"
-        axes.plot(steps, mean, color=ACCENT, linewidth=2.2, zorder=3, label=note)
+        note = f"mean of {seeds} seeds, 95 % interval" if seeds > 1 else "one seed"
+        axes.plot(steps, values.mean(axis=1), color=ACCENT, linewidth=2.2, zorder=3, label=note)
         axes.legend(frameon=False, loc="lower right", fontsize=9)
     return True
 
 
 def overlay(path: Path, runs: Mapping[str, Curve], title: str, label: str) -> bool:
-    """Several runs over each other, by name: interquartile means bold, 95 % intervals, every seed of two.
+    """Draw the curves of several runs, by name: interquartile means with 95 % intervals.
 
-    False where there is nothing to draw.
+    Of one or two runs every seed is drawn as well. Return False where there is nothing to draw.
     """
     runs = {name: curve for name, curve in runs.items() if len(curve[0])}
     if not runs:
         return False
-    with drawn(path, title, label, wide=2.4 if len(runs) > 2 else 0.0) as axes:
+    many = len(runs) > 2
+    with step_axes(path, title, label, extra_width=2.4 if many else 0.0) as axes:
         for i, (name, (steps, values)) in enumerate(runs.items()):
-            look = {
-                "color": COLOURS[i % len(COLOURS)],
-                "linestyle": STROKES[i // len(COLOURS) % len(STROKES)],
-            }
+            style = line_style(i)
             if values.shape[1] > 1:
                 bands = np.array([interval(v, draws=2000) for v in values])
-                axes.fill_between(steps, *bands.T, color=look["color"], alpha=0.16, linewidth=0, zorder=2)
-                if len(runs) <= 2:
-                    axes.plot(steps, values, color=look["color"], linewidth=0.6, alpha=0.35, zorder=1)
-            width = 2.0 if i else 3.2  # the first shows also where another lies on it
-            axes.plot(steps, iqm(values), linewidth=width, zorder=3, label=name, **look)
-        beside = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)} if len(runs) > 2 else {"loc": "best"}
+                axes.fill_between(steps, *bands.T, color=style["color"], alpha=0.16, linewidth=0, zorder=2)
+                if not many:
+                    axes.plot(steps, values, color=style["color"], linewidth=0.6, alpha=0.35, zorder=1)
+            width = 2.0 if i else 3.2  # the first stays visible where another covers it
+            axes.plot(steps, iqm(values), linewidth=width, zorder=3, label=name, **style)
+        beside = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)} if many else {"loc": "best"}
         axes.legend(frameon=False, fontsize=9, **beside)
-        axes.text(1, 1.02, NOTE, transform=axes.transAxes, ha="right", color=TICKS, fontsize=8)
+        axes.text(1, 1.02, _NOTE, transform=axes.transAxes, ha="right", color=PALE_INK, fontsize=8)
     return True
 
 
-def heat(
+def match_tables(
     path: Path, tables: Mapping[str, list[list[float]]], names: list[str], rows: str, columns: str
 ) -> None:
-    """Tables of numbers side by side, brighter where they are greater: who plays `rows` against whom."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
+    """Draw square tables side by side, darker where a number is greater: who plays `rows` against whom."""
     n = len(names)
-    side = 1.6 + 0.95 * n
-    figure, places = plt.subplots(
-        1, len(tables), figsize=(side * len(tables) + 0.8, side), dpi=160, squeeze=False
+    inches = 1.6 + 0.95 * n
+    figure, panels = pyplot().subplots(
+        1, len(tables), figsize=(inches * len(tables) + 0.8, inches), dpi=160, squeeze=False
     )
-    for axes, (title, table) in zip(places[0], tables.items(), strict=True):
-        x = np.array(table)
-        low, high = x.min(), max(x.max(), x.min() + 1e-9)
-        axes.imshow(x, cmap="Blues", vmin=low - 0.1 * (high - low), vmax=high)
-        for (i, j), number in np.ndenumerate(x):
-            ink = "white" if number > low + 0.6 * (high - low) else INK
-            axes.text(
-                j, i, f"{number:.2f}".replace("-", "−"), ha="center", va="center", color=ink, fontsize=9
-            )
+    for axes, (title, table) in zip(panels[0], tables.items(), strict=True):
+        _number_cells(axes, np.array(table))
         axes.set_xticks(range(n), names, rotation=30, ha="right")
         axes.set_yticks(range(n), names)
         axes.set_xlabel(f"plays {columns}", color=INK)
         axes.set_ylabel(f"plays {rows}", color=INK)
-        axes.set_title(title, loc="left", color=INK, fontsize=11, fontweight="bold")
+        set_title(axes, title)
         axes.spines[:].set_visible(False)
-        axes.tick_params(colors=TICKS, labelsize=9, length=0)
+        axes.tick_params(colors=PALE_INK, labelsize=9, length=0)
     figure.tight_layout()
-    with atomic(path, path.name) as file:
-        figure.savefig(file, format="png")
-    plt.close(figure)
+    save_figure(figure, path)
 
 
-@contextmanager
-def drawn(path: Path, title: str, label: str, wide: float = 0.0) -> Iterator[Any]:
-    """Axes to draw over steps in, and the picture put away; `wide` inches are left free at the right."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-    from matplotlib.ticker import EngFormatter
-
-    figure, axes = plt.subplots(figsize=(7.2 + wide, 4.2), dpi=160)
-    yield axes
-    axes.set_title(title, loc="left", color=INK, fontsize=11, fontweight="bold")
-    axes.set_xlabel("environment steps of each seed", color=INK)
-    axes.set_ylabel(label, color=INK)
-    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-    axes.margins(x=0.01)
-    axes.grid(axis="y", color="#e3e8ec", linewidth=0.8)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color("#9aa7b1")
-    axes.tick_params(colors=TICKS, labelsize=9)
-    figure.tight_layout()
-    with atomic(path, path.name) as file:
-        figure.savefig(file, format="png")
-    plt.close(figure)
+def _number_cells(axes: Any, x: np.ndarray) -> None:
+    """Draw numbers on shades of blue."""
+    low = x.min()
+    high = max(x.max(), low + 1e-9)
+    axes.imshow(x, cmap="Blues", vmin=low - 0.1 * (high - low), vmax=high)
+    for (i, j), number in np.ndenumerate(x):
+        ink = "white" if number > low + 0.6 * (high - low) else INK
+        axes.text(j, i, signed(number), ha="center", va="center", color=ink, fontsize=9)

@@ -9,18 +9,16 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from ..charts import BETTER, INK, PALE_INK, WORSE, draw_payoffs, frame_joint, pyplot, save_figure, star_best
 from ..core import AbstractEnvironment, Trajectory
 from ..core.scene import Insightful, PayoffTable, Tabular
 from ..errors import UserError
-from ..files import atomic
 from ..ops import named
 from ..runs.folder import RunFolder
 from ..runs.policy import trained
-from ..text import shortest
 from ..training.learners import view_as
 from ..training.loop import Trainer
 
-INK, PALE, WORSE, ZERO, BETTER = "#22303c", "#52616d", "#b5523b", "#f4f1ea", "#1b6ca8"
 PANELS, ENTRIES = 6, 400  # more cannot be read
 TRIES = 4096  # explorations, among which one takes a table's path
 LEFT, BETWEEN, HEAD, FOOT = 0.72, 0.5, 0.66, 0.56  # inches beside, between, above and below the tables
@@ -130,11 +128,6 @@ def picture(folder: RunFolder, out: Path, seed: int) -> None:
 
 def draw(out: Path, found: list[Learned], agents: tuple[str, ...], title: str, said: str) -> None:
     """A table lies beside what was learned of it; several stand side by side, each above its own."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
     panels = [(one, rest) for one in found for rest in np.ndindex(one.table.best.shape[2:])]
     kinds = 1 if found[0].value is None else 2
     across, down = (kinds, 1) if len(panels) == 1 else (len(panels), kinds)
@@ -143,7 +136,7 @@ def draw(out: Path, found: list[Learned], agents: tuple[str, ...], title: str, s
     wide, high = columns * cell, rows * cell
     right, below = max(wide, 1.6) + BETWEEN, NAME + high + TICKS
     size = max(LEFT + across * right, 4.6), HEAD + down * below + FOOT
-    figure = plt.figure(figsize=size, dpi=180)
+    figure = pyplot().figure(figsize=size, dpi=180)
     headline(figure, title, said, found[0])
     most = max(float(np.abs(x).max()) for one in found for x in (one.table.best, one.value) if x is not None)
     for i, (one, rest) in enumerate(panels):
@@ -152,14 +145,12 @@ def draw(out: Path, found: list[Learned], agents: tuple[str, ...], title: str, s
             corner = LEFT + column * right, size[1] - HEAD - row * below - NAME - high
             box = np.array([*corner, wide, high]) / (*size, *size)
             axes = figure.add_axes(tuple(box), xticks=range(columns), yticks=range(rows))
-            heat(axes, x, most or 1.0)
+            draw_payoffs(axes, x, most or 1.0)
             marks(axes, one, rest)
             axes.set_title(name, fontsize=9, color=INK, loc="left", pad=5)
-            axes.set_ylabel("" if column else agents[0], fontsize=8.5, color=PALE)
-            axes.set_xlabel(agents[1] if row == down - 1 else "", fontsize=8.5, color=PALE)
-    with atomic(out, out.name) as file:
-        figure.savefig(file, format="png")
-    plt.close(figure)
+            axes.set_ylabel("" if column else agents[0], fontsize=8.5, color=PALE_INK)
+            axes.set_xlabel(agents[1] if row == down - 1 else "", fontsize=8.5, color=PALE_INK)
+    save_figure(figure, out)
 
 
 def headline(figure: Any, title: str, said: str, first: Learned) -> None:
@@ -171,7 +162,7 @@ def headline(figure: Any, title: str, said: str, first: Learned) -> None:
     figure.text(left, 1 - 0.51 * up, said, va="center", color=colour, fontsize=10, fontweight="bold")
     legend = ["★  best", "□  what it does"][: 1 if first.chosen is None else 2]
     legend += ["Q: mean of agents"] * (first.called == "Q")
-    figure.text(left, 0.16 * up, "      ".join(legend), va="center", color=PALE, fontsize=8.5)
+    figure.text(left, 0.16 * up, "      ".join(legend), va="center", color=PALE_INK, fontsize=8.5)
 
 
 def slices(
@@ -188,42 +179,8 @@ def slices(
     return [*truth, (named(f"learned {one.called}"), one.value[cut])]
 
 
-def heat(axes: Any, x: Float[np.ndarray, "rows columns"], most: float) -> None:
-    """Numbers on their colours: roots, so that a great loss leaves room for small gains."""
-    from matplotlib.colors import LinearSegmentedColormap
-
-    shades = LinearSegmentedColormap.from_list("payoff", [WORSE, ZERO, BETTER])
-    image = axes.imshow(np.sign(x) * np.sqrt(np.abs(x) / most), cmap=shades, vmin=-1, vmax=1)
-    small = max(x.shape) > 6
-    for (i, j), value in np.ndenumerate(x):
-        red, green, blue, _ = image.cmap(image.norm(image.get_array()[i, j]))
-        ink = "white" if 0.299 * red + 0.587 * green + 0.114 * blue < 0.6 else INK
-        axes.text(
-            j, i, shortest(float(value)), ha="center", va="center", fontsize=8 if small else 10, color=ink
-        )
-    axes.set_xticks(np.arange(x.shape[1] + 1) - 0.5, minor=True)
-    axes.set_yticks(np.arange(x.shape[0] + 1) - 0.5, minor=True)
-    axes.grid(which="minor", color="white", linewidth=5)
-    axes.tick_params(which="both", length=0, labelsize=8.5, colors=PALE)
-    axes.spines[:].set_visible(False)
-
-
 def marks(axes: Any, one: Learned, rest: tuple[int, ...]) -> None:
     """Stars on the best joint actions, a frame around what it does."""
-    stars(axes, one.table.best, rest)
+    star_best(axes, one.table.best, rest)
     if one.chosen is not None and one.chosen[2:] == rest:
-        frame(axes, one.chosen)
-
-
-def stars(axes: Any, best: Float[np.ndarray, "..."], rest: tuple[int, ...]) -> None:
-    for i, j in np.ndindex(best.shape[:2]):
-        if best[(i, j, *rest)] == best.max():
-            ink = axes.texts[i * best.shape[1] + j].get_color()
-            axes.text(j + 0.4, i - 0.38, "★", ha="right", va="top", fontsize=8, color=ink)
-
-
-def frame(axes: Any, joint: tuple[int, ...]) -> None:
-    from matplotlib.patches import Rectangle
-
-    look = {"fill": False, "edgecolor": INK, "linewidth": 2.6, "joinstyle": "round", "clip_on": False}
-    axes.add_patch(Rectangle((joint[1] - 0.5, joint[0] - 0.5), 1, 1, zorder=3, **look))
+        frame_joint(axes, one.chosen)

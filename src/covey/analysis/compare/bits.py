@@ -1,16 +1,19 @@
-"""Whether two runs are the same to the bit, by what they wrote down at each report."""
+"""Comparison of two runs to the bit, by the fingerprints that they wrote at each report."""
 
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 Row = dict[str, Any]
-EXEMPT = ("seconds", "report", "seed")  # times, and where a row stands
-WEIGHTS = ("fingerprint", "seen", "step")
-DIGITS = 8  # of a tensor's fingerprint
+Place = tuple[int, int]  # iterations done, and the seed
+_EXEMPT = ("seconds", "report", "seed")  # times, and where a row stands
+_EVIDENCE = ("fingerprint", "seen", "step")  # weights, actions, and the steps so far
+_DIGITS = 8  # of a tensor's fingerprint
 
 
-class Moment(NamedTuple):
-    """Where a report stands: after so many iterations, of the seed so called."""
+@dataclass(frozen=True)
+class Moment:
+    """A report of one seed, after `clock` iterations."""
 
     clock: int
     seed: int
@@ -18,55 +21,64 @@ class Moment(NamedTuple):
     report: int
 
 
-class Sameness(NamedTuple):
-    """`parts` is the first report at which weights or actions differ, `before` the last at which they do not.
+@dataclass(frozen=True)
+class BitComparison:
+    """The reports that two runs have in common, and the first at which weights or actions differ."""
 
-    `values` are columns that differ although the weights are the same: what is told of them.
-    """
-
-    seeds: tuple[int, ...]  # in both
-    reports: int  # compared, of one seed
-    until: int  # steps
-    parts: Moment | None
-    before: Moment | None
-    leaves: tuple[int, ...]  # of the learners, in order; those that differ there
-    values: tuple[str, ...]
+    seeds: tuple[int, ...]  # in both runs
+    reports: int  # compared and alike, of one seed
+    until: int  # the step of the last report that is alike
+    first_difference: Moment | None
+    last_match: Moment | None
+    leaves: tuple[int, ...]  # of the learners' tensors, in their order: those that differ first
+    metrics: tuple[str, ...]  # metrics that differ although the weights are the same
 
     @property
     def identical(self) -> bool:
-        return self.reports > 0 and self.parts is None
+        return self.reports > 0 and self.first_difference is None
 
 
-def placed(rows: Iterable[Row], first: int, iterations: int) -> dict[tuple[int, int], Row]:
-    """Rows by iterations done and by the seed itself, whatever place it has among the run's seeds."""
-    return {(row["report"] * iterations, first + row["seed"]): row for row in rows}
+def rows_by_place(rows: Iterable[Row], first_seed: int, iterations: int) -> dict[Place, Row]:
+    """Return rows by the iterations done and by the seed itself, not its position in the run."""
+    return {(row["report"] * iterations, first_seed + row["seed"]): row for row in rows}
 
 
-def same(a: dict[tuple[int, int], Row], b: dict[tuple[int, int], Row], aligned: bool) -> Sameness:
-    """`aligned`: reports come equally often, so that means over a report are of the same updates."""
+def compare_bits(a: Mapping[Place, Row], b: Mapping[Place, Row], aligned: bool) -> BitComparison:
+    """Compare the rows of two runs in the order of time.
+
+    `aligned` says that both report equally often, so that means over a report are of the same updates.
+    """
     common = sorted(a.keys() & b.keys())
-    seeds = tuple(sorted({seed for _, seed in common}))
-    parts, before, leaves, values = None, None, (), {}
+    first_difference = None
+    leaves = ()
+    metrics: dict[str, None] = {}
     for place in common:
-        x, y = a[place], b[place]
-        here = Moment(*place, x["step"], x["report"])
-        if any(x.get(name) != y.get(name) for name in WEIGHTS):
-            parts, leaves = here, parted_leaves(x, y)
+        x = a[place]
+        y = b[place]
+        if any(x.get(name) != y.get(name) for name in _EVIDENCE):
+            first_difference = Moment(*place, x["step"], x["report"])
+            leaves = _differing_leaves(x, y)
             break
-        told = [n for n in x if n in y and n not in EXEMPT and (aligned or n.startswith("eval/"))]
-        values |= dict.fromkeys(n for n in told if x[n] != y[n])
-    until = [place for place in common if parts is None or place[0] < parts.clock]
-    if until:
-        place = until[-1]
-        before = Moment(*place, a[place]["step"], a[place]["report"])
-    clocks = {clock for clock, _ in until}
-    return Sameness(seeds, len(clocks), before.step if before else 0, parts, before, leaves, tuple(values))
+        shared = [n for n in x if n in y and n not in _EXEMPT and (aligned or n.startswith("eval/"))]
+        metrics |= dict.fromkeys(n for n in shared if x[n] != y[n])
+    alike = [p for p in common if first_difference is None or p[0] < first_difference.clock]
+    last_match = Moment(*alike[-1], a[alike[-1]]["step"], a[alike[-1]]["report"]) if alike else None
+    return BitComparison(
+        seeds=tuple(sorted({seed for _, seed in common})),
+        reports=len({clock for clock, _ in alike}),
+        until=last_match.step if last_match else 0,
+        first_difference=first_difference,
+        last_match=last_match,
+        leaves=leaves,
+        metrics=tuple(metrics),
+    )
 
 
-def parted_leaves(x: Row, y: Row) -> tuple[int, ...]:
-    """The places of the tensors whose fingerprints differ; none where they are not the same tensors."""
-    mine, theirs = "".join(x["fingerprint"]), "".join(y["fingerprint"])
-    if len(mine) != len(theirs):
+def _differing_leaves(x: Row, y: Row) -> tuple[int, ...]:
+    """Return the positions of the tensors whose fingerprints differ; none if the tensors are not the same."""
+    a = "".join(x["fingerprint"])
+    b = "".join(y["fingerprint"])
+    if len(a) != len(b):
         return ()
-    places = range(0, len(mine), DIGITS)
-    return tuple(i // DIGITS for i in places if mine[i : i + DIGITS] != theirs[i : i + DIGITS])
+    starts = range(0, len(a), _DIGITS)
+    return tuple(i // _DIGITS for i in starts if a[i : i + _DIGITS] != b[i : i + _DIGITS])

@@ -1,10 +1,10 @@
-"""What differs between two runs before anything was trained: settings, files, versions, machines, tensors."""
+"""Differences between two runs that need no training: settings, files, versions, machines, tensors."""
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal
 
 from ...config import settings
 from ...config.config import Config
@@ -13,12 +13,16 @@ from ...config.teams import learns
 from ...runs import checkpoint
 from ...runs.engine import Engine
 
-ABSENT = "—"  # how a setting is shown that only the other run has
-NESTED = 5  # settings that one run has below another's name: as many are no coincidence
+ABSENT = "—"  # the value of a setting that only the other run has
+_FEWEST = 5  # settings that stand below a part in one run and outright in the other: fewer are a coincidence
 
 
-class Difference(NamedTuple):
-    """A setting by the name it is typed by. `used`: whether anybody reads it, where the audit knows."""
+@dataclass(frozen=True)
+class Difference:
+    """A setting by the name that users type, with both values.
+
+    `used` is False where the audits of both runs say that nothing reads it, and None where they do not know.
+    """
 
     setting: str
     a: Any
@@ -27,66 +31,76 @@ class Difference(NamedTuple):
 
 
 def every_setting(config: Config) -> dict[str, Any]:
-    """Settings by the names they are typed by, and the content of the user's files, wherever these lie."""
-    own = config.with_files(lambda path: Path(path.name))
-    apart = ("algorithm", "environment", "learners", "env", "notes")
-    told = {"environment": own.environment}
-    learning = [side for side, tree in own.learners.items() if learns(tree["name"])] or list(own.learners)
-    for side, tree in own.learners.items():
-        for path, value in settings.flatten({side: typed(tree)}).items():
+    """Return all settings by the names that users type, and checksums of the user's own files."""
+    portable = config.with_files(lambda path: Path(path.name))
+    slots = portable.learners
+    learning = [name for name, tree in slots.items() if learns(tree["name"])] or list(slots)
+    values = {"environment": portable.environment}
+    for slot, tree in slots.items():
+        for path, value in settings.flatten({slot: _as_typed(tree)}).items():
             name = path.partition(".")[2] or "algorithm"
-            told[name if [side] == learning else f"{side}.{name}"] = value
-    env = settings.flatten({f"env.{name}": value for name, value in own.env.items()})
-    run = {option(f.name): getattr(own, f.name) for f in fields(own) if f.name not in apart}
-    files = {f"content of {path.name}": "" for path in config.files}
-    for path in config.files:
-        files[f"content of {path.name}"] += f"{zlib.crc32(path.read_bytes()):08x}"
-    return told | env | run | files
+            values[name if [slot] == learning else f"{slot}.{name}"] = value
+    world = settings.flatten({f"env.{name}": value for name, value in portable.env.items()})
+    elsewhere = ("algorithm", "environment", "learners", "env", "notes")
+    options = {option(f.name): getattr(portable, f.name) for f in fields(portable) if f.name not in elsewhere}
+    return values | world | options | _checksums(config.files)
 
 
-def typed(tree: Any) -> Any:
-    """A constant where a schedule could stand is typed as a plain number."""
+def _checksums(files: Any) -> dict[str, str]:
+    """Return the content of files as checksums, by name, wherever the files lie."""
+    content = {f"content of {path.name}": "" for path in files}
+    for path in files:
+        content[f"content of {path.name}"] += f"{zlib.crc32(path.read_bytes()):08x}"
+    return content
+
+
+def _as_typed(tree: Any) -> Any:
+    """Write a constant as the plain number that users type where a schedule may stand."""
     if not isinstance(tree, dict):
         return tree
     constant = tree.keys() == {"name", "value"} and tree["name"] == "constant"
-    return tree["value"] if constant else {name: typed(value) for name, value in tree.items()}
+    return tree["value"] if constant else {name: _as_typed(value) for name, value in tree.items()}
 
 
 def differing(
     a: Mapping[str, Any], b: Mapping[str, Any], unread: frozenset[str] = frozenset()
 ) -> list[Difference]:
-    """In the order in which a run is described. `unread` are settings that nobody uses."""
-    names = dict.fromkeys([*a, *b])
-    apart = [n for n in names if a.get(n, ABSENT) != b.get(n, ABSENT)]
-    return [Difference(n, a.get(n, ABSENT), b.get(n, ABSENT), False if n in unread else None) for n in apart]
+    """Return the settings whose values differ, in the order in which a run is described."""
+    names = [n for n in dict.fromkeys([*a, *b]) if a.get(n, ABSENT) != b.get(n, ABSENT)]
+    return [Difference(n, a.get(n, ABSENT), b.get(n, ABSENT), False if n in unread else None) for n in names]
 
 
-class Nested(NamedTuple):
-    """What one run has below a part's name and the other has outright: one algorithm that holds another."""
+@dataclass(frozen=True)
+class NestedSettings:
+    """Settings that one run has below a part and the other outright: one algorithm holds the other."""
 
-    run: str  # "a" or "b": who has it below `part`; "" where nobody has
+    run: Literal["a", "b", ""]  # the run that has them below `part`; "" if there are none
     part: str
-    names: dict[str, str]  # by the outright name, the name below the part
+    names: dict[str, str]  # from the outright name to the one below the part
 
     def __contains__(self, name: object) -> bool:
         return name in self.names or name in self.names.values()
 
 
-def nested(a: Mapping[str, Any], b: Mapping[str, Any]) -> Nested:
-    """What only one of them has, and the other has alike below one part; nothing where it is hardly any."""
-    found: dict[tuple[str, str], dict[str, str]] = {}
-    for run, (plain, below) in {"b": (a, b), "a": (b, a)}.items():
+def nested_settings(a: Mapping[str, Any], b: Mapping[str, Any]) -> NestedSettings:
+    """Find the part below which one run has the settings of the other, with the same values.
+
+    Return no names where they are too few to be more than a coincidence.
+    """
+    matches: dict[tuple[Literal["a", "b", ""], str], dict[str, str]] = {("", ""): {}}
+    runs: dict[Literal["a", "b", ""], Any] = {"b": (a, b), "a": (b, a)}
+    for run, (plain, below) in runs.items():
         for name in below.keys() - plain.keys():
             part, _, rest = name.partition(".")
             if rest in plain.keys() - below.keys() and plain[rest] == below[name]:
-                found.setdefault((run, part), {})[rest] = name
-    where = max(sorted(found), key=lambda where: len(found[where]), default=("", ""))
-    names = found.get(where, {})
-    return Nested(*where, names) if len(names) >= NESTED else Nested("", "", {})
+                matches.setdefault((run, part), {})[rest] = name
+    run, part = max(sorted(matches), key=lambda key: len(matches[key]))
+    names = matches[run, part]
+    return NestedSettings(run, part, names) if len(names) >= _FEWEST else NestedSettings("", "", {})
 
 
-def unread(*summaries: Mapping[str, Any]) -> frozenset[str]:
-    """The settings of which every run's audit says that they are idle: that nobody reads them there."""
+def unread_settings(*summaries: Mapping[str, Any]) -> frozenset[str]:
+    """Return the settings that, by the audits of all the runs, nothing reads."""
 
     def idle(summary: Mapping[str, Any]) -> frozenset[str]:
         audit = summary.get("audit") or {}
@@ -95,23 +109,47 @@ def unread(*summaries: Mapping[str, Any]) -> frozenset[str]:
     return frozenset.intersection(*map(idle, summaries))
 
 
-def circumstances(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Difference]:
-    """Versions, machines and commits, as run.json holds them: bits depend on these as well."""
+def differing_circumstances(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Difference]:
+    """Return what differs among versions, machines and commits of two run.json: bits depend on them too."""
 
-    def told(run):
-        machine, git = run.get("machine") or {}, run.get("git") or {}
-        facts = dict(run.get("versions") or {}) | {"devices": machine.get("devices")}
-        return facts | {"commit": git.get("commit"), "uncommitted changes": git.get("changed")}
+    def facts(run: Mapping[str, Any]) -> dict[str, Any]:
+        machine = run.get("machine") or {}
+        git = run.get("git") or {}
+        versions = dict(run.get("versions") or {}) | {"devices": machine.get("devices")}
+        return versions | {"commit": git.get("commit"), "uncommitted changes": git.get("changed")}
 
-    return differing(told(a), told(b))
+    return differing(facts(a), facts(b))
 
 
-def tensors(engine: Engine) -> dict[str, str]:
-    """Every tensor that the learners hold, by its name in the tree, with its shape."""
-    sides = engine.trainer.slots
-    several = sum(side.algorithm.experience.updates > 0 for side in sides) > 1
-    held = {}
-    for side, learner in zip(sides, engine.shapes.learners, strict=True):
+def tensor_shapes(engine: Engine) -> dict[str, str]:
+    """Return the type and shape of every tensor that the learners hold, by its name in the tree."""
+    slots = engine.trainer.slots
+    several = sum(slot.algorithm.experience.updates > 0 for slot in slots) > 1
+    shapes = {}
+    for slot, learner in zip(slots, engine.shapes.learners, strict=True):
         for name, leaf in checkpoint.named_leaves(learner):
-            held[f"{side.name}/{name}" if several else name] = f"{leaf.dtype}{list(leaf.shape[1:])}"
-    return held
+            shapes[f"{slot.name}/{name}" if several else name] = f"{leaf.dtype}{list(leaf.shape[1:])}"
+    return shapes
+
+
+@dataclass(frozen=True)
+class TensorDifferences:
+    """Tensors that only one run holds, and those whose shape or type differs."""
+
+    a: list[str]
+    b: list[str]
+    shapes: dict[str, list[str]]
+    nested: dict[str, str]  # the same in both, below a part's name in one
+
+    def __bool__(self) -> bool:
+        return bool(self.a or self.b or self.shapes or self.nested)
+
+
+def tensor_differences(a: dict[str, str], b: dict[str, str]) -> TensorDifferences:
+    """Compare what `tensor_shapes` returns for two runs."""
+    return TensorDifferences(
+        a=[name for name in a if name not in b],
+        b=[name for name in b if name not in a],
+        shapes={name: [a[name], b[name]] for name in a if name in b and a[name] != b[name]},
+        nested=nested_settings(a, b).names,
+    )

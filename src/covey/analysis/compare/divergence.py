@@ -1,13 +1,13 @@
-"""The first update and tensor at which two runs part: both are run again, side by side, and compared.
+"""The first update and tensor at which two runs diverge: both are run again and compared.
 
-Whole reports are repeated as they were trained, by the same compiled program; within the report at which they
-part an iteration is cut up, into what is collected and each single update, and all is compared after each.
+Whole reports are repeated as they were trained, by the same compiled program. Within the report at which the
+runs diverge, each iteration is cut up into its collection and its single updates, and everything is compared
+after each.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -20,55 +20,96 @@ from ...runs.folder import RunFolder
 from ...runs.metrics import fingerprint
 from ...runs.run import Training
 from ...training.loop import TrainState
-from .bits import Row, Sameness
-from .differences import tensors
+from .bits import BitComparison, Place, Row
+from .differences import tensor_shapes
 
-Arrays = list[tuple[str, Shaped[np.ndarray, "..."]]]
-COLLECTED = ("obs", "action", "reward", "team_reward", "terminated", "valid", "memo", "others")
+_NamedArrays = list[tuple[str, Shaped[np.ndarray, "..."]]]
+_Gaps = dict[str, float | None]  # by tensor, the largest difference; None where the shapes differ
+_CAUSAL_ORDER = ("obs", "action", "reward", "team_reward", "terminated", "valid", "extras", "others")
 
 
-class Parting(NamedTuple):
-    """Where two runs part. `tensors` are all that differ there, in the tree's order, with how far at most."""
+@dataclass(frozen=True)
+class Divergence:
+    """The place at which two runs diverge."""
 
-    kind: str  # "start", "collecting", "update"; "count": only one of them learns; "nowhere"
+    # "start": they begin with other weights; "collecting": actions differ before any weight does;
+    # "update": an update gives other weights; "count": only one of them makes the update;
+    # "nowhere": run again, they do not diverge
+    kind: Literal["start", "collecting", "update", "count", "nowhere"]
     step: int = 0  # of the seed, before the iteration
     iteration: int = 0  # counted from 1
-    update: int = 0  # likewise
-    side: str = ""
-    tensors: Mapping[str, float | None] = MappingProxyType({})
-    of: int = 0
-    as_recorded: tuple[bool, ...] = ()  # whether each run gave its recorded bits again, where that was seen
+    update: int = 0  # counted from 1
+    slot: str = ""  # the learner slot
+    tensors: _Gaps = field(default_factory=dict)  # all that differ there, in the tree's order
+    of: int = 0  # tensors in all
+    as_recorded: tuple[bool, ...] = ()  # whether each run gave its recorded bits again, if that was checked
+
+    @property
+    def tensor(self) -> str | None:
+        """The first tensor that differs."""
+        return next(iter(self.tensors), None)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "step": self.step,
+            "iteration": self.iteration,
+            "update": self.update,
+            "side": self.slot,
+            "tensors": self.tensors,
+            "of": self.of,
+            "as_recorded": self.as_recorded,
+            "tensor": self.tensor,
+        }
+
+
+@dataclass(frozen=True)
+class NoSearch:
+    """The reason why nobody looked for the first update that differs."""
+
+    why: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {"why": self.why}
 
 
 class Rerun:
-    """One run's lane that holds a seed, from its beginning again."""
+    """The lane of a run that holds a seed, run again from its beginning."""
 
-    def __init__(self, folder: RunFolder, training: Training, seed: int, rows: dict[tuple[int, int], Row]):
+    def __init__(self, folder: RunFolder, training: Training, seed: int, rows: Mapping[Place, Row]):
         training.start()
-        self.folder, self.engine, self.rows = folder, training.engine, rows
+        self.folder = folder
+        self.engine = training.engine
+        self.rows = rows
+        self.seed = seed
+        lanes = self.engine.layout.lanes
         local = seed - training.config.seed
-        lane = next(i for i, lane in enumerate(self.engine.layout.lanes) if local in lane)
-        self.seed, self.place = seed, self.engine.layout.lanes[lane].index(local)
+        lane = next(i for i, lane in enumerate(lanes) if local in lane)
+        self.place = lanes[lane].index(local)
         self.state: TrainState = training.states[lane]
-        training.states = []
-        self.as_recorded, self.programs = True, {}
+        training.states = []  # the other lanes' memory is free again
+        self.as_recorded = True
+        self.programs: dict[str, Any] = {}
 
-    def whole(self, clock: int) -> None:
-        """A report as it was trained; whether it gave the recorded bits is kept."""
-        clocks = jnp.arange(clock, clock + self.engine.iterations)
+    def repeat_report(self, clock: int) -> None:
+        """Repeat a report as it was trained, and note whether it gives the recorded bits."""
+        end = clock + self.engine.iterations
+        clocks = jnp.arange(clock, end)
         self.state, metrics, prints = jax.block_until_ready(self.engine.chunk(self.state, clocks))
-        row = self.rows.get((clock + self.engine.iterations, self.seed))
-        again = fingerprint(jax.tree.map(np.asarray, prints), jax.tree.map(np.asarray, metrics), self.place)
-        self.as_recorded &= row is None or all(row[name] == value for name, value in again.items())
+        recorded = self.rows.get((end, self.seed))
+        prints, metrics = jax.tree.map(np.asarray, (prints, metrics))
+        repeated = fingerprint(prints, metrics, self.place)
+        if recorded is not None:
+            self.as_recorded &= all(recorded[name] == value for name, value in repeated.items())
 
     def program(self, name: str, f: Callable, *args: Any, shared: int) -> Any:
-        """Compiled once, then called."""
+        """Call `f` for the lane; it is compiled at its first call."""
         if name not in self.programs:
             self.programs[name] = self.engine.program(f, *args, shared=shared)
         return self.programs[name](*args)
 
     def collect(self, clock: int) -> Trajectory:
-        """An iteration up to where learning begins."""
+        """Run an iteration up to where learning begins."""
         trainer = self.engine.trainer
 
         def gather(state: TrainState, clock: Int[Array, ""]) -> tuple[TrainState, Trajectory]:
@@ -79,13 +120,14 @@ class Rerun:
         return rollouts
 
     def updates(self, i: int, clock: int) -> int:
-        """How many side i makes in this iteration."""
+        """Return how many updates the learner of slot i makes in this iteration."""
         trainer = self.engine.trainer
         return trainer.rounds(i) * (clock >= trainer.warmup(i))
 
     def update(
         self, i: int, learner: PyTree[Array], rollouts: Trajectory, clock: int, number: int
     ) -> PyTree[Array]:
+        """Return the learner of slot i after one update."""
         trainer = self.engine.trainer
 
         def once(learner, state, rollouts, clock, number):
@@ -94,7 +136,7 @@ class Rerun:
         args = (learner, self.state, rollouts, jnp.array(clock), jnp.array(number))
         return self.program(f"update {i}", once, *args, shared=2)
 
-    def learnt(self, i: int, learner: PyTree[Array]) -> None:
+    def set_learner(self, i: int, learner: PyTree[Array]) -> None:
         learners = self.state.learners
         self.state = replace(self.state, learners=(*learners[:i], learner, *learners[i + 1 :]))
 
@@ -103,83 +145,89 @@ class Rerun:
         return int(np.asarray(self.state.steps)[self.place])
 
     @property
-    def learners(self) -> Arrays:
-        found = [x for _, x in self.arrays(self.state.learners)]
-        return list(zip(tensors(self.engine), found, strict=True))
+    def learners(self) -> _NamedArrays:
+        """The tensors of all learners, by the names that `tensor_shapes` gives them."""
+        tensors = [x for _, x in self.arrays(self.state.learners)]
+        return list(zip(tensor_shapes(self.engine), tensors, strict=True))
 
-    def collected(self, rollouts: Trajectory) -> Arrays:
-        """In the order in which one thing leads to another."""
-        return [pair for name in COLLECTED for pair in self.arrays({name: getattr(rollouts, name)})]
+    def collected(self, rollouts: Trajectory) -> _NamedArrays:
+        """Return the arrays of rollouts, causes before effects."""
+        return [pair for name in _CAUSAL_ORDER for pair in self.arrays({name: getattr(rollouts, name)})]
 
-    def arrays(self, tree: PyTree) -> Arrays:
-        """The seed's own, by their names in the tree."""
+    def arrays(self, tree: PyTree) -> _NamedArrays:
+        """Return the seed's own arrays, by their names in the tree."""
         own = lambda x: np.asarray(np.asarray(checkpoint.plain(x))[self.place])
         return [(name, own(leaf)) for name, leaf in checkpoint.named_leaves(tree)]
 
 
-def apart(a: Arrays, b: Arrays) -> dict[str, float | None]:
-    """What differs in a bit, and how far at most; None where it has another shape."""
-    theirs, found = dict(b), {}
+def _gaps(a: Iterable[tuple[str, np.ndarray]], b: _NamedArrays) -> _Gaps:
+    """Return the arrays that differ in a bit, and by how much at most; None where shapes differ."""
+    others = dict(b)
+    gaps: _Gaps = {}
     for name, x in a:
-        y = theirs.get(name)
+        y = others.get(name)
         if y is None or x.shape != y.shape:
-            found[name] = None
+            gaps[name] = None
         elif x.tobytes() != y.tobytes():
             gap = np.abs(x.astype(np.float64) - y.astype(np.float64))
-            found[name] = float(np.max(gap, initial=0.0))
-    return found
+            gaps[name] = float(np.max(gap, initial=0.0))
+    return gaps
 
 
-def first_parting(a: Rerun, b: Rerun, same: Sameness, say: Callable[[str], None]) -> Parting:
-    """Goes through both runs up to the end of the report at which their records part."""
-    assert same.parts is not None
-    mine, theirs = a.learners, b.learners
-    if found := apart(mine, theirs):
-        return Parting("start", tensors=found, of=len(mine))
-    common = same.before.clock if same.before else 0
+def find_divergence(a: Rerun, b: Rerun, bits: BitComparison, say: Callable[[str], None]) -> Divergence:
+    """Run both again, up to the end of the report at which their records differ."""
+    assert bits.first_difference is not None
+    beginning = a.learners
+    if gaps := _gaps(beginning, b.learners):
+        return Divergence("start", tensors=gaps, of=len(beginning))
+    common = bits.last_match.clock if bits.last_match else 0
     for run in (a, b):
         for clock in range(0, common, run.engine.iterations):
             say(f"re-running {run.folder.path}: iteration {clock + 1:,} of {common:,}")
-            run.whole(clock)
-    told = (a.as_recorded, b.as_recorded) if common else ()
-    for clock in range(common, same.parts.clock):
-        say(f"both, one update at a time: iteration {clock + 1:,} of {same.parts.clock:,}")
-        if found := iteration(a, b, clock):
-            return found._replace(as_recorded=told)
-    return Parting("nowhere", as_recorded=told)
+            run.repeat_report(clock)
+    as_recorded = (a.as_recorded, b.as_recorded) if common else ()
+    end = bits.first_difference.clock
+    for clock in range(common, end):
+        say(f"both, one update at a time: iteration {clock + 1:,} of {end:,}")
+        divergence = _compare_iteration(a, b, clock)
+        if divergence is not None:
+            return replace(divergence, as_recorded=as_recorded)
+    return Divergence("nowhere", as_recorded=as_recorded)
 
 
-def iteration(a: Rerun, b: Rerun, clock: int) -> Parting | None:
-    """Collects, then learns, update by update, in both."""
-    here = Parting("collecting", a.step, clock + 1)
-    seen = [run.collect(clock) for run in (a, b)]
-    gathered = [run.collected(got) for run, got in zip((a, b), seen, strict=True)]
-    if found := earliest(*gathered):
-        return here._replace(tensors=found, of=len(gathered[0]))
-    for i, side in enumerate(a.engine.trainer.slots):
-        due = [run.updates(i, clock) for run in (a, b)]
-        learners = [run.state.learners[i] for run in (a, b)]
+def _compare_iteration(a: Rerun, b: Rerun, clock: int) -> Divergence | None:
+    """Collect, then learn update by update, in both runs, until something differs."""
+    runs = (a, b)
+    before = Divergence("collecting", a.step, clock + 1)
+    rollouts = [run.collect(clock) for run in runs]
+    collected = [run.collected(rollout) for run, rollout in zip(runs, rollouts, strict=True)]
+    if gaps := _earliest_gaps(*collected):
+        return replace(before, tensors=gaps, of=len(collected[0]))
+    for i, slot in enumerate(a.engine.trainer.slots):
+        due = [run.updates(i, clock) for run in runs]
+        learners = [run.state.learners[i] for run in runs]
         for number in range(max(due)):
-            here = here._replace(side=side.name, update=a.engine.updates(clock) + number + 1)
+            here = replace(before, slot=slot.name, update=a.engine.updates(clock) + number + 1)
             if number >= min(due):
-                return here._replace(kind="count")
-            pairs = zip((a, b), learners, seen, strict=True)
-            learners = [run.update(i, learner, got, clock, number) for run, learner, got in pairs]
-            mine, theirs = (run.arrays(x) for run, x in zip((a, b), learners, strict=True))
-            if found := apart(mine, theirs):
-                return here._replace(kind="update", tensors=found, of=len(mine))
-        for run, learner in zip((a, b), learners, strict=True):
-            run.learnt(i, learner)
+                return replace(here, kind="count")
+            pairs = zip(runs, learners, rollouts, strict=True)
+            learners = [run.update(i, learner, rollout, clock, number) for run, learner, rollout in pairs]
+            tensors = [run.arrays(learner) for run, learner in zip(runs, learners, strict=True)]
+            if gaps := _gaps(*tensors):
+                return replace(here, kind="update", tensors=gaps, of=len(tensors[0]))
+        for run, learner in zip(runs, learners, strict=True):
+            run.set_learner(i, learner)
     return None
 
 
-def earliest(a: Arrays, b: Arrays) -> dict[str, float | None]:
-    """Of rollouts, what parts first in time: everything follows from that."""
-    found = apart(a, b)
-    theirs, when = dict(b), {}
+def _earliest_gaps(a: _NamedArrays, b: _NamedArrays) -> _Gaps:
+    """Return the arrays of rollouts that differ first in time: all else follows from these."""
+    gaps = _gaps(a, b)
+    others = dict(b)
+    times = {}
     for name, x in a:
-        if found.get(name) is not None:
-            y = theirs[name]
-            when[name] = int(np.argmax((x != y).any(axis=tuple(j for j in range(x.ndim) if j != 1))))
-    soonest = min(when.values(), default=0)
-    return {name: gap for name, gap in found.items() if when.get(name, soonest) == soonest}
+        if gaps.get(name) is not None:
+            differs = (x != others[name]).any(axis=tuple(j for j in range(x.ndim) if j != 1))
+            times[name] = int(np.argmax(differs))
+    first = min(times.values(), default=0)
+    return {name: gap for name, gap in gaps.items() if times.get(name, first) == first}
