@@ -103,7 +103,7 @@ def trained(variant: str, world: str, folder: Path, steps: int, **options: Any) 
         if kept.exists():
             continue
         if run.summary.get("status") != "finished" or run.summary["steps"] < end:
-            run = covey.resume(folder, end)
+            run = covey.resume(folder, steps=end)
         kept.parent.mkdir(exist_ok=True)
         shutil.copy2(folder / "checkpoints" / "last.npz", kept)
     return covey.Run(folder)

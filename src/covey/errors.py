@@ -21,7 +21,7 @@ class SettingError(UserError):
     the run. A floor above puts its own path before them (`within`) and writes them in its way (`phrased`).
     """
 
-    def __init__(self, field: str, problem: str, remedy: str, *, value: Any = _UNSAID):
+    def __init__(self, field: str, problem: str, remedy: str = "", *, value: Any = _UNSAID):
         self.field = field
         self.value = value
         self.problem = problem

@@ -30,9 +30,9 @@ class Dumper(yaml.SafeDumper):
 
 Loader.yaml_implicit_resolvers = {}
 Dumper.yaml_implicit_resolvers = {}
-for kind, pattern in _PLAIN.items():
-    for cls in (Loader, Dumper):
-        cls.add_implicit_resolver(f"tag:yaml.org,2002:{kind}", re.compile(f"^({pattern})$"), None)
+for _kind, _pattern in _PLAIN.items():
+    for _class in (Loader, Dumper):
+        _class.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(f"^({_pattern})$"), None)
 
 
 def parse(text: str, what: str) -> Any:

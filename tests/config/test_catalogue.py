@@ -11,9 +11,9 @@ from covey.config.catalogue import (
     ENVIRONMENTS,
     Entry,
     algorithms_by_team,
+    class_path,
     find,
     load_class,
-    reference,
     resolve,
 )
 from covey.errors import UserError
@@ -37,7 +37,8 @@ def test_every_entry_leads_to_something_that_can_be_called(entry):
 # An import of JAX in the catalogue or in the list: `covey --help` would take seconds.
 def test_names_and_the_list_need_no_jax():
     code = (
-        "import sys; from covey.config import catalogue; from covey.show import describe; describe.listing();"
+        "import sys; from covey.config import catalogue, fitting, grid, options, paths, renamed;"
+        "from covey.show import describe; describe.listing();"
         "catalogue.find('algorithm', 'qmix'); assert not {'jax', 'numpy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -82,7 +83,7 @@ def test_a_file_is_a_module_until_it_is_edited(tmp_path, monkeypatch):
     file.write_text("class Mine:\n    value = 1\n")
     first = resolve("mine.py:Mine")
     assert first is resolve(str(file) + ":Mine")
-    assert reference(first) == "mine.py:Mine"
+    assert class_path(first) == "mine.py:Mine"
     file.write_text("class Mine:\n    value = 2\n")
     assert resolve("mine.py:Mine").value == 2
 

@@ -21,7 +21,6 @@ from covey.networks.mixers import AbstractMixer, IndependentMixer, MonotonicMixe
 from covey.parts import (
     AbstractOptimiser,
     AbstractSchedule,
-    AbstractTarget,
     Adam,
     ConstantSchedule,
     Factory,
@@ -32,7 +31,6 @@ from covey.parts import (
     RampSchedule,
     RMSProp,
     SoftTarget,
-    promoted,
 )
 
 MINE = """
@@ -298,103 +296,3 @@ def test_what_classes_say_themselves():
     anything = lambda size=1, **options: (size, options)
     assert construct(anything, {"wide": 3}, Place("it"))[0] == (1, {"wide": 3})
     assert settings.signature_of(anything).keys() == {"size"}
-
-
-class Base(eqx.Module):
-    gamma: float = 0.99
-    size: int = 3
-    target: AbstractTarget = HardTarget(200)
-    double: bool = True
-    mixer: Factory[AbstractMixer] = Factory(MonotonicMixer, embed=32, hyper=64)
-
-
-class Middle(eqx.Module):
-    before: int = 1
-    base: Base = promoted(Base(gamma=0.5, double=False), without=("double",))
-    size: int = 4  # hides the base's
-
-
-class Top(eqx.Module):
-    middle: Middle = promoted(Middle(base=Base(gamma=0.25, double=True, size=9)), without=("before",))
-    last: int = 2
-
-
-class Twice(eqx.Module):
-    one: Base = promoted(Base())
-    other: Base = promoted(Base(), without=("gamma", "double"))
-
-
-def refusal(call, *args) -> str:
-    with pytest.raises(UserError) as error:
-        call(*args)
-    return str(error.value)
-
-
-# A base's settings that stand under its field's name, in other places, or with its class's own defaults.
-def test_a_promoted_fields_settings_stand_inline():
-    assert {name: option.default for name, option in settings.signature_of(Middle).items()} == {
-        "before": 1, "gamma": 0.5, "target": HardTarget(200), "mixer": Base().mixer, "size": 4
-    }  # fmt: skip
-    assert list(settings.signature_of(Middle)) == ["before", "gamma", "target", "mixer", "size"]
-    assert dump(Middle()) == settings.defaults(Middle) | {"name": settings.choice_name(Middle)}
-    paths = [path for path, _, _ in settings.walk(settings.signature_of(Top), dump(Top()), Place(""))]
-    assert paths == [
-        "gamma",
-        "target",
-        "target.period",
-        "mixer",
-        "mixer.embed",
-        "mixer.hyper",
-        "size",
-        "last",
-    ]
-
-
-# A value that does not arrive in the base; a hidden one that falls back to the default of the base's class.
-def test_promoted_settings_are_gathered_into_their_base():
-    made, tree = construct(Middle, {"gamma": 0.9, "mixer": {"name": "sum"}, "size": 7}, Place("middle"))
-    assert made == Middle(1, Base(gamma=0.9, double=False, mixer=Factory(SumMixer)), 7)
-    assert made.base.size == 3
-    assert tree["gamma"] == 0.9
-    top = apply(Top(), {"gamma": 0.75, "size": 5, "target": "soft", "target.tau": 0.2})
-    assert top == Top(Middle(1, Base(gamma=0.75, double=True, size=9, target=SoftTarget(0.2)), 5))
-
-
-# A preset's or a file's value that is lost on its way to a base, or wins over a later one.
-def test_layers_reach_promoted_settings():
-    preset, typed = {"gamma": 0.1, "mixer": {"embed": 8}}, {"gamma": 0.2, "mixer.hyper": 4}
-    tree = settings.layer(settings.defaults(Top), preset, typed)
-    made = construct(Top, tree, Place("top"))[0]
-    assert (made.middle.base.gamma, made.middle.base.mixer) == (
-        0.2,
-        Factory(MonotonicMixer, embed=8, hyper=4),
-    )
-
-
-# A base with other values that is not what it was after it was written and read.
-@given(numbers, counts, st.booleans())
-def test_restoring_promoted_settings_is_the_inverse_of_dumping(gamma, size, double):
-    top = apply(Top(), {"gamma": gamma, "size": size})
-    assert restore(Top, dump(top)) == top
-    assert dump(restore(Top, dump(top))) == dump(top)
-
-
-# An old or mistyped name that gets another answer.
-def test_names_of_promoted_settings():
-    said = refusal(construct, Top, {"middle": {"gamma": 0.9}}, Place("top"))
-    assert said == "middle.gamma is called gamma: write gamma=…"
-    said = refusal(construct, Middle, {"base": {"mixer": {"embed": 3}}}, Place("middle", "wolf"))
-    assert said == "wolf.base.mixer.embed is called wolf.mixer.embed: write wolf.mixer.embed=…"
-    said = refusal(construct, Middle, {"gama": 0.9}, Place("middle"))
-    assert said.startswith("middle has no setting 'gama' (did you mean gamma?)")
-    assert refusal(construct, Middle, {"double": True}, Place("middle")).startswith("middle has no setting")
-    assert refusal(construct, Middle, {"base": {"gama": 1}}, Place("middle")).startswith(
-        "middle has no setting"
-    )
-    assert refusal(construct, Middle, {"base": 1}, Place("middle")).startswith("middle has no setting 'base'")
-
-
-# Two bases with a setting of one name, which would reach only one of them.
-def test_two_bases_share_no_setting():
-    with pytest.raises(TypeError, match=r"Twice: two fields promote (size|target|mixer): hide it in one"):
-        settings.signature_of(Twice)

@@ -53,7 +53,7 @@ ALGORITHMS = {
     "wqmix": Entry(_WQMIX, "Weighted QMIX: an unrestricted joint value weights QMIX's errors."),
     "cw_qmix": Entry(
         _WQMIX,
-        "Weighted QMIX, central: actions that may be the best count in full.",
+        "Weighted QMIX, central: joint actions that may be the best count in full.",
         {"weighting": "central"},
     ),
     "ow_qmix": Entry(
@@ -79,7 +79,8 @@ ENVIRONMENTS = {
     "spread": Entry(f"{_PARTICLES}.spread:Spread", "Three agents cover three landmarks without colliding."),
     "tag": Entry(f"{_PARTICLES}.tag:Tag", "Slow predators chase faster prey among obstacles."),
     "pursuit": Entry(
-        f"{_PARTICLES}.pursuit:Pursuit", "Five hunters chase two prey; each is paid for its own captures."
+        f"{_PARTICLES}.pursuit:Pursuit",
+        "Five hunters chase two prey; each agent is paid for its own deeds.",
     ),
     "speaker_listener": Entry(
         f"{_PARTICLES}.speaker_listener:SpeakerListener",
@@ -175,7 +176,7 @@ def _public_names(module: ModuleType) -> list[str]:
     return [name for name in vars(module) if not name.startswith("_")]
 
 
-def reference(thing: type) -> str:
+def class_path(thing: type) -> str:
     """Return the path by which `resolve` finds a class."""
     file = getattr(sys.modules[thing.__module__], "__file__", None)
     if not file or not thing.__module__.startswith((FILE_MODULE, "__main__")):

@@ -31,7 +31,7 @@ _PLAIN = {
 def choice_name(cls: Any) -> str:
     """Return a class's name among settings: covey's own without their kind, a user's with its file."""
     if not cls.__module__.startswith("covey."):
-        return catalogue.reference(cls)
+        return catalogue.class_path(cls)
     name = cls.__name__
     for base in cls.__mro__[1:]:
         name = name.removesuffix(base.__name__.removeprefix("Abstract"))

@@ -60,10 +60,10 @@ class Config:
         for name in _AT_LEAST_ONE:
             if getattr(self, name) < 1:
                 problem = f"must be at least 1, not {getattr(self, name)}"
-                raise SettingError(f"{RUN_FIELD}{name}", problem, "")
+                raise SettingError(f"{RUN_FIELD}{name}", problem)
         if not 0 <= self.seed < 2**31:
             problem = f"must be between 0 and {2**31 - 1}, not {self.seed}"
-            raise SettingError(f"{RUN_FIELD}seed", problem, "")
+            raise SettingError(f"{RUN_FIELD}seed", problem)
 
     @classmethod
     def parse(

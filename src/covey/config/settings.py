@@ -186,4 +186,4 @@ def _first_that_takes(kind: Any, value: Any, place: Place) -> Any:
 
 def _wrong_type(kind: Any, value: Any, place: Place) -> UserError:
     problem = f"takes {describe_type(kind)}, not {json.dumps(value, default=str)}"
-    return SettingError(place.path, problem, "")
+    return SettingError(place.path, problem)

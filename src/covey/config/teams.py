@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from ..core import Spec
 from ..errors import UserError
+from ..parts import promoted_fields
 from .catalogue import algorithms_by_team
 from .making import RUN_PREFIX, algorithm_class
 from .settings import Tree, signature_of
@@ -55,7 +56,8 @@ def route_settings(settings: Tree, names: Mapping[str, str]) -> dict[str, Tree]:
     """Return each slot's settings: `team.gamma` is for that team's learner, `gamma` for all that learn."""
     routed: dict[str, Tree] = {slot: {} for slot in names}
     learning = [slot for slot, name in names.items() if learns(name)] or list(names)
-    options = {slot: signature_of(algorithm_class(name)) for slot, name in names.items()}
+    classes = {slot: algorithm_class(name) for slot, name in names.items()}
+    options = {slot: signature_of(cls).keys() | promoted_fields(cls) for slot, cls in classes.items()}
     for path, value in settings.items():
         head, _, rest = path.partition(".")
         if head in names and rest.split(".")[0] in options[head]:

@@ -6,11 +6,11 @@ from typing import Any, TypeVar
 
 import equinox as eqx
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 _WITHOUT = "settings that a promoted field hides"
 
 
-def promoted(default: T, without: Iterable[str] = ()) -> T:
+def promoted(default: _T, without: Iterable[str] = ()) -> _T:
     """Declare a field whose settings stand inline among those of the class that holds it.
 
     `ppo: PPO = promoted(PPO(), without=("clip",))` gives the holder every setting of `PPO` but `clip`. They
