@@ -1,4 +1,4 @@
-"""Draws docs/pictures/dual-q.svg: what feeds what in one update of the dual-Q hybrid.
+"""Draw docs/pictures/dual-q.svg: what feeds what in one update of the dual-Q hybrid.
 
 Run it by `python docs/figures/dual_q.py`.
 """
@@ -22,7 +22,7 @@ BOXES = {
         "2  local critics $Q^l_i(o_i, a_i)$, mixer\nto $r_{team} + \\gamma Q^-_{tot}(s', a')$",
         GREEN,
     ),
-    "alpha": (8.7, 2.0, "3  $\\alpha\\, Q_i + (1 - \\alpha)\\, Q^l_i$\nof the own action alone", RED),
+    "alpha": (8.7, 2.0, "3  $\\alpha\\, Q_i + (1 - \\alpha)\\, Q^l_i$\nof its own action alone", RED),
     "actor": (11.1, 2.0, "actors $\\mu_i(o_i)$\n$4$  all targets follow", INK),
 }
 ARROWS = [

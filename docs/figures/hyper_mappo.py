@@ -1,4 +1,4 @@
-"""Draws docs/pictures/hyper-mappo.png: who reads what, and where increments go.
+"""Draw docs/pictures/hyper-mappo.png: who reads what, and where increments go.
 
 Run it by `python docs/figures/hyper_mappo.py`.
 """
@@ -48,19 +48,19 @@ def label(x, y, text, colour=INK, size=9):
 
 
 TOP, LOW = 3.1, 0.65
-label(0.15, TOP + 0.02, "what all see,\nwho they are", size=9)
+label(0.15, TOP + 0.02, "all observations,\nagent ids", size=9)
 for x, name, note in (
     (2.15, "encoder", "shared by all agents"),
     (4.6, "attention", "over agents; context=own: none"),
     (7.05, "history", "none · GRU · last k · attention · KL"),
-    (9.5, "head", "full or low rank, begins at 0"),
+    (9.5, "head", "full or low rank, starts at 0"),
 ):
     box(x, TOP, name, BLUE, note)
 for left, right in ((0.85, 1.25), (3.05, 3.7), (5.5, 6.15), (7.95, 8.6)):
     arrow((left, TOP), (right, TOP))
-label(5.8, TOP + 0.95, "hypernetwork: an optimiser and a clip of its own", BLUE, 10)
+label(5.8, TOP + 0.95, "hypernetwork: its own optimiser and clip", BLUE, 10)
 
-label(0.15, LOW, "what an\nagent sees", size=9)
+label(0.15, LOW, "an agent's\nobservation", size=9)
 box(2.15, LOW, "other layers", GREEN, "× a scale each")
 box(6.3, LOW, "x W + b  +  x ΔW + Δb", GREEN, "chosen layers: last · all · everything", 3.3)
 box(10.15, LOW, "policy", GREEN, "", 1.4)

@@ -1,4 +1,4 @@
-"""Draws docs/pictures/trajectory.svg: a rollout of seven steps that holds two short episodes.
+"""Draw docs/pictures/trajectory.svg: a rollout of seven steps that holds two short episodes.
 
 Run it by `python docs/figures/trajectory.py`.
 """
@@ -32,10 +32,10 @@ for t in range(len(OBSERVATIONS) - 1):
         (t + 0.25, 1), (t + 0.75, 1), arrowstyle="-|>", mutation_scale=10, color=colour, linestyle=style
     )
     axes.add_patch(arrow)
-    label = "begins anew" if reset else f"action[{t}]"
+    label = "reset" if reset else f"action[{t}]"
     axes.text(t + 0.5, 0.62, label, ha="center", va="center", color=colour, fontsize=8)
     axes.text(t + 0.5, 0.38, "not valid" if reset else "valid", ha="center", color=colour, fontsize=8)
-for t, word in ((CUT, "time limit:\nbootstraps from A3"), (END, "terminated:\nworth its reward alone")):
+for t, word in ((CUT, "time limit:\nbootstraps from A3"), (END, "terminated:\nthe reward alone")):
     axes.text(t + 0.5, 0.0, word, ha="center", va="center", color=RED, fontsize=8)
 
 axes.set_xlim(-0.5, 7.5)
