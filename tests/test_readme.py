@@ -45,7 +45,7 @@ def train(config, *_):
 
 
 def train_grid(algorithm, environment, axes, options, *_, **__):
-    for cell in ablation.plan_grid(algorithm, environment, axes, options):
+    for cell in ablation.plan_grid(algorithm, environment, axes, options, None):
         check(cell.config)
     raise Understood
 
