@@ -12,6 +12,7 @@ from covey.cli import main
 from covey.lab import solve, study
 from covey.lab.descent import DescentEnd
 from covey.runs import run
+from covey.testing import check_environment
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*sorted(ROOT.glob("*.md")), ROOT / "benchmarks/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -89,3 +90,16 @@ def test_the_picture_of_the_architecture_is_current():
     source = ROOT / "src/covey"
     assert [file for _, file, _ in script["STEPS"] if not (source / file).exists()] == []
     assert {room for floor in script["floors"]() for room in floor} <= set(script["PURPOSE"])
+
+
+def test_the_worlds_of_the_protocol_page_keep_the_protocol():
+    # Breaks where the page shows a world that covey would refuse.
+    names: dict = {}
+    page = (ROOT / "docs/protocol.md").read_text()
+    for block in re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE):
+        if block.startswith('"""'):
+            exec(compile(block, "docs/protocol.md", "exec"), names)
+    check_environment(names["Ring"](cells=4))
+    env = names["Copycat"]()
+    env.reset(0)
+    assert env.step(env.bits).counts == {"won": 1.0}
