@@ -1,1 +1,1 @@
-"""Speed, side by side with peers. README.md says how to run each."""
+"""Benchmarks of speed and learning, beside peers. README.md has the command of each."""

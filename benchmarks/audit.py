@@ -14,7 +14,7 @@ from typing import Any
 import covey
 from covey.audit.audit import Audit
 
-from .common import arguments, in_turn, keep, shown, summary, table
+from .common import format_summary, parse_options, print_table, save_results, summary, time_in_turns
 
 SECONDS: dict[str, float] = defaultdict(float)  # of the run under way
 PHASES = {"__init__": "start", "begin": "training", "after_chunk": "training", "finish": "training"}
@@ -57,7 +57,7 @@ def measure(algorithm: str, options: Any) -> dict[str, Any]:
                 each.append(SECONDS[phase])
         shutil.rmtree(out.parent)
 
-    in_turn({"with": lambda: train(True), "without": lambda: train(False)}, options.repetitions)
+    time_in_turns({"with": lambda: train(True), "without": lambda: train(False)}, options.repetitions)
     shares = [a / b for a, b in zip(seconds["training"], walls[True], strict=True)]
     ratios = [a / b for a, b in zip(walls[True], walls[False], strict=True)]
     return {"start": summary(seconds["start"]), "share": summary(shares), "walls": summary(ratios)}
@@ -68,22 +68,22 @@ def main() -> None:
         "--seeds": {"type": int, "default": 8},
         "--steps": {"type": int, "default": 300_000, "help": "of each seed (300,000)"},
     }
-    options = arguments(__doc__ or "", repetitions=3, **more)
+    options = parse_options(__doc__ or "", repetitions=3, **more)
     for method, phase in PHASES.items():
         count_seconds(method, phase)
     results = {name: measure(name, options) for name in ("qmix", "mappo")}
-    table(
+    print_table(
         [
             {
                 "algorithm": name,
-                "seconds at the start": shown(x["start"], ".2f"),
-                "share of training": shown(x["share"], ".2%"),
-                "wall with / without": shown(x["walls"], ".3f"),
+                "seconds at the start": format_summary(x["start"], ".2f"),
+                "share of training": format_summary(x["share"], ".2%"),
+                "wall with / without": format_summary(x["walls"], ".3f"),
             }
             for name, x in results.items()
         ]
     )
-    keep(options.json, results)
+    save_results(options.json, results)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the benchmarks share: fair turns, and results that say where they come from."""
+"""Tools of all benchmarks: fair turns, tables, and results that name the machine and the command."""
 
 import argparse
 import json
@@ -18,8 +18,8 @@ from covey.runs import launch
 PACKAGES = ("covey", "jax", "jaxlib", "equinox", "optax", "numpy", "jaxmarl")
 
 
-def arguments(doc: str, repetitions: int, **more: dict[str, Any]) -> argparse.Namespace:
-    """The options that every benchmark has, and more. JAX is set up on the way, as `covey train` does it."""
+def parse_options(doc: str, repetitions: int, **more: dict[str, Any]) -> argparse.Namespace:
+    """Parse the common options and more. JAX is set up on the way, as `covey train` sets it up."""
     parser = argparse.ArgumentParser(description=doc)
     for name, option in more.items():
         parser.add_argument(name, **option)
@@ -29,32 +29,34 @@ def arguments(doc: str, repetitions: int, **more: dict[str, Any]) -> argparse.Na
     return parser.parse_args()
 
 
-def in_turn(contestants: dict[str, Callable[[], Any]], repetitions: int) -> dict[str, list[float]]:
-    """Each one's seconds, in turns: whatever else the machine is busy with meets them all."""
+def time_in_turns(contestants: dict[str, Callable[[], Any]], repetitions: int) -> dict[str, list[float]]:
+    """Return the seconds of each contestant's turns; turns alternate, so other load meets all alike."""
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(repetitions):
         for name, run in contestants.items():
-            begin = time.perf_counter()
+            start = time.perf_counter()
             run()
-            seconds[name].append(time.perf_counter() - begin)
+            seconds[name].append(time.perf_counter() - start)
     return seconds
 
 
 def summary(values: Sequence[float]) -> dict[str, float]:
+    """Return the median and the range."""
     return {"median": float(np.median(values)), "low": min(values), "high": max(values)}
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, float]:
-    """Of rates measured in the same turn."""
+    """Return the ratio of rates that were measured in the same turn."""
     return summary([a / b for a, b in zip(ours, theirs, strict=True)])
 
 
-def shown(x: dict[str, float], form: str = ",.0f") -> str:
+def format_summary(x: dict[str, float], form: str = ",.0f") -> str:
+    """Return a summary as text: median (low to high)."""
     return f"{x['median']:{form}} ({x['low']:{form}} to {x['high']:{form}})"
 
 
-def table(rows: list[dict[str, str]]) -> None:
-    """Markdown whose columns line up in a terminal too."""
+def print_table(rows: list[dict[str, str]]) -> None:
+    """Print Markdown whose columns line up in a terminal, too."""
     width = {key: max(len(key), *(len(row[key]) for row in rows)) for key in rows[0]}
     line = lambda cells: print(
         "| " + " | ".join(cell.ljust(width[key]) for key, cell in cells.items()) + " |"
@@ -65,24 +67,26 @@ def table(rows: list[dict[str, str]]) -> None:
         line(row)
 
 
-def keep(path: Path | None, results: Any) -> None:
-    """The results, with the command that made them and what it ran on."""
+def save_results(path: Path | None, results: Any) -> None:
+    """Write the results, the command that made them, and the machine it ran on."""
     if path is None:
         return
     module = sys.modules["__main__"].__spec__
     command = ["python", "-m", module.name if module else "benchmarks", *sys.argv[1:]]
-    made = {"command": shlex.join(command), "date": time.strftime("%Y-%m-%d"), "machine": machine()}
+    origin = {"command": shlex.join(command), "date": time.strftime("%Y-%m-%d"), "machine": machine()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(made | {"results": results}, indent=1) + "\n")
+    path.write_text(json.dumps(origin | {"results": results}, indent=1) + "\n")
 
 
 def machine() -> dict[str, Any]:
+    """Return the processor, its cores, and the versions of packages."""
+    versions = {name: installed_version(name) for name in PACKAGES}
     return {"processor": processor(), "cores": launch.cores(), "python": platform.python_version()} | {
-        name: found for name in PACKAGES if (found := installed(name))
+        name: number for name, number in versions.items() if number
     }
 
 
-def installed(package: str) -> str | None:
+def installed_version(package: str) -> str | None:
     try:
         return version(package)
     except PackageNotFoundError:
@@ -90,7 +94,7 @@ def installed(package: str) -> str | None:
 
 
 def processor() -> str:
-    """Its name, where the system tells."""
+    """Return the processor's name."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]

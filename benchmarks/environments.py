@@ -1,11 +1,10 @@
-"""Worlds alone: covey's, through their public interface, the particle worlds beside jaxmarl's vmapped step.
+"""Speed of environments alone, beside jaxmarl's vmapped step where it has the same world.
 
-Both play the same joint actions, drawn before the clock starts, over the same number of copies,
-in one process and in turn; each keeps the newest observations, rewards and ends, so nothing it
-is asked for can be left out. jaxmarl resets as its scripts do, inside `step`. Both are measured
-with all copies on one device, and shared out over all of them; the better counts, for each.
-`pursuit`, which nobody else has, stands beside jaxmarl's tag of five hunters and two prey,
-`predator_prey` by itself.
+covey's are used through their public interface. Both play the same joint actions, drawn before the clock
+starts, over the same number of copies, in one process and in turns. Each keeps the newest observations,
+rewards and ends, so that the compiler can drop none of them. jaxmarl resets as its scripts do, inside
+`step`. Both are measured with all copies on one device, and spread over all devices; the better counts.
+`pursuit` stands beside jaxmarl's tag of five hunters and two prey, `predator_prey` by itself.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,34 +23,43 @@ from jaxtyping import Array, Int, PRNGKeyArray, PyTree
 from covey.config import catalogue
 from covey.core import AbstractEnvironment
 
-from .common import arguments, in_turn, keep, ratio, shown, summary, table
+from .common import (
+    format_summary,
+    parse_options,
+    print_table,
+    ratio,
+    save_results,
+    summary,
+    time_in_turns,
+)
 
-COPIES, WORK = (1, 32, 1024, 16384), 1_000_000  # WORK: environment steps a turn, about
+COPIES = (1, 32, 1024, 16384)
+WORK = 1_000_000  # environment steps a turn, about
 Run = Callable[[PRNGKeyArray, Int[Array, "T n agents"], int], PyTree[Array]]
 
 
-def blank(f: Callable[..., Any], *args: Any) -> PyTree[Array]:
-    """Zeros like what f returns: the carry that a scan starts with."""
+def zeros_like_result(f: Callable[..., Any], *args: Any) -> PyTree[Array]:
+    """Return zeros of the shape that f returns: the first carry of a scan."""
     return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(f, *args))
 
 
 def covey(
     env: AbstractEnvironment, key: PRNGKeyArray, actions: Int[Array, "T n agents"], episodes: int
 ) -> PyTree[Array]:
-    """Episodes run in lockstep, so a reset is due once in each."""
+    """Play episodes in lockstep, so that a reset is due once in each."""
 
     def episode(last, number):
-        own = jr.fold_in(key, number)
-        start, _ = env.reset(own, actions.shape[1])
-        step = lambda carry, x: (env.step(carry[0], x[1], jr.fold_in(own, x[0])), None)
+        episode_key = jr.fold_in(key, number)
+        start, _ = env.reset(episode_key, actions.shape[1])
+        step = lambda carry, x: (env.step(carry[0], x[1], jr.fold_in(episode_key, x[0])), None)
         return jax.lax.scan(step, (start, last[1]), (jnp.arange(len(actions)), actions))[0], None
 
     start, _ = env.reset(key, actions.shape[1])
-    return jax.lax.scan(episode, blank(env.step, start, actions[0], key), jnp.arange(episodes))[0]
+    return jax.lax.scan(episode, zeros_like_result(env.step, start, actions[0], key), jnp.arange(episodes))[0]
 
 
 def jaxmarl(env: Any, key: PRNGKeyArray, actions: Int[Array, "T n agents"], episodes: int) -> PyTree[Array]:
-    """As in its scripts: a key for each copy, its own automatic reset."""
+    """Play as its scripts do: a key for each copy, and its automatic reset."""
     n = actions.shape[1]
     _, start = jax.vmap(env.reset)(jr.split(key, n))
 
@@ -61,71 +69,71 @@ def jaxmarl(env: Any, key: PRNGKeyArray, actions: Int[Array, "T n agents"], epis
         return state, (obs, reward, done)
 
     def step(carry, action):
-        key, own = jr.split(carry[0])
-        return (key, *advance(carry[1], own, action)), None
+        key, step_key = jr.split(carry[0])
+        return (key, *advance(carry[1], step_key, action)), None
 
     episode = lambda carry, _: (jax.lax.scan(step, carry, actions)[0], None)
-    last = blank(advance, start, key, actions[0])[1]
+    last = zeros_like_result(advance, start, key, actions[0])[1]
     return jax.lax.scan(episode, (key, start, last), length=episodes)[0][1:]
 
 
-class Pair(NamedTuple):
-    """What stands beside a world of ours, and how long an episode is."""
+class Peer(NamedTuple):
+    """jaxmarl's counterpart of a world, and the length of an episode."""
 
-    peer: str | None
+    name: str | None
     settings: Mapping[str, int] = MappingProxyType({})  # the peer's, where its default is another world
     horizon: int = 25
 
 
-PAIRS = {
-    "spread": Pair("MPE_simple_spread_v3"),
-    "tag": Pair("MPE_simple_tag_v3"),
-    "pursuit": Pair("MPE_simple_tag_v3", {"num_adversaries": 5, "num_good_agents": 2}),
-    "speaker_listener": Pair("MPE_simple_speaker_listener_v4"),
-    "reference": Pair("MPE_simple_reference_v3"),
-    "adversary": Pair("MPE_simple_adversary_v3"),
-    "predator_prey": Pair(None, horizon=200),
+PEERS = {
+    "spread": Peer("MPE_simple_spread_v3"),
+    "tag": Peer("MPE_simple_tag_v3"),
+    "pursuit": Peer("MPE_simple_tag_v3", {"num_adversaries": 5, "num_good_agents": 2}),
+    "speaker_listener": Peer("MPE_simple_speaker_listener_v4"),
+    "reference": Peer("MPE_simple_reference_v3"),
+    "adversary": Peer("MPE_simple_adversary_v3"),
+    "predator_prey": Peer(None, horizon=200),
 }
 
 
 def entrants(world: str) -> tuple[dict[str, Run], tuple[int, ...]]:
-    """All there are, and how many actions each agent has."""
-    horizon = PAIRS[world].horizon
+    """Return the programs that play a world, and the number of each agent's actions."""
+    horizon = PEERS[world].horizon
     env = catalogue.load_class(catalogue.find("environment", world))(horizon=horizon)
-    if PAIRS[world].peer is None:
+    if PEERS[world].name is None:
         return {"covey": partial(covey, env)}, (env.spec.actions,) * env.spec.agents
-    peer = peers(PAIRS[world])
+    peer = make_peer(PEERS[world])
     choices = env.reset(jr.key(0), 1)[1].legal[0].sum(-1).tolist()
     theirs = [peer.action_space(name).n for name in peer.agents]
     assert choices == theirs, f"{world}: {choices} actions here, {theirs} there"
     return {"covey": partial(covey, env), "jaxmarl": partial(jaxmarl, peer)}, tuple(choices)
 
 
-def peers(pair: Pair) -> Any:
-    """jaxmarl's world. It computes as it is imported: JAX is set up before."""
+def make_peer(peer: Peer) -> Any:
+    """Make jaxmarl's world. Its import computes, so JAX is set up before."""
     from jaxmarl import make  # pyright: ignore[reportMissingImports]
 
-    return make(pair.peer, max_steps=pair.horizon, **pair.settings)
+    return make(peer.name, max_steps=peer.horizon, **peer.settings)
 
 
 def episodes(copies: int, horizon: int) -> int:
-    """Of each copy, a turn."""
+    """Return the episodes of each copy in a turn."""
     return max(1, min(WORK // (horizon * copies), 2000))
 
 
 def compiled(
     run: Run, choices: tuple[int, ...], copies: int, horizon: int, devices: int
 ) -> Callable[[], Any]:
-    """Compiled and warm: what is left is to run it."""
+    """Compile and warm up; return a function that plays one turn."""
     actions = jr.randint(jr.key(1), (horizon, copies, len(choices)), 0, jnp.array(choices))
     mesh = Mesh(np.array(jax.devices()[:devices]), ("device",))
 
-    def share(key, actions):
+    def play_shard(key, actions):
         key = jr.fold_in(key, jax.lax.axis_index("device"))
         return jax.tree.map(lambda x: x[None], run(key, actions, episodes(copies, horizon)))
 
     specs = {"in_specs": (P(), P(None, "device")), "out_specs": P("device")}
-    mapped = jax.shard_map(share, mesh=mesh, check_vma=False, **specs)
+    mapped = jax.shard_map(play_shard, mesh=mesh, check_vma=False, **specs)
     program = jax.jit(mapped).lower(jr.key(0), actions).compile()
     keys = iter(jr.split(jr.key(2), 1000))
     go = lambda: jax.block_until_ready(program(next(keys), actions))
@@ -134,26 +142,30 @@ def compiled(
 
 
 def measure(world: str, copies: int, repetitions: int) -> dict[str, Any]:
-    every, (runs, choices) = len(jax.devices()), entrants(world)
-    shares, horizon = sorted({1, every if copies % every == 0 else 1}), PAIRS[world].horizon
+    """Time a world with a number of copies; return the rates of every contestant."""
+    runs, choices = entrants(world)
+    all_devices = len(jax.devices())
+    device_counts = sorted({1, all_devices if copies % all_devices == 0 else 1})
+    horizon = PEERS[world].horizon
     ready = {
         f"{name}, {n} devices": compiled(run, choices, copies, horizon, n)
         for name, run in runs.items()
-        for n in shares
+        for n in device_counts
     }
-    seconds = in_turn(ready, repetitions)
+    seconds = time_in_turns(ready, repetitions)
     steps = episodes(copies, horizon) * horizon * copies
-    rates = {name: [steps / s for s in own] for name, own in seconds.items()}
+    rates = {name: [steps / s for s in turns] for name, turns in seconds.items()}
     best = {
-        run: max((own for name, own in rates.items() if name.startswith(run)), key=np.median) for run in runs
+        run: max((turns for name, turns in rates.items() if name.startswith(run)), key=np.median)
+        for run in runs
     }
-    told = {"copies": copies} | {run: summary(own) for run, own in best.items()}
-    beside = {"ratio": ratio(best["covey"], best["jaxmarl"])} if "jaxmarl" in best else {}
-    return told | beside | {"rates": {name: summary(own) for name, own in rates.items()}}
+    result = {"copies": copies} | {run: summary(turns) for run, turns in best.items()}
+    comparison = {"ratio": ratio(best["covey"], best["jaxmarl"])} if "jaxmarl" in best else {}
+    return result | comparison | {"rates": {name: summary(turns) for name, turns in rates.items()}}
 
 
-def counted(world: str, copies: int = 1024) -> dict[str, float]:
-    """What a step of one copy costs, as XLA counts it: arithmetic, exponentials and the like, bytes."""
+def count_cost(world: str, copies: int = 1024) -> dict[str, float]:
+    """Return the cost of a step of one copy, as XLA counts it: flops, transcendentals, bytes."""
     env: AbstractEnvironment = catalogue.load_class(catalogue.find("environment", world))()
     state, _ = env.reset(jr.key(0), copies)
     action = jnp.zeros((copies, *env.spec.action_shape), env.spec.action_type)
@@ -162,33 +174,33 @@ def counted(world: str, copies: int = 1024) -> dict[str, float]:
     return {ours: cost.get(name, 0.0) / copies for ours, name in names.items()}
 
 
-def row(world: str, found: dict[str, Any], cost: dict[str, float]) -> dict[str, str]:
-    rate = found["covey"]["median"]
+def row(world: str, speed: dict[str, Any], cost: dict[str, float]) -> dict[str, str]:
+    rate = speed["covey"]["median"]
     return {
         "world": world,
-        "copies": f"{found['copies']:,}",
-        "covey": shown(found["covey"], ",.0f"),
-        "jaxmarl": shown(found["jaxmarl"], ",.0f") if "jaxmarl" in found else "",
-        "times": shown(found["ratio"], ".1f") if "ratio" in found else "",
+        "copies": f"{speed['copies']:,}",
+        "covey": format_summary(speed["covey"], ",.0f"),
+        "jaxmarl": format_summary(speed["jaxmarl"], ",.0f") if "jaxmarl" in speed else "",
+        "times": format_summary(speed["ratio"], ".1f") if "ratio" in speed else "",
         "GF/s": f"{rate * cost['flops'] / 1e9:.1f}",
         "10⁹ exp, log, root/s": f"{rate * cost['transcendentals'] / 1e9:.2f}",
         "GB/s": f"{rate * cost['bytes'] / 1e9:.1f}",
-        "µs a batch": f"{1e6 * found['copies'] / rate:.1f}",
+        "µs a batch": f"{1e6 * speed['copies'] / rate:.1f}",
     }
 
 
 def main() -> None:
-    worlds = {"--worlds": {"nargs": "+", "choices": list(PAIRS), "default": list(PAIRS)}}
-    options = arguments(__doc__ or "", repetitions=7, **worlds)
+    worlds = {"--worlds": {"nargs": "+", "choices": list(PEERS), "default": list(PEERS)}}
+    options = parse_options(__doc__ or "", repetitions=7, **worlds)
     results = {}
     print("Environment steps a second, better of one and all devices: the median turn (slowest to fastest)")
     for world in options.worlds:
-        cost = counted(world)
-        found = [measure(world, copies, options.repetitions) for copies in COPIES]
-        results[world] = {"cost": cost, "speed": found}
+        cost = count_cost(world)
+        speeds = [measure(world, copies, options.repetitions) for copies in COPIES]
+        results[world] = {"cost": cost, "speed": speeds}
         print(f"\n{world}: a step costs " + ", ".join(f"{x:,.0f} {name}" for name, x in cost.items()))
-        table([row(world, x, cost) for x in found])
-    keep(options.json, results)
+        print_table([row(world, speed, cost) for speed in speeds])
+    save_results(options.json, results)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Does hyper_mappo help? Its variants beside mappo, at equal steps and equal seconds; how unsteady teams are.
+"""Returns of hyper_mappo's variants beside mappo, at equal steps and equal seconds; unsteadiness of teams.
 
-`variants` trains each of them in one world, `best` the named ones in several worlds, both sides learning
-where there are two. Every run is a run folder under --out, trained in stages: what is finished is read, what
-was broken off is resumed. Between stages, one agent of today plays among yesterday's partners.
+`variants` trains every variant in one world, `best` the named ones in several worlds; where a world has two
+teams, both learn. Every run is a run folder under --out, trained in stages: a finished run is read, an
+interrupted one is resumed. Between stages, one agent of the new team plays among partners of the old one.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from covey.runs.metrics import curves
 from covey.statistics import improvement, interval, iqm
 from covey.training.costs import cost
 
-from .common import keep, table
+from .common import print_table, save_results
 
 AGENT = {"hyper.increments": "agent"}
 OFF = {"smooth_weight": 0, "align_weight": 0}
@@ -52,164 +52,170 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "weights": {"output": "weights"},
 }
 STAGES = 3
-SIDES = {"pursuit": ("adversary", "agent")}  # worlds where both sides learn
+TEAMS = {"pursuit": ("adversary", "agent")}  # worlds in which both teams learn
 
 
-class Mixed(AbstractAlgorithm):
-    """Some agents as the first of two learners, the rest as the second."""
+class MixedTeam(AbstractAlgorithm):
+    """A team in which some agents act by the first of two learners, the others by the second."""
 
     traits = Traits(True, True, True, True, True, True)
     experience: AbstractExperience
     inner: AbstractAlgorithm
-    today: tuple[int, ...] = eqx.field(static=True)
+    first: tuple[int, ...] = eqx.field(static=True)
 
     def init(self, spec, key):
         raise NotImplementedError
 
     def init_carry(self, spec, learner):
-        return tuple(self.inner.init_carry(spec, one) for one in learner)
+        return tuple(self.inner.init_carry(spec, part) for part in learner)
 
     def act(self, learner, carry, obs, key, step, explore):
-        acted = [self.inner.act(*pair, obs, key, step, explore) for pair in zip(learner, carry, strict=True)]
-        (new, mine, _), (old, theirs, _) = acted
-        who = jnp.isin(jnp.arange(mine.shape[0]), jnp.array(self.today))
-        return (new, old), jnp.where(who.reshape(-1, *[1] * (mine.ndim - 1)), mine, theirs), None
+        pairs = zip(learner, carry, strict=True)
+        results = [self.inner.act(*pair, obs, key, step, explore) for pair in pairs]
+        (carry_a, action_a, _), (carry_b, action_b, _) = results
+        is_first = jnp.isin(jnp.arange(action_a.shape[0]), jnp.array(self.first))
+        is_first = is_first.reshape(-1, *[1] * (action_a.ndim - 1))
+        return (carry_a, carry_b), jnp.where(is_first, action_a, action_b), None
 
     def update(self, learner, batch, key, step):
         raise NotImplementedError
 
 
-def name_of(variant: str, world: str) -> str:
-    one = "mappo" if variant == "mappo" else "hyper_mappo"
-    return "+".join(f"{side}={one}" for side in SIDES[world]) if world in SIDES else one
+def algorithm_name(variant: str, world: str) -> str:
+    name = "mappo" if variant == "mappo" else "hyper_mappo"
+    return "+".join(f"{team}={name}" for team in TEAMS[world]) if world in TEAMS else name
 
 
-def settings_of(variant: str, world: str) -> dict[str, Any]:
-    own = VARIANTS[variant]
-    return own | AGENT if world == "speaker_listener" and variant != "mappo" else own
+def variant_settings(variant: str, world: str) -> dict[str, Any]:
+    settings = VARIANTS[variant]
+    return settings | AGENT if world == "speaker_listener" and variant != "mappo" else settings
 
 
-def trained(variant: str, world: str, folder: Path, steps: int, **options: Any) -> covey.Run:
-    """In stages, each of which leaves its checkpoint behind."""
+def train_in_stages(variant: str, world: str, folder: Path, steps: int, **options: Any) -> covey.Run:
+    """Train in stages, and keep the checkpoint of each."""
     ends = [round(steps * (n + 1) / STAGES) for n in range(STAGES)]
     if not (folder / "config.yaml").exists():
         covey.train(
-            name_of(variant, world), world, out=folder, settings=settings_of(variant, world),
+            algorithm_name(variant, world), world, out=folder, settings=variant_settings(variant, world),
             steps=ends[0], report_every=max(1, steps // 60), eval_every=max(1, steps // 20), **options,
         )  # fmt: skip
     run = covey.Run(folder)
     for n, end in enumerate(ends):
-        kept = folder / "stages" / f"{n}.npz"
-        if kept.exists():
+        copy = folder / "stages" / f"{n}.npz"
+        if copy.exists():
             continue
         if run.summary.get("status") != "finished" or run.summary["steps"] < end:
             run = covey.resume(folder, steps=end)
-        kept.parent.mkdir(exist_ok=True)
-        shutil.copy2(folder / "checkpoints" / "last.npz", kept)
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copy2(folder / "checkpoints" / "last.npz", copy)
     return covey.Run(folder)
 
 
-def yesterday(run: covey.Run, episodes: int = 64) -> dict[str, float]:
-    """Of one stage to the next, for the first side: the return of today's team, of yesterday's, and of one
-    agent of today among yesterday's, the mean over agents."""
+def among_old_partners(run: covey.Run, episodes: int = 64) -> dict[str, float]:
+    """Return the first team's return from one stage to the next, the mean over stages.
+
+    Three teams play: the new one, the old one, and one new agent among old partners, the mean over agents.
+    """
     engine = Engine(replace(Config.from_yaml(run.folder.config), eval_episodes=episodes))
-    trainer, shapes = engine.trainer, engine.everybody(engine.shapes).learners
+    trainer = engine.trainer
+    shapes = engine.everybody(engine.shapes).learners
     stages = [checkpoint.load_learners(run.path / "stages" / f"{n}.npz", shapes) for n in range(STAGES)]
-    side = trainer.slots[0]
-    team = trainer.spec.teams.index(side.spec(trainer.spec).teams[0])
+    slot = trainer.slots[0]
+    team = trainer.spec.teams.index(slot.spec(trainer.spec).teams[0])
 
-    def played(today: tuple[int, ...]):
-        mixed = Mixed(side.algorithm.experience, side.algorithm, today)
-        pair = replace(trainer, sides=(replace(side, algorithm=mixed), *trainer.slots[1:]))
+    def player(new_agents: tuple[int, ...]):
+        mixed = MixedTeam(slot.algorithm.experience, slot.algorithm, new_agents)
+        mixed_trainer = replace(trainer, slots=(replace(slot, algorithm=mixed), *trainer.slots[1:]))
 
-        def one(new, old, key):
+        def play_seed(new, old, key):
             learners = ((new[0], old[0]), *old[1:])
-            return pair.evaluate(learners, named(key, "yesterday"), jnp.array(0), episodes)["teams"][
-                :, team
-            ].mean()
+            results = mixed_trainer.evaluate(learners, named(key, "yesterday"), jnp.array(0), episodes)
+            return results["teams"][:, team].mean()
 
-        return jax.jit(lambda new, old, keys: jax.lax.map(lambda x: one(*x), (new, old, keys)))
+        return jax.jit(lambda new, old, keys: jax.lax.map(lambda x: play_seed(*x), (new, old, keys)))
 
     keys = jr.split(jr.key(0), engine.config.seeds)
-    agents = range(len(side.members))
-    teams = {"today": [played(tuple(agents))], "yesterday": [played(())]}
-    teams["one of today"] = [played((i,)) for i in agents]
-    told: dict[str, list[float]] = {name: [] for name in teams}
+    agents = range(len(slot.members))
+    teams = {"today": [player(tuple(agents))], "yesterday": [player(())]}
+    teams["one of today"] = [player((i,)) for i in agents]
+    returns: dict[str, list[float]] = {name: [] for name in teams}
     for old, new in itertools.pairwise(stages):
-        for name, plays in teams.items():
-            told[name].append(float(np.mean([play(new, old, keys) for play in plays])))
-    return {name: float(np.mean(values)) for name, values in told.items()}
+        for name, players in teams.items():
+            returns[name].append(float(np.mean([play(new, old, keys) for play in players])))
+    return {name: float(np.mean(values)) for name, values in returns.items()}
 
 
-def better(mine: Sequence[float], theirs: Sequence[float]) -> float:
-    """The probability that a seed of mine beats one of theirs."""
-    x, y = np.array(mine), np.array(theirs)
-    return float(improvement(x[:, None], y[:, None]))
+def probability_better(a: Sequence[float], b: Sequence[float]) -> float:
+    """Return the probability that a seed of a beats one of b."""
+    return float(improvement(np.array(a)[:, None], np.array(b)[:, None]))
 
 
-def pace(run: covey.Run) -> float:
-    """Steps a second, of all seeds together: the median over reports; no pause counts, nor compiling."""
-    at = {row["step"]: row["seconds"] for row in run.metrics if row["seed"] == 0}
-    pairs = itertools.pairwise(sorted(at.items()))
+def steps_per_second(run: covey.Run) -> float:
+    """Return the median rate over reports, all seeds together; pauses and compiling do not count."""
+    seconds_at = {row["step"]: row["seconds"] for row in run.metrics if row["seed"] == 0}
+    pairs = itertools.pairwise(sorted(seconds_at.items()))
     rates = [(step - before) / (now - then) for (before, then), (step, now) in pairs if now > then]
     return float(np.median(rates)) * run.summary["seeds"]
 
 
-def training(run: covey.Run, steps: float) -> float:
-    """The seconds of so many steps of each seed."""
-    return steps * run.summary["seeds"] / pace(run)
+def seconds_for(run: covey.Run, steps: float) -> float:
+    """Return the seconds that a number of steps of each seed takes."""
+    return steps * run.summary["seeds"] / steps_per_second(run)
 
 
 def at_seconds(run: covey.Run, key: str, seconds: float) -> np.ndarray:
-    """Each seed's last evaluation before so many seconds; NaN where there was none."""
-    at, values = curves(run.metrics, key, "step")
-    soon = np.array([training(run, step) <= seconds for step in at])
-    return values[soon][-1] if soon.any() else np.full(values.shape[1], np.nan)
+    """Return each seed's last evaluation before a number of seconds; NaN if there is none."""
+    steps, values = curves(run.metrics, key, "step")
+    in_time = np.array([seconds_for(run, step) <= seconds for step in steps])
+    return values[in_time][-1] if in_time.any() else np.full(values.shape[1], np.nan)
 
 
 def whole_mean(run: covey.Run, name: str) -> float | None:
-    """Of a metric over the whole run; of the first side that reports it."""
+    """Return the mean of a metric over the whole run, from the first team that reports it."""
     rows = run.metrics
     key = next((k for k in rows[0] if k.rpartition("/")[2] == name), None)
     values = [row[key] for row in rows if key and row.get(key) is not None]
     return float(np.mean(values)) if values else None
 
 
-def weighed(run: covey.Run) -> dict[str, float]:
-    """Of the first side's learner: its parameters, and the flops of acting."""
-    env, sides = Config.from_yaml(run.folder.config).build()
-    found = cost(sides[0].algorithm, sides[0].spec(env.spec))
-    return {"parameters": found.parameters, "flops": found.flops}
+def learner_cost(run: covey.Run) -> dict[str, float]:
+    """Return the parameters of the first learner, and the flops of acting."""
+    env, slots = Config.from_yaml(run.folder.config).build()
+    total = cost(slots[0].algorithm, slots[0].spec(env.spec))
+    return {"parameters": total.parameters, "flops": total.flops}
 
 
-def told(run: covey.Run, base: covey.Run, seconds: float) -> dict[str, Any]:
-    team, other = run.summary["eval"]["team_return"], base.summary["eval"]["team_return"]
+def compare_with(base: covey.Run, run: covey.Run, seconds: float) -> dict[str, Any]:
+    """Return a variant's results beside those of mappo."""
+    team = run.summary["eval"]["team_return"]
+    base_team = base.summary["eval"]["team_return"]
     key = next(k for k in run.metrics[-1] if k.startswith("eval/return/"))
     early = at_seconds(run, key, seconds)
     return {
         "iqm": team["iqm"], "ci95": team["ci95"], "per_seed": team["per_seed"],
-        "better than mappo": better(team["per_seed"], other["per_seed"]),
+        "better than mappo": probability_better(team["per_seed"], base_team["per_seed"]),
         "at equal seconds": {
             "iqm": float(iqm(early)), "ci95": [float(x) for x in interval(early)],
-            "better than mappo": better(list(early), list(at_seconds(base, key, seconds))),
+            "better than mappo": probability_better(list(early), list(at_seconds(base, key, seconds))),
         },
         "kl": whole_mean(run, "kl"), "increment_norm": whole_mean(run, "increment_norm"),
-        "steps/s": round(pace(run)),
-        "seconds": training(run, run.summary["steps"]),
-        "partners": yesterday(run),
-    } | weighed(run)  # fmt: skip
+        "steps/s": round(steps_per_second(run)),
+        "seconds": seconds_for(run, run.summary["steps"]),
+        "partners": among_old_partners(run),
+    } | learner_cost(run)  # fmt: skip
 
 
 def row(world: str, name: str, x: dict[str, Any]) -> dict[str, str]:
     span = lambda x: f"{x['iqm']:.2f} [{x['ci95'][0]:.2f}, {x['ci95'][1]:.2f}]"
-    same, partners = x["at equal seconds"], x["partners"]
+    timed = x["at equal seconds"]
+    partners = x["partners"]
     return {
         "world": world,
         "variant": name,
         "equal steps: IQM [95 %]": span(x),
         "P(better)": f"{x['better than mappo']:.2f}",
-        "equal seconds": span(same),
-        "P(better), s": f"{same['better than mappo']:.2f}",
+        "equal seconds": span(timed),
+        "P(better), s": f"{timed['better than mappo']:.2f}",
         "KL an update": f"{x['kl']:.4f}",
         "‖Δθ‖": "" if x["increment_norm"] is None else f"{x['increment_norm']:.2f}",
         "parameters": f"{x['parameters']:,}",
@@ -234,17 +240,19 @@ def main() -> None:
     variants = ["mappo", *(v for v in options.variants or list(VARIANTS) if v != "mappo")]
     seeds = options.seeds or (8 if best else 4)
     launch.prepare("cpu")
-    found: dict[str, dict[str, Any]] = {}
+    results: dict[str, dict[str, Any]] = {}
     for world in worlds:
         folder = lambda v, world=world: options.out / f"{world}-{v.replace(' ', '-')}-{seeds}"
         runs = {
-            v: trained(v, world, folder(v), options.steps, seeds=seeds, eval_episodes=options.eval_episodes)
+            v: train_in_stages(
+                v, world, folder(v), options.steps, seeds=seeds, eval_episodes=options.eval_episodes
+            )
             for v in variants
         }
-        seconds = min(training(run, run.summary["steps"]) for run in runs.values())
-        found[world] = {v: told(run, runs["mappo"], seconds) for v, run in runs.items()}
-    table([row(world, name, x) for world, told in found.items() for name, x in told.items()])
-    keep(options.json, found)
+        seconds = min(seconds_for(run, run.summary["steps"]) for run in runs.values())
+        results[world] = {v: compare_with(runs["mappo"], run, seconds) for v, run in runs.items()}
+    print_table([row(world, name, x) for world, by_name in results.items() for name, x in by_name.items()])
+    save_results(options.json, results)
 
 
 if __name__ == "__main__":

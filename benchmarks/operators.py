@@ -1,8 +1,9 @@
-"""How often each operator's projection is right, over random games and alpha; exactly, and as mixers find it.
+"""Share of random games in which each operator's projection is right: exact, and as mixers find it.
 
-Payoffs are normal draws, the same games for all. "Among the maxima" is what the theorem of weighted QMIX
-promises for a small alpha: the best joint action is one of the projection's. "Chosen" is what agents do by
-it, each by its own best action. The shortfall is what that loses, in standard deviations of payoffs.
+Payoffs are normal draws, the same games for all operators. "Among the maxima" counts games in which the best
+joint action is one of the projection's maxima, which the theorem of weighted QMIX promises for a small alpha.
+"Chosen" counts games in which agents choose it, each by its own best action. The shortfall is the loss from
+that choice, in standard deviations of payoffs.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from covey.lab.operators import additive, every_order, solve_orders, weighting
 from covey.lab.study import DESCRIPTIONS
 from covey.runs import launch
 
-from .common import keep, table
+from .common import print_table, save_results
 
 ALPHAS = (1.0, 0.75, 0.5, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01, 0.003, 0.001)
 COLOURS = {"vdn": "#c8553d", "qmix": "#1b6ca8", "cw": "#3f8f5b", "ow": "#8a5fa8"}
@@ -27,35 +28,40 @@ MEASURES = ("among the maxima", "chosen", "shortfall")
 
 
 def projections(games: np.ndarray, operator: str, alpha: float) -> np.ndarray:
-    """Of all games at once; where several tables are nearest, the first."""
+    """Project all games at once; where several tables are nearest, take the first."""
     if operator == "vdn":
         return np.stack([additive(game) for game in games])
     weights = np.stack([weighting(game, operator, alpha)[0] for game in games])
     below = weighting(games[0], operator, alpha)[1]
-    found, errors = solve_orders(games, weights, every_order(games.shape[1:]), below)
-    return found[np.arange(len(games)), errors.argmin(axis=1)]
+    tables, errors = solve_orders(games, weights, every_order(games.shape[1:]), below)
+    return tables[np.arange(len(games)), errors.argmin(axis=1)]
 
 
-def measured(games: np.ndarray, joints: list[list[Joint]]) -> dict[str, float]:
+def measure_choices(games: np.ndarray, joints: list[list[Joint]]) -> dict[str, float]:
+    """Return how often the choices are best, and what they lose."""
     paid = [[float(game[j]) for j in joint] for game, joint in zip(games, joints, strict=True)]
     lost = [float(game.max() - np.mean(p)) for game, p in zip(games, paid, strict=True)]
     right = [min(p) == game.max() for game, p in zip(games, paid, strict=True)]
     return {"chosen": float(np.mean(right)), "shortfall": float(np.mean(lost))}
 
 
-def exact(games: np.ndarray, operator: str, alpha: float) -> dict[str, float]:
+def measure_exact(games: np.ndarray, operator: str, alpha: float) -> dict[str, float]:
+    """Measure the exact projection."""
     tables = projections(games, operator, alpha)
     among = [bool(is_maximum(q).flat[game.argmax()]) for game, q in zip(games, tables, strict=True)]
-    return {"among the maxima": float(np.mean(among))} | measured(games, [chosen_joints(q) for q in tables])
+    return {"among the maxima": float(np.mean(among))} | measure_choices(
+        games, [chosen_joints(q) for q in tables]
+    )
 
 
-def by_descent(games: np.ndarray, operator: str, alpha: float) -> dict[str, float]:
-    """One start in each game, as in training. Its tables have no two maxima that are quite the same."""
+def measure_descent(games: np.ndarray, operator: str, alpha: float) -> dict[str, float]:
+    """Measure gradient descent from one start in each game; its tables have no exact ties."""
     ends = [descent_ends(game, operator, alpha, starts=1, seed=i)[0] for i, game in enumerate(games)]
-    return measured(games, [[end.chosen] for end in ends])
+    return measure_choices(games, [[end.chosen] for end in ends])
 
 
-def picture(path: Path, found: dict[str, dict[str, dict[str, float]]], title: str) -> None:
+def draw_picture(path: Path, results: dict[str, dict[str, dict[str, float]]], title: str) -> None:
+    """Draw each measure over alpha."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -64,12 +70,12 @@ def picture(path: Path, found: dict[str, dict[str, dict[str, float]]], title: st
 
     figure, panels = plt.subplots(1, 3, figsize=(12.4, 4.0), dpi=150)
     for axes, measure in zip(panels, MEASURES, strict=True):
-        for operator, told in found.items():
-            values = [told[str(alpha)][measure] for alpha in ALPHAS]
+        for operator, by_alpha in results.items():
+            values = [by_alpha[str(alpha)][measure] for alpha in ALPHAS]
             axes.plot(ALPHAS, values, color=COLOURS[operator], linewidth=2.2, label=NAMES[operator])
         axes.set_xscale("log")
         axes.invert_xaxis()
-        axes.set_xlabel("α, the lesser weight")
+        axes.set_xlabel("α, the smaller weight")
         axes.grid(axis="y", color="#e3e8ec", linewidth=0.8)
         axes.spines[["top", "right"]].set_visible(False)
     heads = ("the best is among the maxima", "agents choose the best", "what that loses")
@@ -99,24 +105,28 @@ def main() -> None:
     launch.prepare("cpu")
     shape = (options.games, options.actions, options.actions)
     games = np.random.default_rng(0).normal(size=shape)
-    found: dict[str, dict[str, Any]] = {
-        operator: {str(alpha): exact(games, operator, alpha) for alpha in ALPHAS} for operator in OPERATORS
+    results: dict[str, dict[str, Any]] = {
+        operator: {str(alpha): measure_exact(games, operator, alpha) for alpha in ALPHAS}
+        for operator in OPERATORS
     }
-    rows, few = [], games[: options.descents]
+    rows = []
+    few = games[: options.descents]
     for operator in OPERATORS:
-        kinds = {f"exact, {len(games)} games": exact(games, operator, options.alpha)}
+        kinds = {f"exact, {len(games)} games": measure_exact(games, operator, options.alpha)}
         if len(few):
-            kinds[f"exact, {len(few)} games"] = exact(few, operator, options.alpha)
-            kinds[f"descent, {len(few)} games"] = by_descent(few, operator, options.alpha)
-        for kind, told in kinds.items():
-            values = {m: f"{told[m]:.1%}" if m in told else "" for m in MEASURES[:2]}
-            values["shortfall"] = f"{told['shortfall']:.2f}"
+            kinds[f"exact, {len(few)} games"] = measure_exact(few, operator, options.alpha)
+            kinds[f"descent, {len(few)} games"] = measure_descent(few, operator, options.alpha)
+        for kind, result in kinds.items():
+            values = {m: f"{result[m]:.1%}" if m in result else "" for m in MEASURES[:2]}
+            values["shortfall"] = f"{result['shortfall']:.2f}"
             rows.append({"operator": DESCRIPTIONS[operator].split(",")[0], "": kind} | values)
-            found[operator][kind] = told
-    table(rows)
+            results[operator][kind] = result
+    print_table(rows)
     if options.picture:
-        picture(options.picture, found, f"of {len(games)} random {options.actions} × {options.actions} games")
-    keep(options.json, found)
+        draw_picture(
+            options.picture, results, f"of {len(games)} random {options.actions} × {options.actions} games"
+        )
+    save_results(options.json, results)
 
 
 if __name__ == "__main__":

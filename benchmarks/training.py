@@ -1,6 +1,6 @@
-"""Training through `covey train`'s own engine, against the machine's matmul rate.
+"""Speed of training by the engine of `covey train`, against the machine's matmul rate.
 
-On spread, unless --work says otherwise. QMIX, VDN: 8 copies, an update of 32 episodes after every 8
+The world is spread, unless --work says otherwise. QMIX, VDN: 8 copies, an update of 32 episodes after every 8
 episodes, GRU 64, mixer 32 with hypernetworks of 128, replay of 5000 episodes. MAPPO, IPPO: 16 copies of
 128 steps, 4 epochs of 4 minibatches of whole rollouts, Dense-GRU-Dense of 128 for actor and critic; MAPPO
 with a value for each agent, and with one for the team. predator_prey: its presets, with 500 episodes in
@@ -17,17 +17,17 @@ from jax.interpreters.partial_eval import dce_jaxpr
 from covey.config.config import Config
 from covey.runs.engine import Engine
 
-from .common import arguments, in_turn, keep, shown, summary, table
+from .common import format_summary, parse_options, print_table, save_results, summary, time_in_turns
 from .machine import matmul_rate
 
-REPLAYED = {
+REPLAY = {
     "preset": "original",
     "agent.hidden": 64,
     "experience.capacity": 5000,
     "experience.batch_size": 32,
 }
 NETS = {"hidden": 128, "depth": 1, "after": 1, "norm": False}
-FRESH = {f"{net}.{name}": value for net in ("actor", "critic") for name, value in NETS.items()} | {
+ON_POLICY = {f"{net}.{name}": value for net in ("actor", "critic") for name, value in NETS.items()} | {
     "preset": "original",
     "experience.steps": 128,
     "chunk": 128,
@@ -37,6 +37,8 @@ FRESH = {f"{net}.{name}": value for net in ("actor", "critic") for name, value i
 
 
 class Work(NamedTuple):
+    """An algorithm and its settings, in a world."""
+
     algorithm: str
     settings: dict[str, Any]
     envs: int
@@ -45,11 +47,11 @@ class Work(NamedTuple):
 
 HUNT = {"preset": "tuned", "experience.capacity": 500}
 WORK = {
-    "qmix": Work("qmix", REPLAYED | {"mixer.embed": 32, "mixer.hyper": 128}, 8),
-    "vdn": Work("vdn", REPLAYED, 8),
-    "mappo": Work("mappo", FRESH | {"critic_input": "agent"}, 16),
-    "mappo, team's value": Work("mappo", FRESH, 16),
-    "ippo": Work("ippo", FRESH, 16),
+    "qmix": Work("qmix", REPLAY | {"mixer.embed": 32, "mixer.hyper": 128}, 8),
+    "vdn": Work("vdn", REPLAY, 8),
+    "mappo": Work("mappo", ON_POLICY | {"critic_input": "agent"}, 16),
+    "mappo, team's value": Work("mappo", ON_POLICY, 16),
+    "ippo": Work("ippo", ON_POLICY, 16),
 } | {
     f"{name} on predator_prey": Work(name, HUNT, 8, "predator_prey")
     for name in ("vdn", "qmix", "cw_qmix", "ow_qmix")
@@ -57,19 +59,21 @@ WORK = {
 SEEDS = (1, 8)
 
 
-class Trained:
-    """A run between two reports, over and over."""
+class TrainingWork:
+    """A run between two reports; each call trains one chunk."""
 
     def __init__(self, work: Work, seeds: int):
         options = {"seeds": seeds, "envs": work.envs, "report_every": 30_000 // seeds}
         config = Config.parse(work.algorithm, work.environment, work.settings, options)
-        self.engine, self.clock, self.seeds = Engine(config), 0, seeds
+        self.engine = Engine(config)
+        self.clock = 0
+        self.seeds = seeds
         self.states = self.engine.start()
         self()  # the warm-up, too
 
     @property
     def steps(self) -> int:
-        """Of the environment, a call."""
+        """Environment steps of a call."""
         return self.seeds * self.engine.iterations * self.engine.iteration_steps
 
     def __call__(self) -> None:
@@ -78,16 +82,16 @@ class Trained:
         self.clock += self.engine.iterations
 
     def flops_per_step(self) -> float:
-        """The matrix products of collecting and of learning, an environment step."""
+        """Return the flops of matrix products, in collecting and learning, per environment step."""
         trainer = self.engine.trainer
         state = jax.eval_shape(trainer.init, jax.random.key(0))
         program = jax.make_jaxpr(trainer.iteration)(state, 0).jaxpr
-        needed, _ = dce_jaxpr(program, [True] * len(program.outvars))  # what nobody uses is compiled away
+        needed, _ = dce_jaxpr(program, [True] * len(program.outvars))  # unused results are compiled away
         return matmul_flops(needed) / self.engine.iteration_steps
 
 
 def matmul_flops(program: Jaxpr | ClosedJaxpr) -> float:
-    """Counted in the program as written, each scan as often as it turns (XLA's own count takes it once)."""
+    """Count a program's matrix products, each scan times its length (XLA's own count takes it once)."""
     total = 0.0
     for eqn in program.eqns:
         if eqn.primitive.name == "dot_general":
@@ -102,29 +106,31 @@ def matmul_flops(program: Jaxpr | ClosedJaxpr) -> float:
 
 
 def main() -> None:
-    usual = [name for name, work in WORK.items() if work.environment == "spread"]
-    choice = {"nargs": "+", "default": usual, "choices": list(WORK), "metavar": "WORK"}
-    options = arguments(__doc__ or "", repetitions=7, **{"--work": choice})
+    default = [name for name, work in WORK.items() if work.environment == "spread"]
+    choice = {"nargs": "+", "default": default, "choices": list(WORK), "metavar": "WORK"}
+    options = parse_options(__doc__ or "", repetitions=7, **{"--work": choice})
     peak = matmul_rate()
-    runs = {f"{name}, {seeds} seeds": Trained(WORK[name], seeds) for name in options.work for seeds in SEEDS}
+    runs = {
+        f"{name}, {seeds} seeds": TrainingWork(WORK[name], seeds) for name in options.work for seeds in SEEDS
+    }
     flops = {name: run.flops_per_step() for name, run in runs.items()}
-    seconds = in_turn(runs, options.repetitions)
-    rates = {name: summary([runs[name].steps / s for s in own]) for name, own in seconds.items()}
+    seconds = time_in_turns(runs, options.repetitions)
+    rates = {name: summary([runs[name].steps / s for s in turns]) for name, turns in seconds.items()}
     print(
         f"Environment steps a second, summed over seeds; all cores multiply matrices at {peak / 1e9:.0f} GF/s"
     )
-    table(
+    print_table(
         [
             {
                 "run": name,
-                "steps/s": shown(rate),
+                "steps/s": format_summary(rate),
                 "Mflop a step": f"{flops[name] / 1e6:.2f}",
                 "of the matmul rate": f"{rate['median'] * flops[name] / peak:.0%}",
             }
             for name, rate in rates.items()
         ]
     )
-    keep(options.json, {"matmul rate": peak, "flops a step": flops, "rates": rates})
+    save_results(options.json, {"matmul rate": peak, "flops a step": flops, "rates": rates})
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""What weighting is for: the matrix game, the other games in tables, predator_prey with its punishment.
+"""Results of weighted QMIX: the matrix game, the other games in tables, predator_prey with its punishment.
 
 Three parts, each by itself: `games` (QMIX, CW, OW on the 3 × 3 game, exploring uniformly), `tables` (what
 every algorithm finds in the penalty and climbing games), `hunt` (VDN, QMIX, CW, OW on predator_prey). Every
-run is a run folder under --out: what is finished is read, what was broken off is resumed.
+run is a run folder under --out: a finished run is read, an interrupted one is resumed.
 """
 
 import argparse
@@ -19,8 +19,8 @@ from covey.show.plot import overlay
 from covey.show.tables import tables_of
 from covey.statistics import describe
 
-from .common import keep, table
-from .learning import trained
+from .common import print_table, save_results
+from .learning import train_or_read
 
 FALLING = {"name": "linear", "start": 2e-3, "end": 0.0, "steps": 5_000}  # an update every 8 steps
 UNIFORM: dict[str, Any] = {"epsilon": 1.0, "optimiser": "adam", "optimiser.lr": FALLING, "target.period": 50}
@@ -36,8 +36,8 @@ HUNTERS = ("vdn", "qmix", "cw_qmix", "ow_qmix")
 AUTHORS = {"vdn": "36.7", "qmix": "30 to 38", "cw_qmix": "37", "ow_qmix": "36 to 37"}
 
 
-def entry(run: covey.Run, seed: int) -> float:
-    """What is learned of the game's best joint action."""
+def best_entry(run: covey.Run, seed: int) -> float:
+    """Return the learned value of the game's best joint action."""
     engine, learners = policy.trained(RunFolder.existing(run.path), seed)
     (game,) = tables_of(engine.trainer, learners)
     assert game.value is not None
@@ -45,103 +45,116 @@ def entry(run: covey.Run, seed: int) -> float:
 
 
 def games(options: argparse.Namespace) -> dict[str, Any]:
-    """How often each finds 8, and its entry there."""
-    found = {}
+    """Count how often each algorithm finds 8, and read its value there."""
+    results = {}
     for name in GAME:
         folder = options.out / f"{name}-matrix"
-        tried = {"seeds": options.seeds or 20, "steps": options.steps or 40_000, "settings": UNIFORM}
-        run = trained(name, "matrix", folder, **tried)
-        got = run.summary["eval"]["team_return"]["per_seed"]
-        entries = [entry(run, seed) for seed in range(len(got))]
-        found[name] = {"returns": got, "entries": entries}
-    table(
+        plan = {"seeds": options.seeds or 20, "steps": options.steps or 40_000, "settings": UNIFORM}
+        run = train_or_read(name, "matrix", folder, **plan)
+        returns = run.summary["eval"]["team_return"]["per_seed"]
+        entries = [best_entry(run, seed) for seed in range(len(returns))]
+        results[name] = {"returns": returns, "entries": entries}
+    print_table(
         [
             {
                 "algorithm": name,
-                "picks 8": f"{sum(x == 8 for x in one['returns'])} of {len(one['returns'])} seeds",
-                "its entry": f"{np.mean(one['entries']):.2f} ({min(one['entries']):.2f} to "
-                f"{max(one['entries']):.2f})",
+                "picks 8": f"{sum(x == 8 for x in result['returns'])} of {len(result['returns'])} seeds",
+                "its entry": f"{np.mean(result['entries']):.2f} ({min(result['entries']):.2f} to "
+                f"{max(result['entries']):.2f})",
             }
-            for name, one in found.items()
+            for name, result in results.items()
         ]
     )
-    return found
+    return results
 
 
 def tables(options: argparse.Namespace) -> dict[str, Any]:
-    """How often each return is what is found."""
-    found: dict[str, Any] = {}
+    """Count the returns that each algorithm finds."""
+    results: dict[str, Any] = {}
     for world in ("matrix/penalty", "matrix/climbing"):
         for name in options.algorithms or FINDERS:
             folder = options.out / f"{name}-{world.replace('/', '-')}"
             plan = FINDERS[name] | ({"steps": options.steps} if options.steps else {})
-            run = trained(name, world, folder, seeds=options.seeds or 20, **plan)
-            found.setdefault(name, {})[world] = run.summary["eval"]["team_return"]["per_seed"]
+            run = train_or_read(name, world, folder, seeds=options.seeds or 20, **plan)
+            results.setdefault(name, {})[world] = run.summary["eval"]["team_return"]["per_seed"]
 
-    def told(returns: list[float]) -> str:
+    def in_words(returns: list[float]) -> str:
         values, times = np.unique(returns, return_counts=True)
         return ", ".join(f"{x:g}: {n}" for x, n in zip(values[::-1], times[::-1], strict=True))
 
-    table([{"algorithm": name} | {world: told(x) for world, x in one.items()} for name, one in found.items()])
-    return found
+    print_table(
+        [
+            {"algorithm": name} | {world: in_words(x) for world, x in by_world.items()}
+            for name, by_world in results.items()
+        ]
+    )
+    return results
 
 
 def hunt(options: argparse.Namespace) -> dict[str, Any]:
-    """Greedy returns on predator_prey by the presets: of 40. In runs of as many seeds as there are cores,
-    so that no core idles or trains a seed that another trains, too."""
-    seeds, steps, cores = options.seeds or 3, options.steps or 2_000_000, launch.cores()
+    """Measure greedy returns on predator_prey, of 40, with the presets.
+
+    A run has as many seeds as there are cores, so that no core idles.
+    """
+    seeds = options.seeds or 3
+    steps = options.steps or 2_000_000
+    cores = launch.cores()
     runs: dict[str, list[covey.Run]] = {name: [] for name in HUNTERS}
     for first in range(0, seeds, cores):
         plan = {"seed": first, "seeds": min(cores, seeds - first), "steps": steps, "preset": "tuned"}
-        for name, own in runs.items():
-            own.append(trained(name, "predator_prey", options.out / f"{name}-predator_prey-{first}", **plan))
+        for name, parts in runs.items():
+            folder = options.out / f"{name}-predator_prey-{first}"
+            parts.append(train_or_read(name, "predator_prey", folder, **plan))
     random = {"seeds": 3, "steps": 20_000, "eval_episodes": 1000}
-    runs["random"] = [trained("random", "predator_prey", options.out / "random-predator_prey", **random)]
-    found = {name: hunted(own) for name, own in runs.items()}
-    table([{"algorithm": name} | in_words(name, one) for name, one in found.items()])
+    folder = options.out / "random-predator_prey"
+    runs["random"] = [train_or_read("random", "predator_prey", folder, **random)]
+    results = {name: summarise_hunt(parts) for name, parts in runs.items()}
+    print_table([{"algorithm": name} | hunt_row(name, result) for name, result in results.items()])
     if options.picture:
-        drawn = {name: together(runs[name], steps) for name in HUNTERS}
+        joined = {name: join_curves(runs[name], steps) for name in HUNTERS}
         label = "greedy team return\n(sum over ≤ 200 steps)"
-        overlay(options.picture, drawn, "predator_prey, punishment −2", label)
-    return found
+        overlay(options.picture, joined, "predator_prey, punishment −2", label)
+    return results
 
 
-def hunted(runs: list[covey.Run]) -> dict[str, Any]:
-    """What all seeds of one algorithm came to."""
-    told = [run.summary for run in runs]
-    each = [returns for one in told for returns in one["eval"]["team_return"]["per_seed"]]
-    seeds = [one["seeds"] for one in told]
+def summarise_hunt(runs: list[covey.Run]) -> dict[str, Any]:
+    """Return the results of all seeds of one algorithm."""
+    summaries = [run.summary for run in runs]
+    returns = [x for summary in summaries for x in summary["eval"]["team_return"]["per_seed"]]
+    seeds = [summary["seeds"] for summary in summaries]
     counts = {
-        what: float(np.average([one["eval"]["counts"][what] for one in told], weights=seeds))
-        for what in ("captures", "alone")
+        name: float(np.average([summary["eval"]["counts"][name] for summary in summaries], weights=seeds))
+        for name in ("captures", "alone")
     }
     return {
-        "return": describe(np.array(each)),
+        "return": describe(np.array(returns)),
         "an episode": counts,
-        "updates of each seed": [one["updates"] for one in told],
-        "steps": [one["steps"] for one in told],
-        "seconds": sum(one["train"]["wall_seconds"] for one in told),
-        "steps/s": [one["train"]["env_steps_per_second"] for one in told],
+        "updates of each seed": [summary["updates"] for summary in summaries],
+        "steps": [summary["steps"] for summary in summaries],
+        "seconds": sum(summary["train"]["wall_seconds"] for summary in summaries),
+        "steps/s": [summary["train"]["env_steps_per_second"] for summary in summaries],
     }
 
 
-def in_words(name: str, one: dict[str, Any]) -> dict[str, str]:
-    (low, high), count = one["return"]["ci95"], one["an episode"]
+def hunt_row(name: str, result: dict[str, Any]) -> dict[str, str]:
+    low, high = result["return"]["ci95"]
+    counts = result["an episode"]
     return {
-        "each seed": ", ".join(f"{x:.1f}" for x in one["return"]["per_seed"]),
-        "IQM [95 % interval]": f"{one['return']['iqm']:.1f} [{low:.1f}, {high:.1f}]",
-        "captures, tries alone": f"{count['captures']:.2f}, {count['alone']:.2f}",
+        "each seed": ", ".join(f"{x:.1f}" for x in result["return"]["per_seed"]),
+        "IQM [95 % interval]": f"{result['return']['iqm']:.1f} [{low:.1f}, {high:.1f}]",
+        "captures, tries alone": f"{counts['captures']:.2f}, {counts['alone']:.2f}",
         "authors'": AUTHORS.get(name, ""),
-        "minutes": f"{one['seconds'] / 60:.0f}",
-        "steps/s": " and ".join(f"{x:,}" for x in one["steps/s"]),
+        "minutes": f"{result['seconds'] / 60:.0f}",
+        "steps/s": " and ".join(f"{x:,}" for x in result["steps/s"]),
     }
 
 
-def together(runs: list[covey.Run], steps: int) -> Curve:
-    """All seeds' curves at the same steps: episodes that end early let the runs' reports drift apart."""
-    at = np.linspace(0, steps, 21)[1:]
-    own = [curves(run.metrics, "eval/return/team") for run in runs]
-    return at, np.stack([np.interp(at, known, one) for known, all_ in own for one in all_.T], axis=1)
+def join_curves(runs: list[covey.Run], steps: int) -> Curve:
+    """Return all seeds' curves at common steps: early ends of episodes let the runs' reports drift apart."""
+    grid = np.linspace(0, steps, 21)[1:]
+    parts = [curves(run.metrics, "eval/return/team") for run in runs]
+    seeds = [np.interp(grid, steps, seed) for steps, values in parts for seed in values.T]
+    return grid, np.stack(seeds, axis=1)
 
 
 def main() -> None:
@@ -156,7 +169,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the results")
     options = parser.parse_args()
     launch.prepare("cpu")
-    keep(options.json, {options.part: parts[options.part](options)})
+    save_results(options.json, {options.part: parts[options.part](options)})
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Other libraries' training on the same work."""
+"""Training on the same work by other libraries."""

@@ -1,6 +1,6 @@
-"""XuanCe's side of `benchmarks.peers.xuance`: a turn of training for every line it reads.
+"""Worker of `benchmarks.peers.xuance`: trains XuanCe for a turn at every line it reads.
 
-Runs in XuanCe's own environment, without covey. Its log files go to a temporary folder.
+It runs in XuanCe's own environment, without covey. Log files go to a temporary folder.
 """
 
 import contextlib
@@ -55,14 +55,16 @@ def main() -> None:
         agent.train(STEPS // work.parallels)
         print("warm", file=answers, flush=True)
         for _ in sys.stdin:
-            steps, updates, begin = agent.current_step, agent.learner.iterations, time.perf_counter()
+            steps = agent.current_step
+            updates = agent.learner.iterations
+            start = time.perf_counter()
             agent.train(STEPS // work.parallels)
-            done = {
-                "seconds": time.perf_counter() - begin,
+            turn = {
+                "seconds": time.perf_counter() - start,
                 "steps": int(agent.current_step - steps),
                 "updates": agent.learner.iterations - updates,
             }
-            print(json.dumps(done), file=answers, flush=True)
+            print(json.dumps(turn), file=answers, flush=True)
 
 
 if __name__ == "__main__":
