@@ -1,1 +1,1 @@
-"""From words to objects: names, settings, presets, and the configuration of a run."""
+"""Names, settings, presets and the configuration of a run: from words to objects."""

@@ -1,4 +1,4 @@
-"""Everything a run is: what learns, where, with which settings, for how long."""
+"""The configuration of a run: what learns, where, with which settings, for how long."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -33,7 +33,7 @@ _AT_LEAST_ONE = ("seeds", "steps", "envs", "eval_every", "eval_episodes", "repor
 
 @dataclass
 class Config:
-    """Every value of a run, resolved. `learners` and `env` are trees of settings.
+    """The resolved values of a run. `learners` and `env` are trees of settings.
 
     A learner's tree stands under its team's name, and holds the name of its algorithm as it was typed.
     """
@@ -91,13 +91,14 @@ class Config:
             if kind not in run:
                 raise UserError(f"no {kind} is named: write `covey train ALGORITHM ENVIRONMENT`")
 
-        own = {path[4:]: typed.pop(path) for path in list(typed) if path.startswith("env.")}
-        env, env_tree = make_environment(run["environment"], run.get("env", {}), own)
-        run["algorithm"], typed = split_opponents(run["algorithm"], typed, env.spec)
+        of_env = {path[4:]: value for path, value in typed.items() if path.startswith("env.")}
+        of_learners = {path: value for path, value in typed.items() if not path.startswith("env.")}
+        env, env_tree = make_environment(run["environment"], run.get("env", {}), of_env)
+        run["algorithm"], of_learners = split_opponents(run["algorithm"], of_learners, env.spec)
         names, notes = assign_algorithms(run["algorithm"], run["environment"], env.spec)
         check_teams(run.get("learners", {}), names, run["environment"])
         tuned, preset = _read_preset(names, run, required="preset" in options)
-        learners = _resolve_learners(names, env.spec, tuned, run.get("learners", {}), typed)
+        learners = _resolve_learners(names, env.spec, tuned, run.get("learners", {}), of_learners)
         resolved = {"preset": "tuned" if tuned else "original", "learners": learners, "env": env_tree}
         config = cls(**_with_intervals(preset | run) | resolved, notes=notes)
         config.refuse_actions(env.spec)

@@ -1,4 +1,4 @@
-"""Who learns for which team, and for whom a setting is."""
+"""The learner of each team, and the learner that a setting is for."""
 
 from collections.abc import Collection, Iterable, Mapping
 
