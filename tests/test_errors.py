@@ -11,7 +11,7 @@ ERROR = SettingError(
 )
 
 
-# A field that loses its place, or a run's option that gains one.
+# Catches a field that loses its place, or an option of the run that gains one.
 def test_a_place_is_put_before_every_field():
     said = str(ERROR.within("experience").within("wolf"))
     assert said == (
@@ -20,7 +20,7 @@ def test_a_place_is_put_before_every_field():
     )
 
 
-# Python's words on a command line, or options of the command line in Python.
+# Catches Python's words on a command line, or options of the command line in Python.
 def test_each_floor_writes_settings_in_its_own_way():
     assert str(ERROR) == "window=3 cuts episodes: set window=None, whole=True, or use fewer copies (envs)"
     assert command_line_sentence(ERROR) == (

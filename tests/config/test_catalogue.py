@@ -25,7 +25,7 @@ def sentence(call, *args) -> str:
     return str(error.value)
 
 
-# A class that is renamed or moved without its entry.
+# Catches a class that is renamed or moved without its entry.
 @pytest.mark.parametrize(
     "entry", [*ALGORITHMS.values(), *ENVIRONMENTS.values()], ids=lambda entry: entry.path
 )
@@ -34,7 +34,7 @@ def test_every_entry_leads_to_something_that_can_be_called(entry):
     assert entry.summary
 
 
-# An import of JAX in the catalogue or in the list: `covey --help` would take seconds.
+# Catches an import of JAX in the catalogue or in the list: `covey --help` would take seconds.
 def test_names_and_the_list_need_no_jax():
     code = (
         "import sys; from covey.config import catalogue, fitting, grid, options, paths, renamed;"
@@ -44,7 +44,7 @@ def test_names_and_the_list_need_no_jax():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-# Mistyped names that get another sentence than these.
+# Catches mistyped names that get another sentence than these.
 @pytest.mark.parametrize(
     ("kind", "name", "said"),
     [
@@ -64,7 +64,7 @@ def test_unknown_names(kind, name, said):
     assert sentence(find, kind, name).startswith(said)
 
 
-# Prefixes that stop being understood.
+# Catches prefixes that stop being understood.
 def test_other_ways_to_name():
     assert find("environment", "pz:mpe2.simple_spread_v3").fixed == {"module": "mpe2.simple_spread_v3"}
     assert find("algorithm", "mine.py:Mine") == Entry("mine.py:Mine")
@@ -76,7 +76,7 @@ def test_other_ways_to_name():
     assert resolve("covey.parts:Adam").__name__ == "Adam"
 
 
-# A user's file that is loaded twice (two classes of one name), or not again after an edit.
+# Catches a user's file that is loaded twice (two classes of one name), or not again after an edit.
 def test_a_file_is_a_module_until_it_is_edited(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "mine.py"
@@ -88,7 +88,7 @@ def test_a_file_is_a_module_until_it_is_edited(tmp_path, monkeypatch):
     assert resolve("mine.py:Mine").value == 2
 
 
-# A user's file that is wrong, and a traceback instead of these.
+# Catches a user's file that is wrong, and a traceback instead of these.
 def test_files_that_do_not_hold_what_they_should(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text("class Mixer: ...\n")

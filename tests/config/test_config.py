@@ -1,4 +1,4 @@
-"""From a command line to an environment and its sides, to YAML and back."""
+"""A command line becomes an environment and its learners; a configuration becomes YAML and is read back."""
 
 from pathlib import Path
 
@@ -53,7 +53,7 @@ def refused(algorithm: str | None, environment: str | None, *pairs: str, **optio
     return sentence(Config.parse, algorithm, environment, pairs, options)
 
 
-# A setting that does not arrive in what is built, or a number that is not read from text.
+# Catches a setting that does not arrive in what is built, or a number that is not read from text.
 def test_from_a_command_line_to_what_runs():
     parsed = Config.parse(
         "vdn", "spread", ["preset=original", "env.agents=4", "epsilon=.1"], {"steps": "1e6", "seeds": None}
@@ -68,7 +68,7 @@ def test_from_a_command_line_to_what_runs():
     assert parsed.env["agents"] == 4
 
 
-# What Python passes read otherwise than what a command line says.
+# Catches settings from Python that are read otherwise than on a command line.
 def test_from_python():
     here = Config.parse(
         "qmix", "spread", {"gamma": 0.5, "mixer": {"embed": 8}, "env": {"agents": 2}}, {"steps": 100}
@@ -78,7 +78,7 @@ def test_from_python():
     )
 
 
-# A value that is lost, or changed, on the way to a run's folder and back.
+# Catches a value that is lost, or changed, on the way to a run's folder and back.
 @pytest.mark.parametrize("algorithm", ["qmix", "wolf=qmix+agent=iql", "agent=vdn", "tag.py:Selfish"])
 def test_yaml_and_back(algorithm, tmp_path):
     parsed = Config.parse(
@@ -91,7 +91,7 @@ def test_yaml_and_back(algorithm, tmp_path):
     assert Config.from_yaml(path).build()[1] == parsed.build()[1]
 
 
-# A file that wins over the command line, or a preset that wins over a file.
+# Catches a file that wins over the command line, or a preset that wins over a file.
 def test_who_has_the_last_word(tmp_path, monkeypatch):
     monkeypatch.setattr(tuned, "PRESETS", tmp_path)
     (tmp_path / "qmix").mkdir()
@@ -110,7 +110,7 @@ def test_who_has_the_last_word(tmp_path, monkeypatch):
     assert (parsed.envs, parsed.preset) == (Config.envs, "original")
 
 
-# A preset with a key that nobody reads, or for a world that is not there.
+# Catches a preset with a key that nobody reads, or for a world that is not there.
 @pytest.mark.parametrize(
     "path", sorted(tuned.PRESETS.rglob("*.yaml")), ids=lambda path: path.parent.name + "/" + path.stem
 )
@@ -121,7 +121,7 @@ def test_every_preset_can_be_built(path: Path):
     parsed.build()
 
 
-# A learner that gets another's agents or settings, or a team that nobody plays.
+# Catches a learner that gets another's agents or settings, or a team that nobody plays.
 def test_teams_and_who_learns_for_them():
     alone = Config.parse("qmix", "tag.py:Tag", ["gamma=.5"])
     _, slots = alone.build()
@@ -146,7 +146,7 @@ def test_teams_and_who_learns_for_them():
     assert (slot.name, slot.members) == ("all", (0, 1, 2))
 
 
-# A policy that cannot be tried elsewhere because a team has another name there.
+# Catches a policy that cannot be tried elsewhere because a team has another name there.
 def test_elsewhere():
     parsed = Config.parse("wolf=qmix+agent=iql", "tag.py:Tag").elsewhere("tag.py:Tag", {"prey": 4})
     assert parsed.env == {"prey": 4}
@@ -156,7 +156,7 @@ def test_elsewhere():
     assert [slot.members for slot in moved.build()[1]] == [(0, 1)]
 
 
-# A run that stops working when the user's file is edited or gone.
+# Catches a run that stops working when the user's file is edited or gone.
 def test_a_users_files_can_be_moved(tmp_path):
     parsed = Config.parse("wolf=qmix+agent=tag.py:Selfish", "tag.py:Tag")
     assert parsed.files == (Path("tag.py"),)
@@ -168,7 +168,7 @@ def test_a_users_files_can_be_moved(tmp_path):
     assert moved.build()[0].spec.agents == 3
 
 
-# Bad input that is let through, or answered with anything but a sentence that names the remedy.
+# Catches bad input that is let through, or answered without a sentence that names the remedy.
 @pytest.mark.parametrize(
     ("arguments", "options", "said"),
     [
@@ -243,7 +243,7 @@ def test_bad_input(arguments, options, said):
     assert refused(*arguments, **options).startswith(said)
 
 
-# Fields of the run that are not called as they are typed.
+# Catches fields of the run that are not called as they are typed.
 @pytest.mark.parametrize(
     ("pairs", "options", "said"),
     [
@@ -261,7 +261,7 @@ def test_the_command_line_names_its_options(pairs, options, said):
     assert command_line_sentence(error.value) == said
 
 
-# An old name that is answered as if it had never been one.
+# Catches an old name that is answered as if it had never been one.
 def test_old_names_are_answered_with_the_new(tmp_path):
     said = refused("qmix", "spread", "experience=fresh")
     assert said == "experience=fresh is called on_policy: write experience=on_policy"
@@ -270,7 +270,7 @@ def test_old_names_are_answered_with_the_new(tmp_path):
     assert said == "old.yaml: 'sides' is called 'learners': write learners in its place"
 
 
-# An opponent that is looked for elsewhere, or a folder that is taken for a run's.
+# Catches an opponent that is looked for elsewhere, or a folder that is taken for a run's.
 def test_an_opponents_run_is_found_by_its_folder(tmp_path):
     (tmp_path / "empty").mkdir()
     said = refused("wolf=qmix+agent=run:none", "tag.py:Tag")
@@ -285,7 +285,7 @@ def test_an_opponents_run_is_found_by_its_folder(tmp_path):
     assert parsed.learners["agent"]["seeds"] == 3
 
 
-# A configuration file whose mistakes go unnoticed.
+# Catches a configuration file whose mistakes go unnoticed.
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -303,7 +303,7 @@ def test_bad_files(content, said, tmp_path):
     assert refused("qmix", "spread", config="bad.yaml").startswith(said)
 
 
-# Half a configuration that is taken for a run's.
+# Catches half a configuration that is taken for a run's.
 def test_a_runs_configuration_is_whole(tmp_path):
     assert (
         refused("qmix", "spread", config="none.yaml") == "none.yaml cannot be read: No such file or directory"
@@ -315,7 +315,7 @@ def test_a_runs_configuration_is_whole(tmp_path):
     )
 
 
-# An algorithm whose own settings do not fit its class, or a world that cannot be made by its name.
+# Catches an algorithm whose own settings do not fit its class, or a world that cannot be made by its name.
 @pytest.mark.parametrize("algorithm", catalogue.ALGORITHMS)
 def test_every_algorithm_can_be_made(algorithm):
     Config.parse(algorithm, "two_step").build()

@@ -17,7 +17,7 @@ from covey.errors import UserError
     ],
 )
 def test_commas_that_part_and_commas_that_do_not(typed, parts):
-    # Would break: a table of payoffs cut up.
+    # Catches a table of payoffs cut up.
     assert grid.split_values(typed) == parts
 
 
@@ -28,7 +28,7 @@ def test_lists_that_are_none(typed):
 
 
 def test_combinations_and_their_names():
-    # Would break: a key forgotten; what does not vary in every name; names no folder can have, or two share.
+    # Catches a key forgotten; what does not vary in every name; names no folder can have, or two share.
     axes = grid.parse_axes(["gamma=.9,0.99", "lam=0", "mixer=sum,mine.py:Mixer"])
     choices = grid.combinations(axes)
     names = [grid.combination_name(choice, axes) for choice in choices]
@@ -50,7 +50,7 @@ def test_combinations_and_their_names():
     ],
 )
 def test_axes_that_are_none(pairs, said):
-    # Would break: a value that is run twice, or a key whose values are lost.
+    # Catches a value that is run twice, or a key whose values are lost.
     with pytest.raises(UserError) as error:
         grid.combinations(grid.parse_axes(pairs))
     assert str(error.value).startswith(said)

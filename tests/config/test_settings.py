@@ -64,7 +64,7 @@ def sentence(*pairs: str) -> str:
     return str(error.value)
 
 
-# A field, or a field of a part, that `key=value` does not reach.
+# Catches a field, or a field of a part, that `key=value` does not reach.
 def test_overrides_reach_everything():
     changed = typed(
         "gamma=1", "double=false", "sharing=none", "mixer.embed=64", "epsilon=.1", "target=soft",
@@ -85,8 +85,8 @@ def test_overrides_reach_everything():
     assert isinstance(changed.experience.capacity, int)
 
 
-# Overrides that depend on their order; a part that inherits what its predecessor meant by a name.
-def test_the_part_is_chosen_first_and_begins_anew():
+# Catches overrides that depend on their order; a part that inherits what its predecessor meant by a name.
+def test_the_part_is_chosen_first_and_starts_from_its_defaults():
     one = typed("optimiser.clip=5", "optimiser=adam")
     assert one == typed("optimiser=adam", "optimiser.clip=5")
     assert one.optimiser == Adam(clip=5.0)
@@ -95,7 +95,7 @@ def test_the_part_is_chosen_first_and_begins_anew():
     )  # not replaced: it was one
 
 
-# A name under which a part can no longer be chosen.
+# Catches a name under which a part can no longer be chosen.
 def test_choices_are_named_after_their_classes():
     classes = MonotonicMixer, SumMixer, IndependentMixer, UnrestrictedMixer
     names = "monotonic", "sum", "independent", "unrestricted"
@@ -111,7 +111,7 @@ def test_choices_are_named_after_their_classes():
     assert choices(AbstractOptimiser) == {"adam": Adam, "radam": RAdam, "rmsprop": RMSProp}
 
 
-# A wrong setting that is taken silently, or refused in other words.
+# Catches a wrong setting that is taken silently, or refused in other words.
 @pytest.mark.parametrize(
     ("pair", "said"),
     [
@@ -150,7 +150,7 @@ def test_wrong_settings(pair, said):
     assert sentence(pair).startswith(said)
 
 
-# A user's class that cannot be chosen, set, or written down; or one that fits nowhere and is let through.
+# Catches a user's class that cannot be chosen, set, or written down; or one that fits nowhere but passes.
 def test_a_users_class(mine):
     changed = typed("mixer.scale=3", "mixer=mine.py:Scaled")
     assert changed.mixer(2, 4, key=jax.random.key(0)).scale == 3.0
@@ -163,7 +163,7 @@ def test_a_users_class(mine):
     assert sentence("mixer=mine.py:Mixr") == "mine.py:Mixr: mine.py has no 'Mixr' (did you mean Mixer?)"
 
 
-# A function that is not called, not written down as it was typed, or made anew at every look (which would
+# Catches a function that is not called, not written as it was typed, or made again each time (which would
 # compile everything again); and one that is taken where sizes and keys are needed to make a part.
 def test_a_users_function(mine):
     changed = typed("epsilon=mine.py:halved")
@@ -175,7 +175,7 @@ def test_a_users_function(mine):
     assert sentence("optimiser=mine.py:halved").startswith("optimiser=mine.py:halved is no AbstractOptimiser")
 
 
-# From Python: classes, parts and nested mappings that are not understood as their texts are.
+# Catches classes, parts and nested mappings from Python that are read otherwise than their texts.
 def test_values_from_python():
     changed = apply(
         QMIX(), {"mixer": SumMixer, "epsilon": LinearSchedule(0.5, 0.1, 10), "optimiser": {"clip": 1}}
@@ -209,7 +209,7 @@ learners = st.builds(
 )
 
 
-# A value that does not survive being written as YAML and read again, to the bit.
+# Catches a value that does not survive being written as YAML and read again, to the bit.
 @given(learners)
 def test_restoring_is_the_inverse_of_dumping(learner):
     tree = dump(learner)
@@ -217,7 +217,7 @@ def test_restoring_is_the_inverse_of_dumping(learner):
     assert dump(restore(QMIX, tree)) == tree  # what was left to its default is written out
 
 
-# YAML's surprises: words that become truth, numbers that stay text.
+# Catches YAML's surprises: words that become truth, numbers that stay text.
 @given(
     st.recursive(
         st.none()
@@ -232,7 +232,7 @@ def test_yaml_returns_what_it_was_given(value):
     assert yaml_text.parse(yaml_text.to_text({"it": value}), "it") == {"it": value}
 
 
-# A type that is read too loosely, too strictly, or as another.
+# Catches a type that is read too loosely, too strictly, or as another.
 @pytest.mark.parametrize(
     ("kind", "written", "value"),
     [
@@ -272,7 +272,7 @@ def test_types(kind, written, value):
         assert (read, type(read)) == (value, type(value))
 
 
-# A constructor whose options are not all found, or not all returned.
+# Catches a constructor whose options are not all found, or not all returned.
 def test_constructors():
     env, tree = construct(Spread, {"agents": 5, "continuous": True}, Place("spread", "env"))
     assert (env.spec.agents, env.spec.bounds) == (5, (0.0, 1.0))
@@ -289,7 +289,7 @@ class Picky(eqx.Module):
             raise ValueError("level must not be negative")
 
 
-# What a class itself refuses, shown as a traceback; keywords that an open constructor is not given.
+# Catches a class's own refusal shown as a traceback; keywords that an open constructor is not given.
 def test_what_classes_say_themselves():
     with pytest.raises(UserError, match=r"^env: level must not be negative"):
         construct(Picky, {"level": -1}, Place("picky", "env"))

@@ -45,7 +45,7 @@ def refusal(call, *args) -> str:
     return str(error.value)
 
 
-# A base's settings that stand under its field's name, in other places, or with its class's own defaults.
+# Catches a base's settings under its field's name, in other places, or with its class's own defaults.
 def test_a_promoted_fields_settings_stand_inline():
     assert {name: option.default for name, option in settings.signature_of(Middle).items()} == {
         "before": 1, "gamma": 0.5, "target": HardTarget(200), "mixer": Base().mixer, "size": 4
@@ -65,7 +65,7 @@ def test_a_promoted_fields_settings_stand_inline():
     ]
 
 
-# A value that does not arrive in the base; a hidden one that falls back to the default of the base's class.
+# Catches a value that does not reach the base; a hidden one that falls back to its class's default.
 def test_promoted_settings_are_gathered_into_their_base():
     made, tree = construct(Middle, {"gamma": 0.9, "mixer": {"name": "sum"}, "size": 7}, Place("middle"))
     assert made == Middle(1, Base(gamma=0.9, double=False, mixer=Factory(SumMixer)), 7)
@@ -75,7 +75,7 @@ def test_promoted_settings_are_gathered_into_their_base():
     assert top == Top(Middle(1, Base(gamma=0.75, double=True, size=9, target=SoftTarget(0.2)), 5))
 
 
-# A preset's or a file's value that is lost on its way to a base, or wins over a later one.
+# Catches a preset's or a file's value that is lost on its way to a base, or wins over a later one.
 def test_layers_reach_promoted_settings():
     preset, typed = {"gamma": 0.1, "mixer": {"embed": 8}}, {"gamma": 0.2, "mixer.hyper": 4}
     tree = settings.layer(settings.defaults(Top), preset, typed)
@@ -86,7 +86,7 @@ def test_layers_reach_promoted_settings():
     )
 
 
-# A base with other values that is not what it was after it was written and read.
+# Catches a base with other values that is not what it was after it was written and read.
 @given(numbers, counts, st.booleans())
 def test_restoring_promoted_settings_is_the_inverse_of_dumping(gamma, size, double):
     top = apply(Top(), {"gamma": gamma, "size": size})
@@ -94,7 +94,7 @@ def test_restoring_promoted_settings_is_the_inverse_of_dumping(gamma, size, doub
     assert dump(restore(Top, dump(top))) == dump(top)
 
 
-# An old or mistyped name that gets another answer.
+# Catches an old or mistyped name that gets another answer.
 def test_names_of_promoted_settings():
     said = refusal(construct, Top, {"middle": {"gamma": 0.9}}, Place("top"))
     assert said == "middle.gamma is called gamma: write gamma=…"
@@ -109,7 +109,7 @@ def test_names_of_promoted_settings():
     assert refusal(construct, Middle, {"base": 1}, Place("middle")).startswith("middle has no setting 'base'")
 
 
-# Two bases with a setting of one name, which would reach only one of them.
+# Catches two bases with a setting of one name, which would reach only one of them.
 def test_two_bases_share_no_setting():
     with pytest.raises(TypeError, match=r"Twice: two fields promote (size|target|mixer): hide it in one"):
         settings.signature_of(Twice)
