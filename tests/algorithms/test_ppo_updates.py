@@ -33,7 +33,7 @@ def played(algorithm, env, copies=3, length=11):
     def play(key):
         state = trainer.init(key)
         state, rollouts, _ = trainer.collect(state, jnp.array(0))
-        return state.learners[0], view_as(trainer.slots[0], env.spec, trainer.kept(0, rollouts))
+        return state.learners[0], view_as(trainer.slots[0], env.spec, trainer.slots[0].own_rollouts(rollouts))
 
     return jax.jit(play)(jr.key(0))
 

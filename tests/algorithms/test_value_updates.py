@@ -18,6 +18,7 @@ from covey.networks.mixers import IndependentMixer, MonotonicMixer, SumMixer
 from covey.parts import Adam, ConstantSchedule, Factory, HardTarget, RMSProp, SoftTarget
 from covey.training.learners import LearnerSlot
 from covey.training.loop import Trainer
+from covey.training.rollout import append_observation
 
 SPEC = Spec(("a", "b"), features=3, actions=2, horizon=4, state=2)
 SMALL, PLAIN, VDN = Factory(Recurrent, hidden=4), Factory(FeedForward, hidden=4, depth=1), Factory(SumMixer)
@@ -146,7 +147,7 @@ def acted(trainer, ticks):
 
     last, (record, hidden) = jax.lax.scan(tick, start, jnp.arange(ticks))
     record, hidden = jax.tree.map(lambda x: jnp.moveaxis(x, 0, 1), (record, hidden))
-    return learner, trainer.close(record, last.obs), hidden
+    return learner, append_observation(record, last.obs), hidden
 
 
 WORLDS = {

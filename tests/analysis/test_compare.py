@@ -24,6 +24,7 @@ from covey.cli import main
 from covey.config.config import Config
 from covey.runs import checkpoint, run
 from covey.runs.engine import Engine
+from covey.training.learners import Moment
 
 KEYS = (
     "a b team convention settings nested circumstances tensors bits parting returns picture verdict sentence"
@@ -106,7 +107,14 @@ def first_learner(config: Config) -> dict[str, np.ndarray]:
     state = trainer.init(jax.random.key(config.seed))
     state, rollouts, _ = jax.jit(trainer.collect)(state, jnp.array(0))
     state = trainer.remember(state, rollouts, jnp.array(0))
-    learner = jax.jit(lambda s, r: trainer.improve(0, s, r, jnp.array(0))[0])(state, rollouts)
+    slot = trainer.slots[0]
+
+    def improve(state, rollouts):
+        now = Moment(state.key, jnp.array(0), state.steps)
+        own = slot.own_rollouts(rollouts)
+        return slot.improve(state.learners[0], state.buffers[0], own, now, trainer.shape)[0]
+
+    learner = jax.jit(improve)(state, rollouts)
     return {name: np.asarray(x) for name, x in checkpoint.named_leaves(learner)}
 
 

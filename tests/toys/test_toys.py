@@ -45,7 +45,7 @@ def test_weights_in_memory_change_within_an_episode_and_are_laid_anew():
     trainer = Trainer(env, (slot(Reinforce(agent=Factory(FastWeights)), env.spec),), copies=5, length=13)
     state = trainer.init(jax.random.key(1))
     _, rollouts, _ = jax.jit(trainer.collect)(state, jnp.array(0))
-    first, carry = np.asarray(rollouts.obs.first[:, :-1]), np.asarray(rollouts.extras[0])
+    first, carry = np.asarray(rollouts.obs.first[:, :-1]), np.asarray(rollouts.extras["team"])
     assert first.sum(1).tolist() == [4] * 5
     assert not carry[first].any()
     moved = np.abs(np.diff(carry, axis=1)).sum((2, 3)) > 0
@@ -91,7 +91,7 @@ def test_each_side_sees_its_own_agents_and_the_others_apart():
     trainer = factions()
     _, joint, _ = trainer.collect(trainer.init(jax.random.key(0)), jnp.array(0))
     for i, (own, rest, team) in enumerate([((0, 2), (1,), 0), ((1,), (0, 2), 1)]):
-        seen = view_as(trainer.slots[i], trainer.spec, trainer.kept(i, joint))
+        seen = view_as(trainer.slots[i], trainer.spec, trainer.slots[i].own_rollouts(joint))
         np.testing.assert_array_equal(seen.obs.agents, joint.obs.agents[:, :, own])
         np.testing.assert_array_equal(seen.obs.others, joint.obs.agents[:, :, rest])
         np.testing.assert_array_equal(seen.action, joint.action[:, :, own])

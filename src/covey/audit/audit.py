@@ -62,7 +62,9 @@ class Audit:
     def _updates(self, i: int, clock: int) -> int:
         """Return a learner's updates since the audit began."""
         trainer = self.engine.trainer
-        return max(0, clock - max(trainer.warmup(i), self.start_clock)) * trainer.rounds(i)
+        slot = trainer.slots[i]
+        start = max(slot.warmup(trainer.shape), self.start_clock)
+        return max(0, clock - start) * slot.updates(trainer.shape)
 
     def after_chunk(
         self,

@@ -45,7 +45,7 @@ def examine(run: Config, trainer: Any, everything: bool = False) -> StaticFindin
     tuned = tuned_settings((tree["name"] for tree in run.learners.values()), run.environment)[0]
     tuned = tuned if run.preset == "tuned" else {}
     for slot in trainer.slots:
-        if not slot.algorithm.experience.updates:
+        if not slot.learns:
             continue
         traced = TracedLearner(slot, trainer.spec, trainer.copies, trainer.length)
         prefix = f"{slot.name}." if len(run.learners) > 1 else ""

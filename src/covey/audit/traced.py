@@ -176,7 +176,7 @@ class TracedLearner:
         yield "pace", self._pace
         yield "act", lambda: self.act.digest()
         yield "greedy", lambda: self.greedy.digest()
-        if self.algorithm.experience.updates:
+        if self.slot.learns:
             yield "batch", lambda: self.batch.digest()
             yield "update", lambda: self.update.digest(self.learner_outputs)
         yield "insight", self._insight

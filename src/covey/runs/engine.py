@@ -124,10 +124,9 @@ class Engine:
         return self.joined(results)
 
     def updates(self, clock: int) -> int:
-        """How often each learner was updated in so many iterations, all of them together."""
-        trainer = self.trainer
-        slots = range(len(trainer.slots))
-        return sum(max(0, clock - trainer.warmup(i)) * trainer.rounds(i) for i in slots)
+        """Return the number of updates of all learners together in the first `clock` iterations."""
+        shape = self.trainer.shape
+        return sum(slot.updates_before(clock, shape) for slot in self.trainer.slots)
 
     def everybody(self, tree: PyTree) -> PyTree:
         """The shapes of all seeds together, from those of a lane."""

@@ -201,8 +201,7 @@ def patience(asked: int, writing: float) -> float:
 
 def learning_team(engine: Engine) -> str:
     spec = engine.trainer.spec
-    slots = [slot for slot in engine.trainer.slots if slot.algorithm.experience.updates]
-    return (slots or engine.trainer.slots)[0].spec(spec).teams[0]
+    return engine.trainer.learning[0].spec(spec).teams[0]
 
 
 @contextmanager

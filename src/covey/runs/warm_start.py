@@ -30,7 +30,7 @@ def begun(source: str, engine: Engine, states: States) -> States:
 
 def borrowed(source: str, engine: Engine, states: States) -> tuple[Any, ...]:
     """Learners of all seeds, None for what begins anew."""
-    learning = [bool(slot.algorithm.experience.updates) for slot in engine.trainer.slots]
+    learning = [slot.learns for slot in engine.trainer.slots]
     like = engine.everybody(engine.shapes).learners
     like = tuple(x if learns else None for x, learns in zip(like, learning, strict=True))
     if Path(source).is_dir() or ":" not in source:

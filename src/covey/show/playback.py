@@ -92,9 +92,9 @@ def play(
 def story(folder: RunFolder, trainer: Trainer, seed: int) -> dict[str, Float[np.ndarray, " reports"]]:
     """The metrics that a learner wants shown, as training went."""
     found = {}
-    for i, slot in enumerate(trainer.slots):
+    for slot in trainer.slots:
         for name in slot.algorithm.training_curves if isinstance(slot.algorithm, HasTrainingCurves) else ():
-            label = trainer.label(i, name)
+            label = slot.label(name, trainer.slots)
             rows = [row[label] for row in folder.rows() if row["seed"] == seed and row.get(label) is not None]
             found |= {label: np.array(rows, float)} if rows else {}
     return found
@@ -113,13 +113,12 @@ def followed(trainer: Trainer, told: dict[str, int], name: str | None, always: b
             f"--follow: there is no agent '{name}'{nearest(name, spec.names)}; "
             f"there are {', '.join(spec.names)}"
         )
-    learning = [slot for slot in trainer.slots if slot.algorithm.experience.updates] or trainer.slots
-    agent = learning[0].members[0] if name is None else spec.names.index(name)
-    i, slot = next((i, slot) for i, slot in enumerate(trainer.slots) if agent in slot.members)
+    agent = trainer.learning[0].members[0] if name is None else spec.names.index(name)
+    slot = next(slot for slot in trainer.slots if agent in slot.members)
     first = tuple(m for m in slot.members if m in spec.members(slot.spec(spec).teams[0]))
     places = {len(who): who.index(agent) for who in (first, slot.members) if agent in who}
     thinks = isinstance(slot.algorithm, Insightful)
-    ours = lambda name: thinks and name == trainer.label(i, name.rpartition("/")[2])
+    ours = lambda name: thinks and name == slot.label(name.rpartition("/")[2], trainer.slots)
     return Followed(agent, {n: places[k] for n, k in told.items() if ours(n) and k in places})
 
 
@@ -131,35 +130,28 @@ def compiled(engine: Engine, learners: tuple, key: PRNGKeyArray, n: int) -> tupl
 def on_host(engine: Engine, learners: tuple, key: PRNGKeyArray, n: int) -> tuple[Trajectory, None]:
     """In a world that is a Python program, which gives no scenes."""
     host = Host(replace(engine.trainer, copies=n), engine.runner.make)
-    return host.episodes(learners, key, jnp.zeros((), int)), None
+    return host.episodes(learners, key, jnp.zeros((), int)).trajectory, None
 
 
 def rollout(trainer: Trainer, learners: tuple, key: PRNGKeyArray, n: int) -> tuple[Trajectory, Scene | None]:
-    """As `Trainer.evaluate` does it, with what there is to see at every moment: `[moments, ..., n]`."""
-    env, steps = trainer.env, jnp.zeros((), int)
-    look = env.scene if isinstance(env, Scenic) else lambda state: None
-
-    def tick(actors, t):
-        now = look(actors.env)
-        actors, record, _ = trainer.tick(learners, actors, named(key, t), steps, explore=False)
-        return actors, (record, now)
-
-    actors = trainer.begin(learners, named(key, "begin"), n)
-    actors, (record, seen) = jax.lax.scan(tick, actors, jnp.arange(trainer.spec.horizon))
-    record = jax.tree.map(lambda x: jnp.moveaxis(x, 0, 1), record)
-    scenes = jax.tree.map(lambda xs, x: jnp.concatenate([xs, x[None]]), seen, look(actors.env))
-    return trainer.close(record, actors.obs), scenes
+    """Return the episodes of an evaluation, and the scene at every moment: `[moments, ..., n]`."""
+    env = trainer.env
+    scene = (lambda actors: env.scene(actors.env)) if isinstance(env, Scenic) else lambda actors: None
+    played = trainer.episodes(learners, key, jnp.zeros((), int), n, record=scene)
+    return played.trajectory, played.recorded
 
 
 def gauges(trainer: Trainer, learners: tuple, rollouts: Trajectory) -> Told:
     """What the learners that can tell think of each step."""
     told = {}
-    for i, (slot, learner) in enumerate(zip(trainer.slots, learners, strict=True)):
+    for slot, learner in zip(trainer.slots, learners, strict=True):
         algorithm = slot.algorithm
         if isinstance(algorithm, Insightful):
-            seen = view_as(slot, trainer.spec, trainer.kept(i, rollouts))
+            seen = view_as(slot, trainer.spec, slot.own_rollouts(rollouts))
             found = jax.vmap(lambda one, a=algorithm, learner=learner: a.insight(learner, one))(seen)
-            told |= {trainer.label(i, name): x.reshape(*x.shape[:2], -1) for name, x in found.items()}
+            told |= {
+                slot.label(name, trainer.slots): x.reshape(*x.shape[:2], -1) for name, x in found.items()
+            }
     return told
 
 

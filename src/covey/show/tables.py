@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ..charts import BETTER, INK, PALE_INK, WORSE, draw_payoffs, frame_joint, pyplot, save_figure, star_best
-from ..core import AbstractEnvironment, Trajectory
+from ..core import Trajectory
 from ..core.scene import Insightful, PayoffTable, Tabular
 from ..errors import UserError
 from ..ops import named
@@ -34,18 +34,14 @@ class Learned(NamedTuple):
     chosen: tuple[int, ...] | None
 
 
-def played(env: AbstractEnvironment, action: Int[Array, "n T agents"]) -> Trajectory:
-    """What follows from given actions."""
-    n, length = action.shape[:2]
-    state, obs = env.reset(jr.key(0), n)
-    seen, steps = [obs], []
-    for t in range(length):
-        state, step = env.step(state, action[:, t].astype(env.spec.action_type), jr.key(t))
-        seen.append(step.obs)
-        steps.append(step)
-    along = lambda trees: jax.tree.map(lambda *xs: jnp.stack(xs, axis=1), *trees)
-    step, valid = along(steps), jnp.ones((n, length), bool)
-    return Trajectory(along(seen), action, step.reward, step.team_reward, step.terminated, valid)
+def played(trainer: Trainer, learners: tuple, actions: Int[Array, "n T agents"]) -> Trajectory:
+    """Return what follows from given actions."""
+    n, length = actions.shape[:2]
+    actors = trainer.begin(learners, jr.key(0), n)
+    steps = jnp.zeros((), int)
+    return trainer.rollout(
+        learners, actors, jr.key(0), steps, length, explore=False, actions=actions
+    ).trajectory
 
 
 def valued(
@@ -56,11 +52,11 @@ def valued(
     Of what a learner can tell, this is what has a name with Q: the value of an action, not of a moment.
     """
     ways = [(*table.path, joint) for joint in np.ndindex(table.best.shape)]
-    rollouts = played(trainer.env, jnp.array(ways))
+    rollouts = jax.jit(lambda learners: played(trainer, learners, jnp.array(ways)))(learners)
     for slot, learner in zip(trainer.slots, learners, strict=True):
         algorithm = slot.algorithm
         if isinstance(algorithm, Insightful):
-            seen = view_as(slot, trainer.spec, rollouts)
+            seen = view_as(slot, trainer.spec, slot.own_rollouts(rollouts))
             told = jax.vmap(lambda one, a=algorithm, w=learner: a.insight(w, one))(seen)
             for name in filter(lambda name: name.startswith("Q"), told):
                 return np.asarray(told[name][:, -1].mean(axis=-1)).reshape(table.best.shape), name

@@ -14,7 +14,8 @@ from jaxtyping import Array, Int, PyTree, Shaped
 from ..algorithms.random import Random
 from ..core import AbstractAlgorithm, AbstractEnvironment, Observation, Spec, Traits, parameters
 from ..ops import named
-from ..training.loop import LearnerSlot, Trainer, observe_as, view_as
+from ..training.learners import LearnerSlot, observe_as, view_as
+from ..training.loop import Trainer
 from .proof import fits, heedful, repeatable, require, same, steady, telling
 
 MANY = 64  # moments in which it has to act
@@ -39,7 +40,7 @@ def check_algorithm(
     one = team or (world.teams[0] if algorithm.traits.cooperative else None)
     slot = LearnerSlot("learner", algorithm, world.members(one) if one else everybody)
     check_acts(slot, env, check_init(algorithm, slot.spec(world)))
-    if algorithm.experience.updates:
+    if slot.learns:
         rest = tuple(i for i in everybody if i not in slot.members)
         slots = (slot, LearnerSlot("others", Random(), rest)) if rest else (slot,)
         length = algorithm.experience.rollout_length(world, copies)
@@ -92,7 +93,7 @@ def check_acts(slot: LearnerSlot, env: AbstractEnvironment, learner: PyTree[Arra
         many = jax.jit(jax.vmap(lambda obs, key, act=act: act(obs, key)[:2]))
         check_allowed(spec, many(obs if spec.bounds else strict, keys)[1], only, what)
     require(
-        not algorithm.experience.updates or same(many(obs, keys), many(obs, others)),
+        not slot.learns or same(many(obs, keys), many(obs, others)),
         f"{what} depends on its key: what has learned must do the same at the same sight.",
     )
 
@@ -128,7 +129,7 @@ def check_learns(trainer: Trainer, iterations: int) -> None:
         """What the first update gets."""
         state, clock = trainer.init(key), jnp.array(0)
         state, rollouts, _ = trainer.collect(state, clock)
-        state, kept = trainer.remember(state, rollouts, clock), trainer.kept(0, rollouts)
+        state, kept = trainer.remember(state, rollouts, clock), slot.own_rollouts(rollouts)
         batch = algorithm.experience.batch(world, state.buffers[0], kept, clock, named(key, "batch"))
         return state.learners[0], view_as(slot, world, batch), key, state.steps
 
@@ -142,7 +143,7 @@ def check_learns(trainer: Trainer, iterations: int) -> None:
         with telling("update"):
             steady(learner, jax.eval_shape(algorithm.update, learner, *rest)[0], "learner", "update")
         repeatable(algorithm.update, "update", learner, *rest)
-        clocks = jnp.arange(trainer.warmup(0) + iterations)
+        clocks = jnp.arange(slot.warmup(trainer.shape) + iterations)
         before, after, metrics = jax.jit(loop)(jr.key(0))
     check_finite(after, "learner")
     check_finite(metrics, "metrics")

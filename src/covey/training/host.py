@@ -1,12 +1,12 @@
-"""The same loop for worlds that are Python programs: collected in Python, learnt from compiled.
+"""The same loop for worlds that are Python programs: collected in Python, learned from compiled.
 
-Worlds themselves are in no checkpoint: a run that is resumed gives up the episodes under way, as
+The worlds themselves are in no checkpoint: a run that is resumed gives up the episodes under way, as
 if a time limit had cut them, and begins new ones. Its bits then differ from an unbroken run's.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 import equinox as eqx
 import jax
@@ -28,39 +28,43 @@ from ..core import (
 )
 from ..errors import UserError
 from ..ops import named
-from .loop import Actors, Trainer, TrainState, bits, first_episodes
+from .loop import Trainer, TrainState, bit_sums, collecting_metrics
+from .rollout import Actors, Rollout, first_episodes, rollout
 
-Choice = tuple[tuple, Shaped[Array, "n agents ..."], tuple]  # memory, action, memo
+Choice = tuple[tuple, Shaped[Array, "n agents ..."], dict[str, PyTree]]  # carries, action, extras
 
 
 class StandIn(AbstractEnvironment[None]):
-    """A host world's shapes, from which the trainer plans; all it has to say is zeros."""
+    """The shapes of a host world, from which the trainer plans. Its observations are zeros."""
 
     spec: Spec
     counts: tuple[str, ...] = eqx.field(static=True, default=())
 
     def reset(self, key: PRNGKeyArray, n: int) -> tuple[None, Observation]:
-        agents, shape = (n, self.spec.agents), (n, self.spec.agents, self.spec.actions)
+        agents = (n, self.spec.agents)
         return None, Observation(
             agents=jnp.zeros((*agents, self.spec.features)),
             state=jnp.zeros((n, self.spec.state)),
-            legal=jnp.ones(shape, bool),
+            legal=jnp.ones((*agents, self.spec.actions), bool),
             alive=jnp.ones(agents, bool),
             first=jnp.ones(n, bool),
         )
 
     def step(self, state: None, action: Action, key: PRNGKeyArray) -> tuple[None, Step]:
         n = action.shape[0]
-        nothing, no = jnp.zeros((n, self.spec.agents)), jnp.zeros(n, bool)
+        reward = jnp.zeros((n, self.spec.agents))
+        over = jnp.zeros(n, bool)
         counts = {name: jnp.zeros(n) for name in self.counts}
-        return None, Step(self.reset(key, n)[1], nothing, self.spec.team_mean(nothing), no, no, counts)
+        return None, Step(self.reset(key, n)[1], reward, self.spec.team_mean(reward), over, over, counts)
 
 
 class Copy:
-    """One copy of a world, watched: steps counted, episodes cut at the horizon, nonsense refused."""
+    """One copy of a world. It counts steps, cuts episodes at the horizon and refuses malformed numbers."""
 
     def __init__(self, world: AbstractHostEnvironment):
-        self.world, self.spec, self.t = world, world.spec, 0
+        self.world = world
+        self.spec = world.spec
+        self.t = 0
 
     def reset(self, seed: int) -> HostStep:
         self.t = 0
@@ -73,13 +77,14 @@ class Copy:
         return outcome._replace(truncated=cut)
 
     def checked(self, outcome: HostStep) -> HostStep:
-        """The same outcome, unless a learner would choke on it."""
-        spec, seen = self.spec, outcome.obs
+        """Return the outcome if its shapes are the spec's and its numbers finite."""
+        spec = self.spec
+        obs = outcome.obs
         parts = {
-            "observations": (seen.agents, (spec.agents, spec.features)),
-            "state": (seen.state, (spec.state,)),
-            "legal actions": (seen.legal, (spec.agents, spec.actions)),
-            "signs of life": (seen.alive, (spec.agents,)),
+            "observations": (obs.agents, (spec.agents, spec.features)),
+            "state": (obs.state, (spec.state,)),
+            "legal actions": (obs.legal, (spec.agents, spec.actions)),
+            "signs of life": (obs.alive, (spec.agents,)),
             "rewards": (outcome.reward, (spec.agents,)),
         }
         if outcome.team_reward is not None:
@@ -93,16 +98,16 @@ class Copy:
                 self.refuse(f"gave {what}{whose} that are not finite")
         return outcome
 
-    def refuse(self, what: str):
+    def refuse(self, problem: str) -> NoReturn:
         raise UserError(
-            f"{self.world} {what}, at step {self.t} of an episode: mend the world, or train another"
+            f"{self.world} {problem}, at step {self.t} of an episode: mend the world, or train another"
         )
 
 
 def batched(
     world: AbstractHostEnvironment, outcomes: Sequence[HostStep], first: Bool[np.ndarray, " n"]
 ) -> Step:
-    """What happened in n copies of a world, as the loop knows it."""
+    """Return the outcomes of n copies of a world as one step."""
     number = lambda xs: jnp.asarray(np.asarray(xs, np.float32))
     flag = lambda xs: jnp.asarray(np.asarray(xs, bool))
     agents, state, legal, alive = zip(*(outcome.obs for outcome in outcomes), strict=True)
@@ -120,70 +125,70 @@ def batched(
 
 
 class Host:
-    """`Trainer`'s init, chunk and evaluate for worlds that `make` makes, a copy a call.
+    """`Trainer`'s init, chunk, evaluate and episodes for worlds that `make` makes, one for each copy.
 
-    All but stepping is the trainer's own, compiled once and used for every seed; each seed keeps
-    its copies, found by its key. `trainer.env` is the worlds' `StandIn`.
+    All but stepping the worlds is compiled, once for all seeds. The worlds of each seed are found by its
+    key. `trainer.env` is the worlds' `StandIn`.
     """
 
     def __init__(self, trainer: Trainer, make: Callable[[], AbstractHostEnvironment]):
-        self.trainer, self.make = trainer, make
+        self.trainer = trainer
+        self.make = make
         self.copies: dict[bytes, list[Copy]] = {}  # to train on, by seed
-        self.judges: list[Copy] = []  # to evaluate on
-        self._start = jax.jit(lambda key: trainer.init(key))
+        self.evaluation_copies: list[Copy] = []
+        self._init = jax.jit(lambda key: trainer.init(key))
         self._begin = jax.jit(lambda learners, key: trainer.begin(learners, key, trainer.copies))
         self._seeds = jax.jit(lambda key: jr.randint(key, (trainer.copies,), 0, np.iinfo(np.int32).max))
-        self._choose = jax.jit(self._choice, static_argnums=5)
-        self._settle = jax.jit(self._settled)
-        self._learn = jax.jit(self._learnt, donate_argnums=0)
-        self._close = jax.jit(trainer.close)
-        self._sums = jax.jit(first_episodes)
-        self._prints = jax.jit(lambda learners: tuple(bits(learner) for learner in learners))
+        self._choose_compiled = jax.jit(self._choose, static_argnums=5)
+        self._absorb_compiled = jax.jit(self._absorb)
+        self._learn_compiled = jax.jit(self._learn, donate_argnums=0)  # the old state is used nowhere else
+        self._first_episodes = jax.jit(first_episodes)
+        self._fingerprints = jax.jit(lambda learners: tuple(bit_sums(learner) for learner in learners))
 
     def init(self, key: PRNGKeyArray) -> TrainState:
-        state = self._start(key)
-        copies = self.copies[identity(key)] = self._made()
+        state = self._init(key)
+        copies = self._new_copies()
+        self.copies[identity(key)] = copies
         obs = self._reset(copies, named(key, "begin"))
         return replace(state, actors=replace(state.actors, obs=obs))
 
     def chunk(
         self, state: TrainState, clocks: Int[Array, " chunk"]
     ) -> tuple[TrainState, Metrics, tuple[UInt32[Array, " leaves"], ...]]:
-        """See `Trainer.chunk`. A state whose worlds are not here was resumed: its episodes are given up."""
+        """Run a chunk as `Trainer.chunk` does. A resumed state has no worlds: its episodes are given up."""
         copies = self.copies.get(identity(state.key))
         if copies is None:
-            copies = self.copies[identity(state.key)] = self._made()
+            copies = self._new_copies()
+            self.copies[identity(state.key)] = copies
             state = replace(state, actors=replace(state.actors, over=jnp.ones(len(copies), bool)))
-        told = []
+        all_metrics = []
         for clock in clocks:
             key = named(state.key, "collect", clock)
-            start = (state.learners, state.actors, key, state.steps)
-            actors, record, ended = self._rollout(copies, *start, self.trainer.length, True)
-            state, metrics = self._learn(replace(state, actors=actors), record, ended, clock)
-            told.append(metrics)
-        return state, jax.tree.map(lambda *xs: jnp.stack(xs), *told), self._prints(state.learners)
+            length = self.trainer.length
+            result = self._rollout(copies, state.learners, state.actors, key, state.steps, length, True)
+            state = replace(state, actors=result.actors)
+            state, metrics = self._learn_compiled(state, result.trajectory, result.ended, clock)
+            all_metrics.append(metrics)
+        stacked = jax.tree.map(lambda *xs: jnp.stack(xs), *all_metrics)
+        return state, stacked, self._fingerprints(state.learners)
 
     def evaluate(
         self, learners: tuple, key: PRNGKeyArray, steps: Int[Array, ""], episodes: int
     ) -> dict[str, PyTree[Array]]:
-        """See `Trainer.evaluate`; as many at a time as there are copies."""
-        rounds = [
-            self._round(learners, named(key, "round", i), steps)
-            for i in range(-(-episodes // self.trainer.copies))
-        ]
+        """Evaluate as `Trainer.evaluate` does, with as many episodes at a time as there are copies."""
+        rounds = []
+        for i in range(-(-episodes // self.trainer.copies)):
+            played = self.episodes(learners, named(key, "round", i), steps)
+            rounds.append(self._first_episodes(played.trajectory))
         return jax.tree.map(lambda *xs: jnp.concatenate(xs)[:episodes], *rounds)
 
-    def _round(self, learners: tuple, key: PRNGKeyArray, steps: Int[Array, ""]) -> dict[str, PyTree[Array]]:
-        return self._sums(self.episodes(learners, key, steps))
-
-    def episodes(self, learners: tuple, key: PRNGKeyArray, steps: Int[Array, ""]) -> Trajectory:
-        """As long as the longest greedy episode, from its beginning, in every copy."""
-        self.judges = self.judges or self._made()
-        obs = self._reset(self.judges, named(key, "begin"))
+    def episodes(self, learners: tuple, key: PRNGKeyArray, steps: Int[Array, ""]) -> Rollout:
+        """Play greedily in every copy from its beginning, for as long as the longest episode."""
+        self.evaluation_copies = self.evaluation_copies or self._new_copies()
+        obs = self._reset(self.evaluation_copies, named(key, "begin"))
         actors = replace(self._begin(learners, key), obs=obs)
         length = self.trainer.spec.horizon
-        actors, record, _ = self._rollout(self.judges, learners, actors, key, steps, length, False)
-        return self._close(record, actors.obs)
+        return self._rollout(self.evaluation_copies, learners, actors, key, steps, length, False)
 
     def _rollout(
         self,
@@ -194,69 +199,75 @@ class Host:
         steps,
         length: int,
         explore: bool,
-    ) -> tuple[Actors, Trajectory, Metrics]:
-        """`length` steps of every copy; the observation after the last is the actors'."""
-        records, ends = [], []
-        for t in range(length):
-            choice, begin = self._choose(learners, actors, key, np.int32(t), steps, explore)
-            step = self._stepped(copies, actors.over, choice[1], begin)
-            actors, record, ended = self._settle(actors, choice, step)
-            records.append(record)
-            ends.append(ended)
-        record = jax.tree.map(lambda *xs: np.stack(xs, axis=1), *records)
-        return actors, record, jax.tree.map(lambda *xs: jnp.asarray(np.sum(xs, axis=0)), *ends)
+    ) -> Rollout:
+        def tick(actors: Actors, t: np.int32) -> tuple[Actors, Trajectory, Metrics]:
+            choice, reset_key = self._choose_compiled(learners, actors, key, t, steps, explore)
+            step = self._step(copies, actors.over, choice[1], reset_key)
+            return self._absorb_compiled(actors, choice, step)
 
-    def _choice(
+        return rollout(tick, actors, length, scan=scan_in_python)
+
+    def _choose(
         self, learners: tuple, actors: Actors, key: PRNGKeyArray, t: Int[Array, ""], steps, explore: bool
     ) -> tuple[Choice, PRNGKeyArray]:
-        """What everybody does now, and the key of what begins anew."""
+        """Return everybody's actions, and the key by which copies are reset."""
         key = named(key, t)
         choice = self.trainer.act(learners, actors.carry, actors.obs, named(key, "act"), steps, explore)
         return choice, named(key, "reset")
 
-    def _settled(self, actors: Actors, choice: Choice, step: Step) -> tuple[Actors, Trajectory, Metrics]:
+    def _absorb(self, actors: Actors, choice: Choice, step: Step) -> tuple[Actors, Trajectory, Metrics]:
         carry, action, extras = choice
-        now, ended = self.trainer.absorb(actors, step)
-        now = replace(now, obs=step.obs, carry=carry)
-        return now, self.trainer.record(actors, action, step, extras), ended
+        after, ended = self.trainer.absorb(actors, step)
+        after = replace(after, obs=step.obs, carry=carry)
+        return after, self.trainer.taken(actors, action, step, extras), ended
 
-    def _learnt(
-        self, state: TrainState, record: Trajectory, ended: Metrics, clock: Int[Array, ""]
+    def _learn(
+        self, state: TrainState, joint: Trajectory, ended: Metrics, clock: Int[Array, ""]
     ) -> tuple[TrainState, Metrics]:
-        rollouts = self.trainer.close(record, state.actors.obs)
-        state = replace(state, steps=state.steps + jnp.sum(rollouts.valid))
-        state = self.trainer.remember(state, rollouts, clock)
-        state, metrics = self.trainer.learn(state, rollouts, clock)
-        return state, metrics | self.trainer.lived(state, rollouts, ended)
+        state = replace(state, steps=state.steps + jnp.sum(joint.valid))
+        state = self.trainer.remember(state, joint, clock)
+        state, metrics = self.trainer.learn(state, joint, clock)
+        return state, metrics | collecting_metrics(state, joint, ended)
 
-    def _made(self) -> list[Copy]:
+    def _new_copies(self) -> list[Copy]:
         return [Copy(self.make()) for _ in range(self.trainer.copies)]
 
     def _reset(self, copies: list[Copy], key: PRNGKeyArray) -> Observation:
-        return self._stepped(copies, jnp.ones(len(copies), bool), np.zeros(len(copies)), key).obs
+        return self._step(copies, jnp.ones(len(copies), bool), np.zeros(len(copies)), key).obs
 
-    def _stepped(
+    def _step(
         self, copies: list[Copy], over: Bool[Array, " n"], action: Shaped[Any, "n ..."], key: PRNGKeyArray
     ) -> Step:
-        """A step of every copy; where an episode is over, that of beginning anew."""
-        seeds, anew = np.asarray(self._seeds(key)), np.asarray(over)
-        each = zip(copies, anew, seeds, np.asarray(action), strict=True)
-        outcomes = [copy.reset(int(seed)) if new else copy.step(act) for copy, new, seed, act in each]
-        return batched(copies[0].world, outcomes, anew)
+        """Take one step in every copy; a copy whose episode is over is reset instead."""
+        seeds = np.asarray(self._seeds(key))
+        resets = np.asarray(over)
+        each = zip(copies, resets, seeds, np.asarray(action), strict=True)
+        outcomes = [copy.reset(int(seed)) if reset else copy.step(act) for copy, reset, seed, act in each]
+        return batched(copies[0].world, outcomes, resets)
 
 
 def identity(key: PRNGKeyArray) -> bytes:
-    """A seed's key, to find things by."""
+    """Return a seed's key as something that a dictionary can hold."""
     return np.asarray(jr.key_data(key)).tobytes()
 
 
+def scan_in_python(f: Callable, carry: Any, xs: Int[Array, " length"]) -> tuple[Any, PyTree]:
+    """`jax.lax.scan` for a function that is no JAX program."""
+    outputs = []
+    for x in np.asarray(xs):
+        carry, output = f(carry, x)
+        outputs.append(output)
+    return carry, jax.tree.map(lambda *ys: np.stack(ys), *outputs)
+
+
 def in_turn(f: Callable, shared: int = 0) -> Callable:
-    """`Layout.spread` for what runs in Python: f on one seed of a lane after another."""
+    """`Layout.spread` for what runs in Python: call f on one seed of a lane after another."""
 
     def mapped(*args):
-        mine, common = args[: len(args) - shared], args[len(args) - shared :]
-        seeds = len(jax.tree.leaves(mine)[0])
-        done = [f(*jax.tree.map(lambda x, i=i: x[i], mine), *common) for i in range(seeds)]
-        return jax.tree.map(lambda *xs: jnp.stack(xs), *done)
+        per_seed = args[: len(args) - shared]
+        common = args[len(args) - shared :]
+        seeds = len(jax.tree.leaves(per_seed)[0])
+        results = [f(*jax.tree.map(lambda x, i=i: x[i], per_seed), *common) for i in range(seeds)]
+        return jax.tree.map(lambda *xs: jnp.stack(xs), *results)
 
     return mapped

@@ -1,13 +1,33 @@
-"""Who learns for whom: a learner, its agents, and how they see a world that others live in too."""
+"""A learner, the agents it controls, and its updates."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Shaped
+from jaxtyping import Array, Int, PRNGKeyArray, PyTree, Shaped
 
-from ..core import AbstractAlgorithm, Observation, Spec, Trajectory
+from ..core import AbstractAlgorithm, Metrics, Observation, Spec, Trajectory
+from ..ops import named
+
+
+class RolloutShape(NamedTuple):
+    """What an iteration collects: `length` steps of each of `copies` of a world."""
+
+    world: Spec
+    copies: int
+    length: int
+
+
+class Moment(NamedTuple):
+    """The point in a run at which its learners are updated."""
+
+    key: PRNGKeyArray  # the run's, which never changes
+    clock: Int[Array, ""]  # iterations before this one
+    steps: Int[Array, ""]  # environment steps so far
 
 
 class LearnerSlot(eqx.Module):
@@ -17,18 +37,91 @@ class LearnerSlot(eqx.Module):
     algorithm: AbstractAlgorithm
     members: tuple[int, ...] = eqx.field(static=True)
 
+    @property
+    def learns(self) -> bool:
+        return self.algorithm.experience.updates > 0
+
     def spec(self, world: Spec) -> Spec:
         return world.subset(self.members)
 
     def own(self, x: Shaped[Array, "..."], axis: int) -> Shaped[Array, "..."]:
-        """The rows of its own agents."""
+        """Return the rows of the slot's agents."""
         everyone = self.members == tuple(range(x.shape[axis]))
         return x if everyone else jnp.take(x, np.array(self.members), axis=axis)
 
     def foreign(self, x: Shaped[Array, "..."], axis: int) -> Shaped[Array, "..."]:
-        """The rows of everybody else."""
+        """Return the rows of all other agents."""
         rest = [i for i in range(x.shape[axis]) if i not in self.members]
         return jnp.take(x, np.array(rest, int), axis=axis)
+
+    def own_rollouts(self, joint: Trajectory) -> Trajectory:
+        """Return everybody's steps with this learner's extras: what its experience may store."""
+        return replace(joint, extras=joint.extras[self.name], counts={})
+
+    def label(self, metric: str, slots: Sequence["LearnerSlot"]) -> str:
+        """Return a metric's name, preceded by the slot's unless it alone among `slots` learns."""
+        alone = sum(slot.learns for slot in slots) == 1
+        return metric if alone else f"{self.name}/{metric}"
+
+    def updates(self, shape: RolloutShape) -> int:
+        """Return the number of updates that follow an iteration after the warm-up."""
+        return (
+            self.algorithm.experience.updates_per_iteration(shape.copies, shape.length) if self.learns else 0
+        )
+
+    def warmup(self, shape: RolloutShape) -> int:
+        """Return the number of iterations before the first update."""
+        return self.algorithm.experience.warmup(*shape)
+
+    def updates_before(self, clock: int, shape: RolloutShape) -> int:
+        """Return the number of updates in the first `clock` iterations."""
+        return max(0, clock - self.warmup(shape)) * self.updates(shape)
+
+    def improve(
+        self,
+        learner: PyTree[Array],
+        buffer: PyTree[Array],
+        rollouts: Trajectory,
+        now: Moment,
+        shape: RolloutShape,
+    ) -> tuple[PyTree[Array], Metrics]:
+        """Return the learner after the updates of one iteration, and the means of their metrics.
+
+        The warm-up is a branch on the clock, which no seed owns: it stays a branch when seeds are vmapped.
+        """
+        if not self.learns:
+            return learner, {}
+
+        def once(learner, number):
+            return self.update(learner, buffer, rollouts, now, number, shape.world)
+
+        def learn(learner):
+            learner, metrics = jax.lax.scan(once, learner, jnp.arange(self.updates(shape)))
+            return learner, jax.tree.map(lambda x: jnp.mean(x, axis=0, dtype=float), metrics)
+
+        metrics = jax.eval_shape(learn, learner)[1]
+        skip = lambda learner: (learner, jax.tree.map(lambda x: jnp.full(x.shape, jnp.nan), metrics))
+        return jax.lax.cond(now.clock >= self.warmup(shape), learn, skip, learner)
+
+    def update(
+        self,
+        learner: PyTree[Array],
+        buffer: PyTree[Array],
+        rollouts: Trajectory,
+        now: Moment,
+        number: Int[Array, ""],
+        world: Spec,
+    ) -> tuple[PyTree[Array], Metrics]:
+        """Return the learner after the `number`th update of an iteration, and its metrics."""
+        key = named(now.key, "learn", self.name, now.clock, number)
+        experience = self.algorithm.experience
+        batch = experience.batch(world, buffer, rollouts, now.clock, named(key, "batch"))
+        return self.algorithm.update(learner, view_as(self, world, batch), named(key, "update"), now.steps)
+
+
+def learning_slots(slots: Sequence[LearnerSlot]) -> Sequence[LearnerSlot]:
+    """Return the slots that learn, or all of them where none does."""
+    return [slot for slot in slots if slot.learns] or slots
 
 
 def observe_as(slot: LearnerSlot, obs: Observation) -> Observation:

@@ -1,9 +1,10 @@
-"""Collect, remember, learn: one seed, scanned over time. It names no algorithm.
+"""The training loop: collect, remember, learn, repeated over time. It names no algorithm.
 
-Everybody acts and is recorded in one joint trajectory; each side (a learner and the agents it
-controls) then learns from what its own experience makes of it.
+All agents act and are recorded in one joint trajectory. Each learner slot (a learner and the agents it
+controls) then learns from the part of it that its own experience keeps.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import equinox as eqx
@@ -11,39 +12,32 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, Shaped, UInt32
+from jaxtyping import Array, Bool, Int, PRNGKeyArray, PyTree, Shaped, UInt32
 
-from ..core import AbstractEnvironment, Metrics, Observation, Spec, Step, Trajectory
+from ..core import AbstractEnvironment, Action, Metrics, Observation, Spec, Step, Trajectory
 from ..ops import named, pooled
-from .learners import LearnerSlot, observe_as, view_as
-
-
-class Actors(eqx.Module):
-    """n copies of an environment, the agents living in them, and their episode so far."""
-
-    env: PyTree[Array]  # leaves end with n; everywhere else they lead with it
-    obs: Observation
-    carry: tuple[PyTree[Array], ...]  # one a side
-    over: Bool[Array, " n"]
-    returns: Float[Array, "n teams"]
+from .learners import LearnerSlot, Moment, RolloutShape, learning_slots, observe_as
+from .rollout import Actors, Rollout, first_episodes, rollout
 
 
 class TrainState(eqx.Module):
+    """The state of one seed: arrays all the way down."""
+
     learners: tuple[PyTree[Array], ...]
     buffers: tuple[PyTree[Array], ...]
     actors: Actors
     steps: Int[Array, ""]
-    key: PRNGKeyArray  # never changes: every draw folds what it is for, and when, into it
+    key: PRNGKeyArray  # never changes: every draw folds its purpose and its time into it
 
 
-def choose(over: Bool[Array, " n"], new: PyTree, old: PyTree) -> PyTree:
-    """`new` where `over`, along the first axis."""
+def where_over(over: Bool[Array, " n"], new: PyTree, old: PyTree) -> PyTree:
+    """Return `new` where `over`, else `old`, along the first axis."""
     spread = lambda x: over.reshape(-1, *[1] * (x.ndim - 1))
     return jax.tree.map(lambda n, o: jnp.where(spread(o), n, o), new, old)
 
 
-def bits(tree: PyTree[Array]) -> UInt32[Array, " leaves"]:
-    """A fingerprint: per leaf, the sum of its bits read as whole numbers."""
+def bit_sums(tree: PyTree[Array]) -> UInt32[Array, " leaves"]:
+    """Return a fingerprint: for each leaf the sum of its bits, read as whole numbers."""
 
     def leaf(x):
         x = x.astype(jnp.uint32) if x.dtype.itemsize != 4 else jax.lax.bitcast_convert_type(x, jnp.uint32)
@@ -53,7 +47,7 @@ def bits(tree: PyTree[Array]) -> UInt32[Array, " leaves"]:
 
 
 class Trainer(eqx.Module):
-    """The loop for one seed: `copies` of an environment, `length` steps of each an iteration."""
+    """The loop for one seed: an iteration takes `length` steps in each of `copies` of an environment."""
 
     env: AbstractEnvironment
     slots: tuple[LearnerSlot, ...]
@@ -64,8 +58,17 @@ class Trainer(eqx.Module):
     def spec(self) -> Spec:
         return self.env.spec
 
+    @property
+    def shape(self) -> RolloutShape:
+        return RolloutShape(self.spec, self.copies, self.length)
+
+    @property
+    def learning(self) -> tuple[LearnerSlot, ...]:
+        """The slots that learn, or all of them where none does."""
+        return tuple(learning_slots(self.slots))
+
     def init_carries(self, learners: tuple, n: int) -> tuple[PyTree[Array], ...]:
-        """What every episode begins with."""
+        """Return the carries with which episodes begin."""
         pairs = zip(self.slots, learners, strict=True)
         one = tuple(slot.algorithm.init_carry(slot.spec(self.spec), learner) for slot, learner in pairs)
         return jax.tree.map(lambda x: jnp.broadcast_to(x, (n, *x.shape)), one)
@@ -77,12 +80,15 @@ class Trainer(eqx.Module):
 
     def act(
         self, learners: tuple, carry: tuple, obs: Observation, key: PRNGKeyArray, steps, explore: bool
-    ) -> tuple[tuple, Shaped[Array, "n agents ..."], tuple]:
-        """Every side acts; memory is laid anew where an episode begins."""
+    ) -> tuple[tuple, Shaped[Array, "n agents ..."], dict[str, PyTree[Array]]]:
+        """Return all slots' carries, the joint action, and each slot's extras by its name.
+
+        A carry is reset where an episode begins.
+        """
         n = obs.first.shape[0]
-        carry = choose(obs.first, self.init_carries(learners, n), carry)
+        carry = where_over(obs.first, self.init_carries(learners, n), carry)
         action = jnp.zeros((n, *self.spec.action_shape), self.spec.action_type)
-        after, all_extras = [], []
+        carries, all_extras = [], {}
         for slot, learner, own in zip(self.slots, learners, carry, strict=True):
             one = lambda m, o, k, slot=slot, learner=learner: slot.algorithm.act(
                 learner, m, o, k, steps, explore
@@ -92,196 +98,155 @@ class Trainer(eqx.Module):
             acted = acted.astype(self.spec.action_type)
             everyone = len(slot.members) == self.spec.agents
             action = acted if everyone else action.at[:, np.array(slot.members)].set(acted)
-            after.append(own)
-            all_extras.append(extras)
-        return tuple(after), action, tuple(all_extras)
+            carries.append(own)
+            all_extras[slot.name] = extras
+        return tuple(carries), action, all_extras
 
     def restart(self, key: PRNGKeyArray, over: Bool[Array, " n"], env: PyTree, obs: Observation):
-        fresh_env, fresh_obs = self.env.reset(key, over.shape[0])
-        env = jax.tree.map(lambda f, e: jnp.where(over, f, e), fresh_env, env)
-        return env, choose(over, fresh_obs, obs)
+        """Return the copies' states and observations, reset where an episode is over."""
+        new_env, new_obs = self.env.reset(key, over.shape[0])
+        env = jax.tree.map(lambda new, old: jnp.where(over, new, old), new_env, env)
+        return env, where_over(over, new_obs, obs)
 
     def tick(
-        self, learners: tuple, actors: Actors, key: PRNGKeyArray, steps, explore: bool
+        self,
+        learners: tuple,
+        actors: Actors,
+        key: PRNGKeyArray,
+        steps,
+        explore: bool,
+        action: Action | None = None,
     ) -> tuple[Actors, Trajectory, Metrics]:
-        """One step of every copy; for a copy whose episode is over, that of beginning anew."""
-        carry, action, extras = self.act(
+        """Take one step in every copy; a copy whose episode is over is reset instead.
+
+        `action` is played instead of the learners' own.
+        """
+        carry, chosen, extras = self.act(
             learners, actors.carry, actors.obs, named(key, "act"), steps, explore
         )
+        action = chosen if action is None else action.astype(chosen.dtype)
         env, step = self.env.step(actors.env, action, named(key, "step"))
         again = lambda: self.restart(named(key, "reset"), actors.over, env, step.obs)
+        # No copy needs a reset most of the time: under `cond` it is then not computed.
         env, obs = jax.lax.cond(jnp.any(actors.over), again, lambda: (env, step.obs))
-        after = self.absorb(actors, step)
-        now = replace(after[0], env=env, obs=obs, carry=carry)
-        return now, self.record(actors, action, step, extras), after[1]
+        after, ended = self.absorb(actors, step)
+        after = replace(after, env=env, obs=obs, carry=carry)
+        return after, self.taken(actors, action, step, extras), ended
 
     def absorb(self, actors: Actors, step: Step) -> tuple[Actors, Metrics]:
-        """Episodes' returns so far, and the sums of those that end here."""
+        """Return the actors with their returns so far, and the sums over episodes that end here."""
         valid = ~actors.over
         over = (step.terminated | step.truncated) & valid
         returns = jnp.where(actors.over[:, None], 0.0, actors.returns + step.team_reward)
         ended = {"episodes": jnp.sum(over), "returns": jnp.sum(returns * over[:, None], axis=0)}
         return replace(actors, over=over, returns=returns), ended
 
-    def record(self, actors: Actors, action: Array, step: Step, extras: tuple) -> Trajectory:
-        """A step as the rollout keeps it; its `obs` is the one that was acted on."""
+    def taken(self, actors: Actors, action: Array, step: Step, extras: dict[str, PyTree]) -> Trajectory:
+        """Return a step as the rollout keeps it; its `obs` is the one that was acted on."""
         valid = ~actors.over
-        blank = (step.reward, step.team_reward, step.counts)
-        reward, team_reward, counts = choose(valid, blank, jax.tree.map(jnp.zeros_like, blank))
+        rewards = (step.reward, step.team_reward, step.counts)
+        zeros = jax.tree.map(jnp.zeros_like, rewards)
+        reward, team_reward, counts = where_over(valid, rewards, zeros)
         ends = step.terminated & valid
         return Trajectory(actors.obs, action, reward, team_reward, ends, valid, extras, None, counts)
 
     def rollout(
-        self, learners: tuple, actors: Actors, key: PRNGKeyArray, steps, length: int, explore: bool = True
-    ) -> tuple[Actors, Trajectory, Metrics]:
+        self,
+        learners: tuple,
+        actors: Actors,
+        key: PRNGKeyArray,
+        steps,
+        length: int,
+        explore: bool = True,
+        record: Callable[[Actors], PyTree] = lambda actors: None,
+        actions: Shaped[Array, "n T agents ..."] | None = None,
+    ) -> Rollout:
+        """Take `length` steps in every copy. `actions` are played instead of the learners' own."""
+
         def tick(actors, t):
-            actors, record, ended = self.tick(learners, actors, named(key, t), steps, explore)
-            return actors, (record, ended)
+            action = None if actions is None else actions[:, t]
+            return self.tick(learners, actors, named(key, t), steps, explore, action)
 
-        actors, (record, ended) = jax.lax.scan(tick, actors, jnp.arange(length))
-        record = jax.tree.map(lambda x: jnp.moveaxis(x, 0, 1), record)
-        return actors, self.close(record, actors.obs), jax.tree.map(lambda x: jnp.sum(x, 0), ended)
+        return rollout(tick, actors, length, record)
 
-    @staticmethod
-    def close(record: Trajectory, last: Observation) -> Trajectory:
-        """The T+1st observation."""
-        append = lambda xs, x: jnp.concatenate([xs, x[:, None]], axis=1)
-        return replace(record, obs=jax.tree.map(append, record.obs, last))
+    def episodes(
+        self,
+        learners: tuple,
+        key: PRNGKeyArray,
+        steps: Int[Array, ""],
+        n: int,
+        record: Callable[[Actors], PyTree] = lambda actors: None,
+    ) -> Rollout:
+        """Play greedily in n copies from their beginning, for as long as the longest episode."""
+        actors = self.begin(learners, named(key, "begin"), n)
+        return self.rollout(learners, actors, key, steps, self.spec.horizon, False, record)
 
     def collect(self, state: TrainState, clock: Int[Array, ""]) -> tuple[TrainState, Trajectory, Metrics]:
         key = named(state.key, "collect", clock)
-        actors, rollouts, ended = self.rollout(state.learners, state.actors, key, state.steps, self.length)
-        state = replace(state, actors=actors, steps=state.steps + jnp.sum(rollouts.valid))
-        return state, rollouts, ended
+        actors, joint, ended, _ = self.rollout(state.learners, state.actors, key, state.steps, self.length)
+        state = replace(state, actors=actors, steps=state.steps + jnp.sum(joint.valid))
+        return state, joint, ended
 
-    def remember(self, state: TrainState, rollouts: Trajectory, clock: Int[Array, ""]) -> TrainState:
+    def remember(self, state: TrainState, joint: Trajectory, clock: Int[Array, ""]) -> TrainState:
+        """Add to every slot's buffer what its experience keeps of the rollouts."""
         buffers = tuple(
-            slot.algorithm.experience.add(buffer, self.kept(i, rollouts), clock)
-            for i, (slot, buffer) in enumerate(zip(self.slots, state.buffers, strict=True))
+            slot.algorithm.experience.add(buffer, slot.own_rollouts(joint), clock)
+            for slot, buffer in zip(self.slots, state.buffers, strict=True)
         )
         return replace(state, buffers=buffers)
 
-    @staticmethod
-    def kept(i: int, rollouts: Trajectory) -> Trajectory:
-        """What side i may keep: everybody's steps, its own memos."""
-        return replace(rollouts, extras=rollouts.extras[i], counts={})
-
     def learn(
-        self, state: TrainState, rollouts: Trajectory, clock: Int[Array, ""]
+        self, state: TrainState, joint: Trajectory, clock: Int[Array, ""]
     ) -> tuple[TrainState, Metrics]:
-        learners, metrics = list(state.learners), {}
-        for i in range(len(self.slots)):
-            learners[i], mine = self.improve(i, state, rollouts, clock)
-            metrics |= {self.label(i, name): value for name, value in mine.items()}
+        """Update every learner, each from the state before."""
+        now = Moment(state.key, clock, state.steps)
+        learners, metrics = [], {}
+        for slot, learner, buffer in zip(self.slots, state.learners, state.buffers, strict=True):
+            learner, own = slot.improve(learner, buffer, slot.own_rollouts(joint), now, self.shape)
+            learners.append(learner)
+            metrics |= {slot.label(name, self.slots): value for name, value in own.items()}
         return replace(state, learners=tuple(learners)), metrics
-
-    def rounds(self, i: int) -> int:
-        """How many updates side i makes after an iteration, once it is warm."""
-        experience = self.slots[i].algorithm.experience
-        return experience.updates_per_iteration(self.copies, self.length) if experience.updates else 0
-
-    def warmup(self, i: int) -> int:
-        """How many iterations go by before side i's first update."""
-        return self.slots[i].algorithm.experience.warmup(self.spec, self.copies, self.length)
-
-    def label(self, i: int, name: str) -> str:
-        """A metric's name: with the side's before it where several learn."""
-        alone = sum(slot.algorithm.experience.updates > 0 for slot in self.slots) == 1
-        return name if alone else f"{self.slots[i].name}/{name}"
-
-    def improve(
-        self, i: int, state: TrainState, rollouts: Trajectory, clock: Int[Array, ""]
-    ) -> tuple[PyTree[Array], Metrics]:
-        """Side i's updates. Warm-up is a branch on the clock, which no seed owns: under vmap it stays one."""
-        experience = self.slots[i].algorithm.experience
-        rollouts = self.kept(i, rollouts)
-        if not experience.updates:
-            return state.learners[i], {}
-
-        def once(learner, number):
-            return self.update(i, learner, state, rollouts, clock, number)
-
-        def learn(learner):
-            learner, metrics = jax.lax.scan(once, learner, jnp.arange(self.rounds(i)))
-            return learner, jax.tree.map(lambda x: jnp.mean(x, axis=0, dtype=float), metrics)
-
-        blank = jax.eval_shape(learn, state.learners[i])[1]
-        skip = lambda learner: (learner, jax.tree.map(lambda x: jnp.full(x.shape, jnp.nan), blank))
-        warm = clock >= self.warmup(i)
-        return jax.lax.cond(warm, learn, skip, state.learners[i])
-
-    def update(
-        self,
-        i: int,
-        learner: PyTree[Array],
-        state: TrainState,
-        rollouts: Trajectory,
-        clock: Int[Array, ""],
-        number: Int[Array, ""],
-    ) -> tuple[PyTree[Array], Metrics]:
-        """One of side i's updates in this iteration."""
-        slot = self.slots[i]
-        key = named(state.key, "learn", slot.name, clock, number)
-        batch = slot.algorithm.experience.batch(
-            self.spec, state.buffers[i], rollouts, clock, named(key, "batch")
-        )
-        return slot.algorithm.update(
-            learner, view_as(slot, self.spec, batch), named(key, "update"), state.steps
-        )
 
     def iteration(
         self, state: TrainState, clock: Int[Array, ""]
     ) -> tuple[TrainState, tuple[Metrics, Metrics]]:
-        state, rollouts, ended = self.collect(state, clock)
-        state = self.remember(state, rollouts, clock)
-        state, metrics = self.learn(state, rollouts, clock)
-        return state, (metrics, self.lived(state, rollouts, ended))
-
-    @staticmethod
-    def lived(state: TrainState, rollouts: Trajectory, ended: Metrics) -> Metrics:
-        """What there is to say of an iteration, whoever learns from it."""
-        felt = (rollouts.obs.agents, rollouts.obs.state, rollouts.reward, rollouts.team_reward)
-        finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(x)) for x in felt]))
-        return ended | {"steps": state.steps, "seen": bits(rollouts.action)[0], "finite": finite}
+        state, joint, ended = self.collect(state, clock)
+        state = self.remember(state, joint, clock)
+        state, metrics = self.learn(state, joint, clock)
+        return state, (metrics, collecting_metrics(state, joint, ended))
 
     def init(self, key: PRNGKeyArray) -> TrainState:
         learners = tuple(
             slot.algorithm.init(slot.spec(self.spec), named(key, "init", slot.name)) for slot in self.slots
         )
         actors = self.begin(learners, named(key, "begin"), self.copies)
-        start = (learners, actors, key, jnp.array(0))
 
-        def kept(learners, actors, key, steps):
-            rollouts = self.rollout(learners, actors, key, steps, self.length)[1]
-            return [self.kept(i, rollouts) for i in range(len(self.slots))]
+        def own_rollouts(learners, actors, key, steps):
+            joint = self.rollout(learners, actors, key, steps, self.length).trajectory
+            return [slot.own_rollouts(joint) for slot in self.slots]
 
-        pairs = zip(self.slots, eqx.filter_eval_shape(kept, *start), strict=True)
+        shapes = eqx.filter_eval_shape(own_rollouts, learners, actors, key, jnp.array(0))
+        pairs = zip(self.slots, shapes, strict=True)
         buffers = tuple(slot.algorithm.experience.init(self.spec, like) for slot, like in pairs)
+        # `zeros((), int)` is strongly typed; a weak type would not fit the scan's carry.
         return TrainState(learners, buffers, actors, jnp.zeros((), int), key)
 
     def chunk(
         self, state: TrainState, clocks: Int[Array, " chunk"]
     ) -> tuple[TrainState, Metrics, tuple[UInt32[Array, " leaves"], ...]]:
-        """What happens between two reports: iterations, and the learners' fingerprints at the end."""
-        state, (learning, living) = jax.lax.scan(self.iteration, state, clocks)
-        return state, pooled(learning) | living, tuple(bits(learner) for learner in state.learners)
+        """Run the iterations between two reports; return their metrics and the learners' fingerprints."""
+        state, (learning, collecting) = jax.lax.scan(self.iteration, state, clocks)
+        return state, pooled(learning) | collecting, tuple(bit_sums(learner) for learner in state.learners)
 
     def evaluate(
         self, learners: tuple, key: PRNGKeyArray, steps: Int[Array, ""], episodes: int
     ) -> dict[str, PyTree[Array]]:
-        """Greedy episodes: returns by team and by agent, length, and what the world tallies."""
-        actors = self.begin(learners, named(key, "begin"), episodes)
-        _, rollouts, _ = self.rollout(learners, actors, key, steps, self.spec.horizon, explore=False)
-        return first_episodes(rollouts)
+        """Return greedy episodes' returns by team and by agent, lengths, and the world's counts."""
+        return first_episodes(self.episodes(learners, key, steps, episodes).trajectory)
 
 
-def first_episodes(rollouts: Trajectory) -> dict[str, PyTree[Array]]:
-    """Sums over the first episode of each rollout, which began at its first step."""
-    mine = rollouts.valid & (jnp.cumsum(rollouts.obs.first[:, :-1], axis=1) == 1)
-    total = lambda x: jnp.sum(jnp.where(mine.reshape(*mine.shape, *[1] * (x.ndim - 2)), x, 0), axis=1)
-    return {
-        "teams": total(rollouts.team_reward),
-        "agents": total(rollouts.reward),
-        "length": jnp.sum(mine, axis=1),
-        "counts": jax.tree.map(total, rollouts.counts),
-    }
+def collecting_metrics(state: TrainState, joint: Trajectory, ended: Metrics) -> Metrics:
+    """Return the metrics of collecting, which are the same whoever learns from it."""
+    inputs = (joint.obs.agents, joint.obs.state, joint.reward, joint.team_reward)
+    finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(x)) for x in inputs]))
+    return ended | {"steps": state.steps, "seen": bit_sums(joint.action)[0], "finite": finite}

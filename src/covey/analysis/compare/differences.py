@@ -124,7 +124,7 @@ def differing_circumstances(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[
 def tensor_shapes(engine: Engine) -> dict[str, str]:
     """Return the type and shape of every tensor that the learners hold, by its name in the tree."""
     slots = engine.trainer.slots
-    several = sum(slot.algorithm.experience.updates > 0 for slot in slots) > 1
+    several = sum(slot.learns for slot in slots) > 1
     shapes = {}
     for slot, learner in zip(slots, engine.shapes.learners, strict=True):
         for name, leaf in checkpoint.named_leaves(learner):

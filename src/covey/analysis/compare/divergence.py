@@ -19,6 +19,7 @@ from ...runs import checkpoint
 from ...runs.folder import RunFolder
 from ...runs.metrics import fingerprint
 from ...runs.run import Training
+from ...training.learners import Moment
 from ...training.loop import TrainState
 from .bits import BitComparison, Place, Row
 from .differences import tensor_shapes
@@ -122,7 +123,8 @@ class Rerun:
     def updates(self, i: int, clock: int) -> int:
         """Return how many updates the learner of slot i makes in this iteration."""
         trainer = self.engine.trainer
-        return trainer.rounds(i) * (clock >= trainer.warmup(i))
+        slot = trainer.slots[i]
+        return slot.updates(trainer.shape) * (clock >= slot.warmup(trainer.shape))
 
     def update(
         self, i: int, learner: PyTree[Array], rollouts: Trajectory, clock: int, number: int
@@ -131,7 +133,10 @@ class Rerun:
         trainer = self.engine.trainer
 
         def once(learner, state, rollouts, clock, number):
-            return trainer.update(i, learner, state, trainer.kept(i, rollouts), clock, number)[0]
+            slot = trainer.slots[i]
+            now = Moment(state.key, clock, state.steps)
+            own = slot.own_rollouts(rollouts)
+            return slot.update(learner, state.buffers[i], own, now, number, trainer.spec)[0]
 
         args = (learner, self.state, rollouts, jnp.array(clock), jnp.array(number))
         return self.program(f"update {i}", once, *args, shared=2)
