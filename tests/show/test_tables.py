@@ -17,6 +17,8 @@ from covey.runs.engine import Engine
 from covey.runs.folder import RunFolder
 from covey.runs.policy import trained
 from covey.show import tables
+from covey.training.learners import LearnerSlot
+from covey.training.loop import Trainer
 
 PNG = b"\x89PNG"
 
@@ -44,6 +46,12 @@ def beginner(algorithm, *settings):
     return trainer, (slot.algorithm.init(slot.spec(trainer.spec), jr.key(1)),)
 
 
+def play(trainer, learners, actions):
+    """The one trajectory of the given actions, as the first slot stores it."""
+    joint = tables.played(trainer, learners, actions)
+    return jax.tree.map(lambda x: x[0], trainer.slots[0].own_rollouts(joint))
+
+
 def test_values_are_those_of_each_joint_action(run):
     # Would break: tables transposed, values of another step than the path's last, paths not taken.
     engine, learners = trained(run, 1)
@@ -51,8 +59,8 @@ def test_values_are_those_of_each_joint_action(run):
     for found in tables.tables_of(engine.trainer, learners):
         assert found.called == "Q_tot"
         for joint in np.ndindex(2, 2):
-            rollout = tables.played(engine.trainer.env, jnp.array([[*found.table.path, joint]]))
-            told = algorithm.insight(learners[0], jax.tree.map(lambda x: x[0], rollout))["Q_tot"]
+            rollout = play(engine.trainer, learners, jnp.array([[*found.table.path, joint]]))
+            told = algorithm.insight(learners[0], rollout)["Q_tot"]
             np.testing.assert_allclose(found.value[joint], told[-1, 0], rtol=1e-5, atol=1e-6)
 
 
@@ -67,8 +75,8 @@ def test_values_of_each_agent_are_averaged():
     # Would break: the first agent's for everybody's; fewer choices of the third agent than there are.
     trainer, learners = beginner("iql", "env.payoff=[[[1,2,3],[4,5,6]],[[7,8,9],[1,2,3]]]")
     (found,) = tables.tables_of(trainer, learners)
-    algorithm, rollouts = trainer.slots[0].algorithm, tables.played(trainer.env, jnp.array([[[1, 0, 2]]]))
-    told = algorithm.insight(learners[0], jax.tree.map(lambda x: x[0], rollouts))["Q"]
+    rollout = play(trainer, learners, jnp.array([[[1, 0, 2]]]))
+    told = trainer.slots[0].algorithm.insight(learners[0], rollout)["Q"]
     assert told.shape == (1, 3) and len(np.unique(told)) == 3
     assert found.called == "Q" and found.value[1, 0, 2] == pytest.approx(float(told.mean()), rel=1e-5)
 
@@ -76,12 +84,15 @@ def test_values_of_each_agent_are_averaged():
 def test_paths_lead_where_they_say():
     # Would break: a table under another's name. Every path is played, and every entry earned.
     for env in (TwoStep(), Matrix(rounds=2), Penalty(-5.0)):
+        trainer = Trainer(env, (LearnerSlot("team", Random(), tuple(range(env.spec.agents))),), 1, 1)
+        learners = (Random().init(env.spec, jr.key(0)),)
+        pay = jax.jit(lambda ways, t=trainer, ls=learners: tables.played(t, ls, ways).team_reward[..., 0])
         for table in env.tables():
             rest = env.spec.horizon - len(table.path) - 1
             tail = np.array(list(np.ndindex(*table.best.shape)))
             for joint in np.ndindex(*table.best.shape):
                 ways = [[*table.path, joint, *[tuple(last)] * rest] for last in tail]
-                earned = np.asarray(tables.played(env, jnp.array(ways)).team_reward[..., 0]).sum(1)
+                earned = np.asarray(pay(jnp.array(ways))).sum(1)
                 assert earned.max() == table.best[joint]
 
 
