@@ -12,7 +12,7 @@ import jax.random as jr
 from jaxtyping import PyTree
 
 from ..core import AbstractEnvironment, AbstractHostEnvironment, Observation, Spec, Trajectory
-from ..training.learners import LearnerSlot, observe_as, view_as
+from ..training.learners import LearnerSlot, RolloutShape, observe_as, view_as
 from .programs import Program
 
 _Shape = jax.ShapeDtypeStruct
@@ -157,10 +157,9 @@ class TracedLearner:
 
     def _pace(self) -> tuple[int, ...]:
         """Return the steps it collects, its updates in an iteration, and its warm-up."""
-        experience = self.algorithm.experience
-        rounds = experience.updates and experience.updates_per_iteration(self.copies, self.length)
-        warmup = experience.warmup(self.world, self.copies, self.length)
-        return experience.rollout_length(self.world, self.copies), rounds, warmup
+        shape = RolloutShape(self.world, self.copies, self.length)
+        collected = self.algorithm.experience.rollout_length(self.world, self.copies)
+        return collected, self.slot.updates(shape), self.slot.warmup(shape)
 
     def _insight(self) -> Any:
         """Return the digest of `insight`, whose outputs only pictures show."""
