@@ -24,7 +24,7 @@ from covey.cli import main
 from covey.config.config import Config
 from covey.runs import checkpoint, run
 from covey.runs.engine import Engine
-from covey.training.learners import Moment
+from covey.training.learners import UpdateContext
 
 KEYS = (
     "a b team convention settings nested circumstances tensors bits parting returns picture verdict sentence"
@@ -110,7 +110,7 @@ def first_learner(config: Config) -> dict[str, np.ndarray]:
     slot = trainer.slots[0]
 
     def improve(state, rollouts):
-        now = Moment(state.key, jnp.array(0), state.steps)
+        now = UpdateContext(state.key, jnp.array(0), state.steps)
         own = slot.own_rollouts(rollouts)
         return slot.improve(state.learners[0], state.buffers[0], own, now, trainer.shape)[0]
 

@@ -22,7 +22,7 @@ class RolloutShape(NamedTuple):
     length: int
 
 
-class Moment(NamedTuple):
+class UpdateContext(NamedTuple):
     """The point in a run at which its learners are updated."""
 
     key: PRNGKeyArray  # the run's, which never changes
@@ -82,7 +82,7 @@ class LearnerSlot(eqx.Module):
         learner: PyTree[Array],
         buffer: PyTree[Array],
         rollouts: Trajectory,
-        now: Moment,
+        context: UpdateContext,
         shape: RolloutShape,
     ) -> tuple[PyTree[Array], Metrics]:
         """Return the learner after the updates of one iteration, and the means of their metrics.
@@ -93,7 +93,7 @@ class LearnerSlot(eqx.Module):
             return learner, {}
 
         def once(learner, number):
-            return self.update(learner, buffer, rollouts, now, number, shape.world)
+            return self.update(learner, buffer, rollouts, context, number, shape.world)
 
         def learn(learner):
             learner, metrics = jax.lax.scan(once, learner, jnp.arange(self.updates(shape)))
@@ -101,22 +101,24 @@ class LearnerSlot(eqx.Module):
 
         metrics = jax.eval_shape(learn, learner)[1]
         skip = lambda learner: (learner, jax.tree.map(lambda x: jnp.full(x.shape, jnp.nan), metrics))
-        return jax.lax.cond(now.clock >= self.warmup(shape), learn, skip, learner)
+        return jax.lax.cond(context.clock >= self.warmup(shape), learn, skip, learner)
 
     def update(
         self,
         learner: PyTree[Array],
         buffer: PyTree[Array],
         rollouts: Trajectory,
-        now: Moment,
+        context: UpdateContext,
         number: Int[Array, ""],
         world: Spec,
     ) -> tuple[PyTree[Array], Metrics]:
         """Return the learner after the `number`th update of an iteration, and its metrics."""
-        key = named(now.key, "learn", self.name, now.clock, number)
+        key = named(context.key, "learn", self.name, context.clock, number)
         experience = self.algorithm.experience
-        batch = experience.batch(world, buffer, rollouts, now.clock, named(key, "batch"))
-        return self.algorithm.update(learner, view_as(self, world, batch), named(key, "update"), now.steps)
+        batch = experience.batch(world, buffer, rollouts, context.clock, named(key, "batch"))
+        return self.algorithm.update(
+            learner, view_as(self, world, batch), named(key, "update"), context.steps
+        )
 
 
 def learning_slots(slots: Sequence[LearnerSlot]) -> Sequence[LearnerSlot]:

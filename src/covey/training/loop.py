@@ -16,7 +16,7 @@ from jaxtyping import Array, Bool, Int, PRNGKeyArray, PyTree, Shaped, UInt32
 
 from ..core import AbstractEnvironment, Action, Metrics, Observation, Spec, Step, Trajectory
 from ..ops import named, pooled
-from .learners import LearnerSlot, Moment, RolloutShape, learning_slots, observe_as
+from .learners import LearnerSlot, RolloutShape, UpdateContext, learning_slots, observe_as
 from .rollout import Actors, Rollout, first_episodes, rollout
 
 
@@ -199,10 +199,10 @@ class Trainer(eqx.Module):
         self, state: TrainState, joint: Trajectory, clock: Int[Array, ""]
     ) -> tuple[TrainState, Metrics]:
         """Update every learner, each from the state before."""
-        now = Moment(state.key, clock, state.steps)
+        context = UpdateContext(state.key, clock, state.steps)
         learners, metrics = [], {}
         for slot, learner, buffer in zip(self.slots, state.learners, state.buffers, strict=True):
-            learner, own = slot.improve(learner, buffer, slot.own_rollouts(joint), now, self.shape)
+            learner, own = slot.improve(learner, buffer, slot.own_rollouts(joint), context, self.shape)
             learners.append(learner)
             metrics |= {slot.label(name, self.slots): value for name, value in own.items()}
         return replace(state, learners=tuple(learners)), metrics

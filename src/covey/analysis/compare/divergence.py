@@ -19,7 +19,7 @@ from ...runs import checkpoint
 from ...runs.folder import RunFolder
 from ...runs.metrics import fingerprint
 from ...runs.run import Training
-from ...training.learners import Moment
+from ...training.learners import UpdateContext
 from ...training.loop import TrainState
 from .bits import BitComparison, Place, Row
 from .differences import tensor_shapes
@@ -134,7 +134,7 @@ class Rerun:
 
         def once(learner, state, rollouts, clock, number):
             slot = trainer.slots[i]
-            now = Moment(state.key, clock, state.steps)
+            now = UpdateContext(state.key, clock, state.steps)
             own = slot.own_rollouts(rollouts)
             return slot.update(learner, state.buffers[i], own, now, number, trainer.spec)[0]
 
