@@ -17,7 +17,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 
 Count = Annotated[int, 1]  # a whole number of at least 1
 Index = Annotated[int, 0]  # a whole number of at least 0
-Number = int | str  # a whole number; text such as "2e6" is read by whoever takes it
+NumberText = int | str  # a whole number, or text such as "2e6" that the function reads itself
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

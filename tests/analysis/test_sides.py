@@ -112,7 +112,7 @@ def test_against_itself_a_run_evaluates(runs, hunt):
         own = covey.evaluate(path)
         for team in ("red", "blue"):
             np.testing.assert_allclose(
-                match.teams[team]["per_seed"], own["teams"][team]["per_seed"], rtol=1e-6, atol=1e-6
+                match.teams[team]["per_seed"], own.teams[team]["per_seed"], rtol=1e-6, atol=1e-6
             )
 
 

@@ -120,9 +120,9 @@ def test_a_run_is_evaluated_in_the_original_with_the_teams_it_had(tmp_path):
     config = Config.parse("iql", "speaker_listener", settings, options)
     path = run.train(config, tmp_path / "run", quiet=True).folder.path
     told = covey.evaluate(path, episodes=2, environment="pz:mpe2.simple_speaker_listener_v4")
-    assert told["teams"].keys() == {"team"}
-    assert told["agent_return"]["speaker_0"] == told["agent_return"]["listener_0"] < 0
-    assert told["length"] == 25
+    assert told.teams.keys() == {"team"}
+    assert told.agent_return["speaker_0"] == told.agent_return["listener_0"] < 0
+    assert told.length == 25
     with pytest.raises(UserError, match="has 3 agents, and the run's own world 2 agents"):
         covey.evaluate(path, episodes=2, environment="pz:mpe2.simple_spread_v3")
 

@@ -95,7 +95,7 @@ def test_evaluation_again(whole):
     """`covey eval RUN` finds what the run's own summary says: same policies, same beginnings."""
     told = covey.evaluate(whole)
     summary = json.loads((whole / "summary.json").read_text())["eval"]
-    assert told["team_return"] == summary["team_return"]
+    assert told.team_return == summary["team_return"]
 
 
 def test_policy(whole):
@@ -126,7 +126,7 @@ def test_a_run_of_ones_own_files_can_be_moved(tmp_path):
         shutil.rmtree(tmp_path / name)
     moved = path.rename(tmp_path / "moved")
     told = covey.evaluate(moved)
-    assert told["team_return"] == json.loads((moved / "summary.json").read_text())["eval"]["team_return"]
+    assert told.team_return == json.loads((moved / "summary.json").read_text())["eval"]["team_return"]
     run.resume(moved, 160, quiet=True)
     assert str(tmp_path) not in (moved / "config.yaml").read_text()
 

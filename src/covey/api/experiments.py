@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
-from ..commands import Count, Number, command
+from ..commands import Count, NumberText, command
 from ..config import catalogue
 from ..runs import launch
 from ..runs.folder import RunFolder
@@ -31,14 +31,14 @@ class TrainOptions(TypedDict, total=False):
         audit: stop at settings that have no effect
     """
 
-    seeds: Number
-    seed: Number
-    steps: Number
-    envs: Number
-    eval_every: Number
-    eval_episodes: Number
-    report_every: Number
-    save_every: Number
+    seeds: NumberText
+    seed: NumberText
+    steps: NumberText
+    envs: NumberText
+    eval_every: NumberText
+    eval_episodes: NumberText
+    report_every: NumberText
+    save_every: NumberText
     source: str
     device: Literal["cpu", "gpu"]
     config: RunPath

@@ -7,7 +7,7 @@ from ..commands import Count, Index, command
 from ..errors import UserError
 from ..runs import launch
 from ..runs.folder import RunFolder
-from .results import Film, LabReport, RunPath, Table
+from .results import Evaluation, Film, LabReport, RunPath
 
 if TYPE_CHECKING:
     from ..analysis.compare import Comparison
@@ -22,7 +22,7 @@ def evaluate(
     environment: str | None = None,
     env: Mapping[str, Any] | None = None,
     versus: None = None,
-) -> Table: ...
+) -> Evaluation: ...
 @overload
 def evaluate(
     run: RunPath,
@@ -42,7 +42,7 @@ def evaluate(
     versus: RunPath | None = None,
     side: str | None = None,
     pairs: bool = False,
-) -> "Table | Match":
+) -> "Evaluation | Match":
     """Play greedy episodes of every seed's policy.
 
     The run plays in its own environment, in another of the same shape, or against another run.
@@ -64,11 +64,9 @@ def evaluate(
     if side or pairs:
         raise UserError("--side and --pairs say who plays against whom: name the other run with --versus")
     launch.prepare()
-    from ..runs import evaluation, summary
+    from ..runs import evaluation
 
-    result = evaluation.evaluate(run, episodes, environment, dict(env or {}))
-    text = summary.lines(result, result["seeds"])
-    return Table(result, f"{result['run']} in {result['environment']}\n{text}")
+    return Evaluation(**evaluation.evaluate(run, episodes, environment, dict(env or {})))
 
 
 def versus(

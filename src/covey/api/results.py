@@ -1,5 +1,6 @@
 """Results that the functions of the package return; each prints itself."""
 
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,18 +69,32 @@ class LabReport:
         return f"{self.study}\n\n{picture}"
 
 
-class Table(dict[str, Any]):
-    """A result as plain data, with the text that the command line prints."""
+@dataclass(frozen=True)
+class Evaluation:
+    """Greedy returns of a run over its seeds; statistics are those of `covey.statistics.describe`."""
 
-    def __init__(self, content: dict[str, Any], text: str):
-        super().__init__(content)
-        self.text = text
+    run: str
+    environment: str
+    seeds: int
+    convention: str
+    episodes: int  # of each seed
+    team: str  # the first team that learns
+    team_return: dict[str, Any]
+    teams: dict[str, dict[str, Any]]
+    agent_return: dict[str, float]
+    length: float  # steps of an episode
+    counts: dict[str, float] = field(default_factory=dict)
+    win_rate: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return dict(self)
+        """Return plain data, with the keys of `covey eval --json`; counts only if the world has any."""
+        return {name: value for name, value in asdict(self).items() if value not in (None, {})}
 
     def __str__(self) -> str:
-        return self.text
+        """Return the first team's return in words."""
+        from ..runs import summary
+
+        return f"{self.run} in {self.environment}\n{summary.lines(self.to_json(), self.seeds)}"
 
 
 def load(run: RunPath, seed: int = 0) -> "Policy":

@@ -73,7 +73,7 @@ def read(command: Command) -> Declaration:
     told = [" ".join(p.split()) for p in paragraphs if not p.startswith("From Python")]
     words, options = [], []
     settings, progress = None, None
-    for name, kind, default, is_word in parameters(command):
+    for name, kind, default, is_word in _parameters(command):
         if name not in help_texts:
             raise TypeError(f"{command.name}: the docstring's Args say nothing of {name}")
         if get_origin(kind) is Callable:
@@ -87,7 +87,7 @@ def read(command: Command) -> Declaration:
     return Declaration(command, told[0], "\n\n".join(told), tuple(words), settings, tuple(options), progress)
 
 
-def parameters(command: Command) -> Iterator[tuple[str, Any, Any, bool]]:
+def _parameters(command: Command) -> Iterator[tuple[str, Any, Any, bool]]:
     """Yield each parameter's name, kind, default, and whether it is a word; shared options come first."""
     own = inspect.signature(command.function).parameters.values()
     named = [p for p in own if p.kind is not p.VAR_KEYWORD]

@@ -10,8 +10,8 @@ from pathlib import Path
 from ..errors import UserError
 from .declaration import Declaration, declarations
 
-BEGIN = "<!-- commands: begin -->"
-END = "<!-- commands: end -->"
+_BEGIN = "<!-- commands: begin -->"
+_END = "<!-- commands: end -->"
 
 
 def reference() -> str:
@@ -42,11 +42,11 @@ def cell(text: str) -> str:
 
 def with_reference(page: str) -> str:
     """Return a page with the newest reference between its markers."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, begin, rest = page.partition(_BEGIN)
+    _, end, after = rest.partition(_END)
     if not begin or not end:
-        raise UserError(f"the page has no markers: write {BEGIN} and {END} where the commands belong")
-    return f"{before}{BEGIN}\n{reference()}\n{END}{after}"
+        raise UserError(f"the page has no markers: write {_BEGIN} and {_END} where the commands belong")
+    return f"{before}{_BEGIN}\n{reference()}\n{_END}{after}"
 
 
 if __name__ == "__main__":
