@@ -12,6 +12,7 @@ import numpy as np
 from .. import statistics, yaml_text
 from ..config import grid, settings
 from ..config.config import Config
+from ..config.options import command_line_sentence
 from ..errors import UserError
 from ..runs import run
 from ..runs.folder import RunFolder
@@ -66,8 +67,8 @@ def train_grid(
         try:
             _train_cell(cell, quiet, draw_curve)
         except UserError as error:
-            failures[cell.name] = str(error)
-            say(f"failed: {error}")
+            failures[cell.name] = command_line_sentence(error)
+            say(f"failed: {failures[cell.name]}")
         except KeyboardInterrupt:
             say("stopped: the same command goes on from here")
             raise
@@ -101,7 +102,7 @@ def plan_grid(
             configs[name] = Config.parse(choice["algorithm"], environment, pairs, options)
             configs[name].build()
         except UserError as error:
-            raise UserError(f"{name}: {error}") from error
+            raise UserError(f"{name}: {command_line_sentence(error)}") from error
     root = Path(out) if out else Path("runs") / _default_name(algorithm, environment, configs)
     return [_Cell(name, config, RunFolder(root / grid.folder_name(name))) for name, config in configs.items()]
 
