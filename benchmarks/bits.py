@@ -56,9 +56,8 @@ def cells() -> dict[str, tuple[str, str, dict[str, Any]]]:
                 }
             if name in POLICY and name != "coma":
                 settings = {"epochs": 2, "minibatches": 2}
-            if name == "hyper_mappo":
-                settings = {"ppo.epochs": 2, "ppo.minibatches": 2}
-                settings |= {"smooth_weight": 0.0} if kind == "one step" else {}
+            if name == "hyper_mappo" and kind == "one step":
+                settings["smooth_weight"] = 0.0
             steps = REPORTS * COPIES * EPISODE.get(kind, 25)
             options = {"preset": "original", "steps": steps, "settings": settings, "env": env}
             found[f"{name} in {kind}"] = (name, world, options)

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from covey.networks.layers import MLP, Linear
-from covey.networks.mixers import AbstractMixer
+from covey.networks.mixers import AbstractMixer, Choices
 from covey.ops import named
 
 
@@ -20,10 +20,11 @@ class Weighted(AbstractMixer):
     share: Linear
     value: MLP
 
-    def __init__(self, agents: int, world: int, *, hidden: int = 32, key: PRNGKeyArray):
+    def __init__(self, agents: int, world: int, actions: int, *, hidden: int = 32, key: PRNGKeyArray):
         self.share = Linear(world, agents, key=named(key, "share"))
         self.value = MLP(world, hidden, 1, key=named(key, "value"))
 
-    def __call__(self, q: Float[Array, "*b agents"], world: Float[Array, "*b world"]) -> Float[Array, "*b k"]:
+    def __call__(self, choices: Choices, world: Float[Array, "*b world"]) -> Float[Array, "*b k"]:
+        q = choices.chosen
         weight = q.shape[-1] * jax.nn.softmax(self.share(world))
         return jnp.sum(weight * q, axis=-1, keepdims=True) + self.value(world)

@@ -11,7 +11,7 @@ import pytest
 from covey import ops
 from covey.algorithms.dual_q import DualQ
 from covey.algorithms.maddpg import MADDPG
-from covey.algorithms.off_policy.actor_step import blended
+from covey.algorithms.off_policy.actor_step import blend_values
 from covey.core import Observation, Spec, Target, Trajectory
 from covey.networks.agents import FeedForward
 from covey.networks.mixers import MonotonicMixer
@@ -24,9 +24,9 @@ MATRIX, NET = Factory(FeedForward, depth=0), Factory(FeedForward, hidden=4, dept
 GAMMA, PRICE, TEMPERATURE = 0.9, 0.2, 0.7
 
 
-def maddpg(cls=MADDPG, **options):
+def maddpg(**options):
     plain = {"actor": MATRIX, "critic": NET, "gamma": GAMMA, "regulariser": PRICE}
-    return cls(**plain | {"temperature": ConstantSchedule(TEMPERATURE)} | options)
+    return MADDPG(**plain | {"temperature": ConstantSchedule(TEMPERATURE)} | options)
 
 
 def transitions(spec, seed=0, b=5):
@@ -53,7 +53,7 @@ def begun(algorithm, spec):
     learner = replace(learner, target=Target(other.online))
     if isinstance(algorithm, MADDPG):
         return learner
-    return replace(learner, plain=replace(learner.plain, target=Target(other.plain.online)))
+    return replace(learner, maddpg=replace(learner.maddpg, target=Target(other.maddpg.online)))
 
 
 def through(networks, i, x):
@@ -120,7 +120,7 @@ def test_targets_use_target_actors_and_target_critics(spec):
     # that is none and counts, another draw than that of its name.
     algorithm, batch = maddpg(), transitions(spec)
     learner = begun(algorithm, spec)
-    ahead = jax.jit(algorithm.ahead)(learner, batch, jr.key(7), jnp.array(0))
+    ahead = jax.jit(algorithm.next_actions)(learner, batch, jr.key(7), jnp.array(0))
     np.testing.assert_allclose(ahead[:, 0], later(spec, learner, batch), atol=1e-5)
     errors = []
     for b, a in enumerate(later(spec, learner, batch)):
@@ -140,8 +140,8 @@ def actor_loss(algorithm, learner, value, batch):
     """As the update computes it, and its gradient."""
 
     def find(actors, batch):
-        fresh = algorithm.fresh(batch, jr.key(7), jnp.array(0))
-        return algorithm.actor_loss(actors, value, batch, fresh)[0]
+        evaluate = algorithm.policy_evaluator(batch, jr.key(7), jnp.array(0))
+        return algorithm.actor_loss(actors, value, batch, evaluate)[0]
 
     return jax.jit(jax.value_and_grad(find))(learner.online.actors, batch)
 
@@ -209,7 +209,8 @@ def test_the_gradient_of_a_draw_is_that_of_its_softmax():
 
 
 def dual(spec, **options):
-    algorithm = maddpg(DualQ, local_critic=NET, mixer=Factory(MonotonicMixer, embed=3, hyper=0), **options)
+    mixer = Factory(MonotonicMixer, embed=3, hyper=0)
+    algorithm = DualQ(maddpg(**options), local_critic=NET, mixer=mixer)
     return algorithm, begun(algorithm, spec)
 
 
@@ -240,7 +241,7 @@ def test_mixer_and_local_critics_learn_the_teams_reward(spec):
     # that looks beyond a true end.
     algorithm, learner = dual(spec)
     batch = transitions(spec)
-    ahead = later(spec, learner.plain, batch)
+    ahead = later(spec, learner.maddpg, batch)
     errors = []
     for b in (0, 1, 3, 4):
         now, then, t = at(batch, b)
@@ -263,15 +264,15 @@ def test_actors_follow_a_blend_of_both_values(spec, alpha):
         done = np.array(replayed)
         done[i] = own[i]
         mine = local(learner.online.critics, i, now, own[i])
-        return alpha * q(learner.plain.online.critics, i, now, done) + (1 - alpha) * mine
+        return alpha * q(learner.maddpg.online.critics, i, now, done) + (1 - alpha) * mine
 
-    value = blended(learner.plain.online.value, learner.online.critics, jnp.array(alpha))
-    loss, grads = actor_loss(algorithm.plain, learner.plain, value, batch)
-    assert float(loss) == pytest.approx(by_hand(spec, learner.plain, batch, worth), rel=1e-4)
-    other = algorithm.plain.init(spec, jr.key(5)).online.critics
-    nets = replace(learner.plain.online, critics=other)
-    value = blended(nets.value, learner.online.critics, jnp.array(alpha))
-    _, same = actor_loss(algorithm.plain, learner.plain, value, batch)
+    value = blend_values(learner.maddpg.online.value, learner.online.critics, jnp.array(alpha))
+    loss, grads = actor_loss(algorithm.maddpg, learner.maddpg, value, batch)
+    assert float(loss) == pytest.approx(by_hand(spec, learner.maddpg, batch, worth), rel=1e-4)
+    other = algorithm.maddpg.init(spec, jr.key(5)).online.critics
+    nets = replace(learner.maddpg.online, critics=other)
+    value = blend_values(nets.value, learner.online.critics, jnp.array(alpha))
+    _, same = actor_loss(algorithm.maddpg, learner.maddpg, value, batch)
     equal = [
         bool(jnp.all(a == b)) for a, b in zip(jax.tree.leaves(grads), jax.tree.leaves(same), strict=True)
     ]

@@ -30,8 +30,7 @@ PLAIN = {
 KINDS = {
     "maddpg": MADDPG(**PLAIN, experience=RING),
     "dual_q": DualQ(
-        **PLAIN,
-        experience=RING,
+        MADDPG(**PLAIN, experience=RING),
         alpha=PhasesSchedule(0.5, 1000, 3000),
         local_critic=Factory(FeedForward, hidden=16, depth=1),
         local_optimiser=RATE,

@@ -18,7 +18,7 @@ from covey.environments.probes import Death, Meeting
 from covey.errors import UserError
 from covey.experience import Replay
 from covey.networks.agents import FeedForward, Recurrent
-from covey.networks.mixers import MonotonicMixer
+from covey.networks.mixers import MonotonicMixer, single_choices
 from covey.parts import Adam, ConstantSchedule, Factory, PhasesSchedule, RampSchedule, SoftTarget
 from covey.testing import check_algorithm
 from covey.training.learners import LearnerSlot
@@ -35,7 +35,8 @@ def maddpg(**options):
 
 
 def dual(**options):
-    return DualQ(**{"actor": NET, "critic": NET, "experience": RING} | HYBRID | options)
+    own = {name: options.pop(name) for name in [*options] if name in DualQ.__dataclass_fields__}
+    return DualQ(maddpg(**options), **HYBRID | own)
 
 
 def transitions(seed=0, b=6, scale=1.0):
@@ -71,15 +72,16 @@ def test_critics_then_actors_by_the_new_critics_then_targets():
     algorithm = maddpg(actor_optimiser=plain, critic_optimiser=plain, target=SoftTarget(0.25))
     learner, batch = born(algorithm), transitions()
     after, _ = updated(algorithm, learner, batch)
-    later = algorithm.ahead(learner, batch, jr.key(1), jnp.array(0))
+    later = algorithm.next_actions(learner, batch, jr.key(1), jnp.array(0))
     old, target = learner.online, learner.target.network
     grads = jax.grad(algorithm.critic_loss, has_aux=True)(old.critics, target, batch, later)[0]
     critics = adams_first(old.critics, grads, 0.05)
     assert close(after.online.critics, critics)
 
     def actors(critics):
-        fresh, nets = algorithm.fresh(batch, jr.key(1), jnp.array(0)), replace(old, critics=critics)
-        grads = jax.grad(algorithm.actor_loss, has_aux=True)(old.actors, nets.value, batch, fresh)[0]
+        evaluate = algorithm.policy_evaluator(batch, jr.key(1), jnp.array(0))
+        nets = replace(old, critics=critics)
+        grads = jax.grad(algorithm.actor_loss, has_aux=True)(old.actors, nets.value, batch, evaluate)[0]
         return adams_first(old.actors, grads, 0.05)
 
     assert close(after.online.actors, actors(critics))
@@ -194,7 +196,7 @@ def test_the_joint_value_grows_with_every_local_one(hunted):
     _, learner, *_ = hunted
     mixer, width = learner.online.mixer, SMALL.spec.world
     worlds, q = 3 * jr.normal(jr.key(1), (50, width)), 3 * jr.normal(jr.key(2), (50, 2))
-    slopes = jax.vmap(jax.grad(lambda q, world: mixer(q, world)[0]))(q, worlds)
+    slopes = jax.vmap(jax.grad(lambda q, world: mixer(single_choices(q), world)[0]))(q, worlds)
     assert jnp.all(slopes >= 0)
     assert jnp.any(slopes > 0)
 
@@ -223,7 +225,7 @@ def test_insight_is_what_the_critics_say():
     algorithm, one = dual(), jax.tree.map(lambda x: x[0], transitions())
     learner = born(algorithm)
     told = algorithm.insight(learner, one)
-    want = learner.plain.online.critics(one.current_obs, jax.nn.one_hot(one.action, 2))
+    want = learner.maddpg.online.critics(one.current_obs, jax.nn.one_hot(one.action, 2))
     np.testing.assert_allclose(told["Q"], want)
     assert told["Q_local"].shape == (1, 2)
     assert told["Q_tot"].shape == (1, 1)
@@ -285,7 +287,7 @@ def test_at_one_the_hybrid_is_maddpg_to_the_bit(sharing):
     plain, _, steps = trained(maddpg(**options), SMALL, 40, copies=64)
     hybrid, _, too = trained(dual(alpha=ConstantSchedule(1.0), **options), SMALL, 40, copies=64)
     assert int(steps) == int(too) > 60_000
-    assert int(plain.updates) == int(hybrid.plain.updates) > 100
-    for mine, theirs in zip(jax.tree.leaves(plain), jax.tree.leaves(hybrid.plain), strict=True):
+    assert int(plain.updates) == int(hybrid.maddpg.updates) > 100
+    for mine, theirs in zip(jax.tree.leaves(plain), jax.tree.leaves(hybrid.maddpg), strict=True):
         np.testing.assert_array_equal(mine, theirs)
     assert not close(hybrid.online, hybrid.target.network)

@@ -138,7 +138,7 @@ def still():
     algorithm = hyper_mappo(PLAIN, smooth_weight=0.0, align_weight=0.0)
     learner = stirred(algorithm)
     chunk = jax.jit(
-        lambda x: replace(algorithm, smooth_weight=1.0).ppo.examples(x.ppo, rolled(algorithm, x), 5)
+        lambda x: replace(algorithm, smooth_weight=1.0).ppo.make_chunks(x.ppo, rolled(algorithm, x), 5)
     )
     return algorithm, learner, chunk(learner), stirred(algorithm, size=0.5)
 

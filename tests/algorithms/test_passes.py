@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from covey import ops
-from covey.algorithms.on_policy.passes import chunks, epochs
+from covey.algorithms.on_policy.passes import cut_chunks, run_epochs
 from covey.errors import UserError
 
 
@@ -17,7 +17,7 @@ from covey.errors import UserError
 def test_chunks_hold_every_step_once(size, length, count):
     # Would break: steps lost, doubled or out of order; padding that is not marked; needlessly much of it.
     t = jnp.arange(2 * 7.0).reshape(2, 7)
-    cut, valid = chunks((t, jnp.ones((2, 7), bool)), size)
+    cut, valid = cut_chunks((t, jnp.ones((2, 7), bool)), size)
     assert cut.shape == (2 * count, length)
     padded = jnp.pad(t, [(0, 0), (0, count * length - 7)])
     np.testing.assert_array_equal(cut.reshape(2, -1), padded)
@@ -28,7 +28,7 @@ def test_chunks_hold_every_step_once(size, length, count):
 def test_chunks_of_whatever_shape_begin_at_multiples_of_their_length():
     # Would break: axes other than the first two cut, or padding in front, where a chunk's memory comes from.
     t = jnp.arange(2 * 7.0).reshape(2, 7)
-    cut = chunks(jnp.stack([t, -t], axis=-1), 3)
+    cut = cut_chunks(jnp.stack([t, -t], axis=-1), 3)
     assert cut.shape == (6, 3, 2)
     np.testing.assert_array_equal(cut[:, 0], [[x, -x] for x in (0, 3, 6, 7, 10, 13)])
 
@@ -40,7 +40,7 @@ def visited(count, times, minibatches):
         return seen.at[x].add(1), {"mean": jnp.mean(x, dtype=float)}
 
     run = jax.jit(
-        lambda key: epochs(learn, jnp.zeros(count, int), jnp.arange(count), times, minibatches, key)
+        lambda key: run_epochs(learn, jnp.zeros(count, int), jnp.arange(count), times, minibatches, key)
     )
     return run(jr.key(0))
 
@@ -61,7 +61,7 @@ def orders(key):
         return (turn + 1, log.at[turn].set(x)), {"turn": 1.0 * turn}
 
     begin = jnp.array(0), jnp.zeros((12, 3), int)
-    (_, log), told = epochs(learn, begin, jnp.arange(12), 3, 4, key)
+    (_, log), told = run_epochs(learn, begin, jnp.arange(12), 3, 4, key)
     return log.reshape(3, 12), told["turn"]
 
 
@@ -96,7 +96,7 @@ def test_devices_share_minibatches(minibatches):
         slope = ops.pooled(ops.mean(w - x, jnp.ones(len(x), bool)))
         return w - 0.1 * slope, {"size": jnp.asarray(len(x), float)}
 
-    run = lambda key: epochs(learn, jnp.zeros(()), jnp.arange(12.0) ** 2, 2, minibatches, key)
+    run = lambda key: run_epochs(learn, jnp.zeros(()), jnp.arange(12.0) ** 2, 2, minibatches, key)
     mesh, whole = jax.sharding.Mesh(np.array(jax.devices()), (ops.PART,)), jax.sharding.PartitionSpec()
     shared = jax.shard_map(run, mesh=mesh, in_specs=whole, out_specs=whole, check_vma=False)
     (alone, size), (together, part) = run(jr.key(0)), shared(jr.key(0))

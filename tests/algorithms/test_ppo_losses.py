@@ -101,7 +101,7 @@ def made(request):
             learner.actor, learner.critic, learner.actor_opt_state, learner.critic_opt_state, scale
         )
     update = jax.jit(lambda learner, batch: algorithm.update(learner, batch, jr.key(1), jnp.array(0)))
-    return algorithm, learner, jax.jit(algorithm.examples), update
+    return algorithm, learner, jax.jit(algorithm.make_chunks), update
 
 
 def width(algorithm):

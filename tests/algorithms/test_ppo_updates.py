@@ -46,7 +46,7 @@ def again(algorithm, learner, batch):
     """Log-probabilities and values of every real step, found again from chunks; and as acting left them."""
 
     def find(learner, batch):
-        chunk = algorithm.examples(learner, batch)
+        chunk = algorithm.make_chunks(learner, batch)
 
         def one(c):
             policy = learner.actor.unroll(c.carry.actor, c.obs)

@@ -13,7 +13,7 @@ from covey.core import Trajectory
 from covey.environments.games import Matrix, TwoStep
 from covey.experience import Replay
 from covey.networks.agents import FeedForward, Recurrent
-from covey.networks.mixers import MonotonicMixer, SumMixer
+from covey.networks.mixers import MonotonicMixer, SumMixer, single_choices
 from covey.parts import Adam, ConstantSchedule, Factory, HardTarget, LinearSchedule
 from covey.training.learners import LearnerSlot
 from covey.training.loop import Trainer
@@ -57,7 +57,9 @@ def table(networks, seen, state):
     """Q_tot of every joint action of two agents who both see `seen`."""
     _, q = networks.agents.step(networks.agents.init_carry(), jnp.stack([seen, seen]))
     pairs = jnp.stack(jnp.meshgrid(*q, indexing="ij"), axis=-1)
-    return networks.mixer(pairs, jnp.broadcast_to(state, (*pairs.shape[:-1], len(state))))[..., 0]
+    return networks.mixer(single_choices(pairs), jnp.broadcast_to(state, (*pairs.shape[:-1], len(state))))[
+        ..., 0
+    ]
 
 
 def test_vdn_solves_two_step_to_its_fixed_point():

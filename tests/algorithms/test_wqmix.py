@@ -25,6 +25,7 @@ from test_value_losses import (
 )  # fmt: skip
 from test_value_updates import batch_of, flat
 
+from covey.algorithms.qmix import QMIX
 from covey.algorithms.wqmix import WQMIX, CentralWeighting, OptimisticWeighting
 from covey.core import Spec
 from covey.environments.games import TwoStep
@@ -44,14 +45,12 @@ CW, OW = CentralWeighting(), OptimisticWeighting()
 def tabular(**options):
     spec = Spec(("a", "b"), features=3, actions=2, horizon=2, state=1)
     net = Factory(FeedForward, depth=0)
-    algorithm = WQMIX(
-        agent=net, central_agent=net, mixer=VDN, central_mixer=VDN, sharing="none", gamma=0.5,
-        last_action=False, agent_id=False, **options,
-    )  # fmt: skip
+    qmix = QMIX(agent=net, mixer=VDN, sharing="none", gamma=0.5, last_action=False, agent_id=False)
+    algorithm = WQMIX(qmix, central_agent=net, central_mixer=VDN, **options)
     learner = algorithm.init(spec, jr.key(0))
     layer = lambda n: (n.agents.nets.layers.layers[0].weight, n.agents.nets.layers.layers[0].bias)
     hold = lambda n, q: eqx.tree_at(layer, n, (jnp.array(q, float), jnp.zeros((2, 2))))
-    online = eqx.tree_at(lambda p: p.plain, learner.online, hold(learner.online.plain, TABLES))
+    online = eqx.tree_at(lambda p: p.monotonic, learner.online, hold(learner.online.monotonic, TABLES))
     if algorithm.central:
         online = eqx.tree_at(lambda p: p.central, online, hold(learner.online.central, STAR))
     return algorithm, online, hold(learner.target.network, STAR_TARGET if algorithm.central else TARGETS)
@@ -101,7 +100,7 @@ def test_target_and_weight_are_constants():
     algorithm, online, target = tabular(weighting=OW)
     batch = jax.tree.map(lambda x: x[None], cut_off())
     grad = jax.grad(lambda online: algorithm.loss(online, target, batch)[0])(online)
-    for networks, first, second in ((grad.plain, -2.0, 0.4), (grad.central, 2.0, -1.0)):
+    for networks, first, second in ((grad.monotonic, -2.0, 0.4), (grad.central, 2.0, -1.0)):
         want = np.zeros((2, 3, 2))
         want[0, 0, 1] = want[1, 0, 0] = first
         want[0, 1, 0] = want[1, 1, 1] = second
@@ -123,9 +122,9 @@ def joint(mixer, q, s):
 
 def by_hand(algorithm, online, target, e, optimistic):
     """The loss of one episode, from the equations: one-step targets."""
-    see = lambda n: utilities(algorithm, n.agents.nets, e)
-    q, star, star_target = see(online.plain), see(online.central), see(target)
-    whole = e.obs.state if algorithm.mixer_input == "state" else np.reshape(e.obs.agents, (len(q), -1))
+    see = lambda n: utilities(algorithm.qmix, n.agents.nets, e)
+    q, star, star_target = see(online.monotonic), see(online.central), see(target)
+    whole = e.obs.state if algorithm.qmix.mixer_input == "state" else np.reshape(e.obs.agents, (len(q), -1))
     pick = lambda values, t, u: [values[t, i, u[i]] for i in range(2)]
     allowed = lambda t, i: [a for a in range(3) if e.obs.legal[t, i, a]]
     best = [[max(allowed(t, i), key=lambda a, t=t, i=i: q[t, i, a]) for i in range(2)] for t in range(len(q))]
@@ -135,8 +134,8 @@ def by_hand(algorithm, online, target, e, optimistic):
         if not e.valid[t]:
             continue
         u = e.action[t]
-        q_tot = joint(online.plain.mixer, pick(q, t, u), whole[t])[0]
-        y = float(e.team_reward[t, 0]) + algorithm.gamma * (1 - bool(e.terminated[t])) * judged[t + 1]
+        q_tot = joint(online.monotonic.mixer, pick(q, t, u), whole[t])[0]
+        y = float(e.team_reward[t, 0]) + algorithm.qmix.gamma * (1 - bool(e.terminated[t])) * judged[t + 1]
         matters = q_tot < y if optimistic else list(u) == best[t] or y > judged[t]
         plain.append((1.0 if matters else algorithm.alpha) * (y - q_tot) ** 2)
         central.append((y - joint(online.central.mixer, pick(star, t, u), whole[t])[0]) ** 2)
@@ -149,10 +148,10 @@ def test_loss_by_hand(weighting):
     cases = {name: VARIANTS[name] for name in ("padded", "terminated", "illegal", "observations")}
     for name, (options, how) in cases.items():
         net = Factory(Recurrent, hidden=3)
+        unrestricted = Factory(UnrestrictedMixer, hidden=4, depth=2)
         algorithm = WQMIX(
-            agent=net, central_agent=net, mixer=QMIX_2,
-            central_mixer=Factory(UnrestrictedMixer, hidden=4, depth=2), gamma=0.9, weighting=weighting,
-            alpha=0.3, **options,
+            QMIX(agent=net, mixer=QMIX_2, gamma=0.9, **options),
+            central_agent=net, central_mixer=unrestricted, weighting=weighting, alpha=0.3,
         )  # fmt: skip
         learner = algorithm.init(SPEC, jr.key(0))
         online, target, e = by_number(learner.online, 0), by_number(learner.target.network, 6), story(**how)
@@ -161,13 +160,15 @@ def test_loss_by_hand(weighting):
 
 
 SMALL = WQMIX(
-    agent=Factory(Recurrent, hidden=4),
+    QMIX(
+        agent=Factory(Recurrent, hidden=4),
+        mixer=QMIX_2,
+        optimiser=Adam(ConstantSchedule(0.01)),
+        target=HardTarget(4),
+        experience=Replay(capacity=64, batch_size=4),
+    ),
     central_agent=Factory(Recurrent, hidden=4),
-    mixer=QMIX_2,
     central_mixer=Factory(UnrestrictedMixer, hidden=8),
-    optimiser=Adam(ConstantSchedule(0.01)),
-    target=HardTarget(4),
-    experience=Replay(capacity=64, batch_size=4),
 )
 
 
@@ -190,7 +191,8 @@ def test_ten_updates():
     learner, metrics = run(jr.key(0))
     found = [*metrics["loss"][jnp.array([0, 4, 9])], *metrics["central_loss"][jnp.array([0, 4, 9])]]
     sizes = [
-        np.sum(flat(x) ** 2) for x in (learner.online.plain, learner.online.central, learner.target.network)
+        np.sum(flat(x) ** 2)
+        for x in (learner.online.monotonic, learner.online.central, learner.target.network)
     ]
     np.testing.assert_allclose(found, GOLDEN_LOSSES, rtol=1e-3)
     np.testing.assert_allclose(sizes, GOLDEN_SIZES, rtol=1e-3)

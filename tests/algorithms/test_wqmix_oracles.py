@@ -24,10 +24,11 @@ CW, OW = CentralWeighting(), OptimisticWeighting()
 def algorithm(weighting, agent, optimiser, **options):
     """QMIX where nothing is weighted."""
     both = {"mixer": MIXER, "sharing": "none", "last_action": False, "optimiser": optimiser, **options}
+    qmix = QMIX(agent=agent, **both)
     if weighting is None:
-        return QMIX(agent=agent, **both)
+        return qmix
     star = {"central_agent": agent, "central_mixer": Factory(UnrestrictedMixer, hidden=32)}
-    return WQMIX(agent=agent, weighting=weighting, **star, **both)
+    return WQMIX(qmix, weighting=weighting, **star)
 
 
 @pytest.mark.slow
@@ -43,7 +44,7 @@ def test_the_matrix_game(weighting):
     def train(seed):
         once = lambda one, step: (learn.update(one, batch, jr.key(0), step)[0], None)
         one = jax.lax.scan(once, learn.init(env.spec, jr.key(seed)), jnp.arange(updates))[0]
-        return table(one.online if weighting is None else one.online.plain, seen, seen)
+        return table(one.online if weighting is None else one.online.monotonic, seen, seen)
 
     q = np.asarray(jax.jit(jax.vmap(train))(jnp.arange(5)))
     best = np.argmax(q.reshape(5, 9), axis=1)

@@ -37,10 +37,10 @@ MINE = """
 from covey.networks.mixers import AbstractMixer
 class Scaled(AbstractMixer):
     scale: float
-    def __init__(self, agents, world, *, scale: float = 2.0, key):
+    def __init__(self, agents, world, actions, *, scale: float = 2.0, key):
         self.scale = scale
-    def __call__(self, q, world):
-        return self.scale * q.sum(-1, keepdims=True)
+    def __call__(self, choices, world):
+        return self.scale * choices.chosen.sum(-1, keepdims=True)
 class Mixer: ...
 class Unfinished(AbstractMixer): ...
 def halved(step):
@@ -153,7 +153,7 @@ def test_wrong_settings(pair, said):
 # Catches a user's class that cannot be chosen, set, or written down; or one that fits nowhere but passes.
 def test_a_users_class(mine):
     changed = typed("mixer.scale=3", "mixer=mine.py:Scaled")
-    assert changed.mixer(2, 4, key=jax.random.key(0)).scale == 3.0
+    assert changed.mixer(2, 4, 3, key=jax.random.key(0)).scale == 3.0
     assert dump(changed)["mixer"] == {"name": "mine.py:Scaled", "scale": 3.0}
     assert restore(QMIX, dump(changed)) == changed
     assert sentence("mixer=mine.py:Mixer") == (

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax.flatten_util import ravel_pytree
 
-from covey.networks.mixers import IndependentMixer, MonotonicMixer, SumMixer
+from covey.networks.mixers import Choices, IndependentMixer, MonotonicMixer, SumMixer, single_choices
 from covey.parts import Factory
 
 WORLD = 3
@@ -26,7 +26,7 @@ seeds = st.integers(0, 2**31 - 1)
 
 def random_mixer(make, agents, key):
     """Any parameters at all, not only those that a mixer begins with."""
-    flat, restore = ravel_pytree(make(agents, WORLD, key=jr.key(0)))
+    flat, restore = ravel_pytree(make(agents, WORLD, 3, key=jr.key(0)))
     return restore(jr.normal(key, flat.shape))
 
 
@@ -36,9 +36,10 @@ def every_joint_value(make, agents, seed):
     mixer = random_mixer(make, agents, parameters)
     q = jr.normal(values, (agents, 3))
     joint = np.array(list(product(range(3), repeat=agents)))
-    chosen = q[np.arange(agents), joint]
+    table = jnp.broadcast_to(q, (len(joint), agents, 3))
+    choices = Choices(table, jnp.array(joint), jnp.ones(table.shape, bool))
     world = jnp.broadcast_to(jr.normal(state, (WORLD,)), (len(joint), WORLD))
-    return q, mixer(chosen, world)[:, 0].reshape((3,) * agents)
+    return q, mixer(choices, world)[:, 0].reshape((3,) * agents)
 
 
 @pytest.mark.parametrize("agents", [1, 2, 4])
@@ -65,7 +66,9 @@ def test_monotone_in_every_agents_value(name):
     def slope(key):
         parameters, values, state = jr.split(key, 3)
         mixer = random_mixer(MIXERS[name], 3, parameters)
-        return jax.grad(lambda q: mixer(q, jr.normal(state, (WORLD,)))[0])(5 * jr.normal(values, (3,)))
+        return jax.grad(lambda q: mixer(single_choices(q), jr.normal(state, (WORLD,)))[0])(
+            5 * jr.normal(values, (3,))
+        )
 
     slopes = slope(jr.split(jr.key(0), 5000))
     assert jnp.all(slopes >= 0)
@@ -75,7 +78,8 @@ def test_monotone_in_every_agents_value(name):
 def test_igm_can_fail():
     # Breaks if the enumeration above could not tell: a mixer that is not monotone must fail it.
     class Difference(SumMixer):
-        def __call__(self, q, world):
+        def __call__(self, choices, world):
+            q = choices.chosen
             return q[..., :1] - q[..., 1:]
 
     q, total = jax.device_get(every_joint_value(Factory(Difference), 2, 0))
@@ -86,7 +90,7 @@ def test_igm_can_fail():
 def test_mixing_network(hyper):
     # Breaks if a bias is made positive, the weights' rows belong to the wrong agent, V(s) is left
     # out, or its hidden layer is not `embed` wide: h = ELU(q |W1| + b1), Q_tot = h |W2| + V.
-    mixer = MonotonicMixer(2, WORLD, embed=4, hyper=hyper, key=jr.key(0))
+    mixer = MonotonicMixer(2, WORLD, 3, embed=4, hyper=hyper, key=jr.key(0))
     q, s = np.array([0.5, -2.0]), np.array([1.0, -1.0, 0.3])
 
     def mlp(net, x):
@@ -99,7 +103,7 @@ def test_mixing_network(hyper):
     before = q[0] * w1[:4] + q[1] * w1[4:] + b1
     hidden = np.where(before > 0, before, np.exp(before) - 1)
     want = hidden @ w2 + mlp(mixer.v, s)
-    np.testing.assert_allclose(mixer(jnp.array(q), jnp.array(s)), want, rtol=1e-5)
+    np.testing.assert_allclose(mixer(single_choices(jnp.array(q)), jnp.array(s)), want, rtol=1e-5)
     assert len(mixer.w1.layers) == (2 if hyper else 1)
     assert mixer.v.layers[0].weight.shape == (WORLD, 4)
 
@@ -107,5 +111,6 @@ def test_mixing_network(hyper):
 def test_the_simple_ones():
     # Breaks if VDN averages, or IQL mixes.
     q, world = jnp.array([[1.0, 2.0, 4.0]]), jnp.zeros((1, WORLD))
-    np.testing.assert_array_equal(SumMixer(3, WORLD, key=jr.key(0))(q, world), [[7.0]])
-    np.testing.assert_array_equal(IndependentMixer(3, WORLD, key=jr.key(0))(q, world), q)
+    choices = single_choices(q)
+    np.testing.assert_array_equal(SumMixer(3, WORLD, 3, key=jr.key(0))(choices, world), [[7.0]])
+    np.testing.assert_array_equal(IndependentMixer(3, WORLD, 3, key=jr.key(0))(choices, world), q)

@@ -69,7 +69,7 @@ def rolled(algorithm, learner, spec=SPEC, seed=0):
 
 
 def chunks_of(algorithm, learner, batch):
-    return algorithm.ppo.examples(learner.ppo, batch, algorithm.span(learner))
+    return algorithm.ppo.make_chunks(learner.ppo, batch, algorithm.chunk_length(learner))
 
 
 def gradients(algorithm, learner, chunk):

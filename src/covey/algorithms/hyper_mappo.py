@@ -1,14 +1,14 @@
 """Hyper-MAPPO: MAPPO (Yu et al., 2022) whose actor's weights get increments from a hypernetwork.
 
-    theta_t = theta + D(o_t)                       compose=base; o_t: what D's context shows it
-    theta_t = theta_{t-1} + D(o_t), theta_0 = theta    compose=accumulate, anew in each episode
+    theta_t = theta + D(o_t)                       compose=base; o_t: the context of D
+    theta_t = theta_{t-1} + D(o_t), theta_0 = theta    compose=accumulate; theta_0 at each episode's start
     L = L_actor + w_s L_smooth + w_a L_align       and the critic's loss, which is MAPPO's
     L_smooth = mean over steps of |theta_t - sg(theta_{t-1})|^2          smooth_over=time
              = mean over steps of |D(o_t) - D_old(o_t)|^2                smooth_over=update
     L_align  = mean over steps of KL(pi_old || pi), old: of the rollout (behaviour), or of D^- (target)
 
-D^- is a copy of D, made every so many optimiser steps; D_old is D as the update began. Everything else is
-`ppo`'s own, which learns alone with `layers=none`; chunks begin with what the rollout carried.
+D^- is a copy of D, made every so many optimiser steps; D_old is D at the start of the update. Everything else
+is MAPPO's, which learns alone with `layers=none`; chunks start from the carry of the rollout.
 
 Departures: D sees no rewards; theta takes no gradient from L_smooth, where a chunk's first step is left out.
 """
@@ -37,21 +37,13 @@ from ..errors import SettingError
 from ..networks.actors import Actor
 from ..networks.hypernetworks import Hypernetwork
 from ..networks.increments import Layers, Output
-from ..parts import (
-    AbstractOptimiser,
-    AbstractTarget,
-    Adam,
-    ConstantSchedule,
-    Factory,
-    HardTarget,
-)
+from ..parts import AbstractOptimiser, AbstractTarget, Adam, ConstantSchedule, Factory, HardTarget, promoted
 from ..training.costs import comparison
 from . import ppo
-from .on_policy import passes
-from .on_policy.passes import Chunk, PolicyCarry
+from .on_policy.passes import Chunk, PolicyCarry, chunk_length, policy_terms, run_epochs
 from .ppo import PPO
 
-Params = tuple[Actor, Hypernetwork]
+_Params = tuple[Actor, Hypernetwork]
 
 
 class Learner(eqx.Module):
@@ -63,11 +55,11 @@ class Learner(eqx.Module):
 
 
 class HyperMAPPO(AbstractAlgorithm[Learner]):
-    """MAPPO, and increments to its actor; `covey describe hyper_mappo` lists every field."""
+    """MAPPO, and increments to its actor's weights; `covey describe hyper_mappo` lists every field."""
 
     traits: ClassVar[Traits] = PPO.traits
-    ppo: PPO = PPO()
-    layers: Layers = "last"  # that get increments; `all`: but those of a GRU; `none`: this is mappo
+    ppo: PPO = promoted(PPO())
+    layers: Layers = "last"  # that get increments; `all`: except those of a GRU; `none`: this is mappo
     output: Output = "increment"  # or all of a layer's weights
     compose: Literal["base", "accumulate"] = "base"
     hyper: Factory[Hypernetwork] = Factory(Hypernetwork)
@@ -94,87 +86,99 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
         return Learner(base, hyper, ops.init_opt_state(self.optimiser, hyper), target, jnp.zeros((), int))
 
     def init_carry(self, spec: Spec, learner: Learner) -> PolicyCarry:
-        more = learner.hyper and learner.hyper.init_carry(
-            spec, learner.ppo.actor, self.compose == "accumulate"
-        )
-        return replace(self.ppo.init_carry(spec, learner.ppo), more=more)
+        base = self.ppo.init_carry(spec, learner.ppo)
+        if learner.hyper is None:
+            return base
+        accumulate = self.compose == "accumulate"
+        return replace(base, more=learner.hyper.init_carry(spec, learner.ppo.actor, accumulate))
 
     def act(self, learner: Learner, carry: PolicyCarry, obs: Observation, key, step, explore: bool):
-        actor, hyper = learner.ppo.actor, learner.hyper
+        actor = learner.ppo.actor
+        hyper = learner.hyper
         if hyper is None:
             return self.ppo.act(learner.ppo, carry, obs, key, step, explore)
-        carried, _, theta = hyper.unroll(actor, carry.more, jax.tree.map(lambda x: x[None], obs))
-        hidden, policy = hyper.shift(actor, theta[0]).step(carry.actor, obs)
-        after, action, extras = self.ppo.decide(learner.ppo, carry, obs, key, explore, hidden, policy)
+        context, _, theta = hyper.unroll(actor, carry.more, jax.tree.map(lambda x: x[None], obs))
+        actor_carry, policy = hyper.shift(actor, theta[0]).step(carry.actor, obs)
+        carry, action, extras = self.ppo.choose(learner.ppo, carry, obs, key, explore, actor_carry, policy)
         extras = extras and replace(extras, more=(action, policy))
-        return replace(after, more=carried.push(obs, action, policy)), action, extras
+        return replace(carry, more=context.push(obs, action, policy)), action, extras
 
-    def span(self, learner: Learner) -> int:
-        """The steps of a chunk: several where anything goes from one step to the next."""
+    def chunk_length(self, learner: Learner) -> int:
+        """Return the steps of a chunk: several where anything depends on the step before."""
         several = self.compose == "accumulate" or (self.smooth_weight and self.smooth_over == "time")
-        carries = learner.hyper is not None and learner.hyper.history == "recurrent"
-        return self.ppo.chunk if several or carries else passes.span(learner.ppo, self.ppo.chunk)
+        recurrent = learner.hyper is not None and learner.hyper.history == "recurrent"
+        return self.ppo.chunk if several or recurrent else chunk_length(learner.ppo, self.ppo.chunk)
 
-    def terms(self, params: Params, fixed: Learner, chunk: Chunk) -> tuple[Metrics, Metrics]:
-        """Of a chunk's steps, by agent, and by row of increments. `fixed` holds D_old, and today's D^-."""
-        delta, theta, policy = unroll_policies(params[1], params[0], chunk)
-        told = passes.terms(policy, chunk, self.ppo.clip)
+    def terms(self, params: _Params, fixed: Learner, chunk: Chunk) -> tuple[Metrics, Metrics]:
+        """Return a chunk's terms by agent, and by row of increments. `fixed` holds D_old, and today's D^-."""
+        actor, hyper = params
+        delta, theta, policy = unroll_policies(hyper, actor, chunk)
+        agent_terms = policy_terms(policy, chunk, self.ppo.clip)
         if self.align_weight:
             old = chunk.extras.more[1]
             if fixed.target is not None:
-                old = unroll_policies(fixed.target.network, params[0], chunk)[2]
-            told["align_loss"] = jax.lax.stop_gradient(old).kl(policy)
+                old = unroll_policies(fixed.target.network, actor, chunk)[2]
+            agent_terms["align_loss"] = jax.lax.stop_gradient(old).kl(policy)
         size = lambda x: jnp.sum(x**2, axis=-1).reshape(len(x), -1)
-        mine = {"increment_norm": jnp.sqrt(size(theta))}
+        row_terms = {"increment_norm": jnp.sqrt(size(theta))}
         if self.smooth_weight and self.smooth_over == "time":
-            mine["smooth_loss"] = size(theta - jax.lax.stop_gradient(jnp.roll(theta, 1, axis=0)))
+            row_terms["smooth_loss"] = size(theta - jax.lax.stop_gradient(jnp.roll(theta, 1, axis=0)))
         elif self.smooth_weight and fixed.hyper is not None:
-            mine["smooth_loss"] = size(delta - unroll_policies(fixed.hyper, fixed.ppo.actor, chunk)[0])
-        return told, mine
+            row_terms["smooth_loss"] = size(delta - unroll_policies(fixed.hyper, fixed.ppo.actor, chunk)[0])
+        return agent_terms, row_terms
 
-    def loss(self, params: Params, fixed: Learner, batch: Chunk, entropy) -> tuple[Float[Array, ""], Metrics]:
-        told, mine = jax.vmap(lambda chunk: self.terms(params, fixed, chunk))(batch)
-        loss, metrics = self.ppo.total(told, batch, entropy)
-        align = lambda: ops.term("align_loss")(ops.mean(told["align_loss"], batch.active))
-        loss += self.align_weight * align() if self.align_weight else 0.0
-        who = batch.active if params[1].increments == "agent" else batch.valid[..., None]
-        metrics["increment_norm"] = ops.mean(mine["increment_norm"], who, exact=False)
+    def loss(
+        self, params: _Params, fixed: Learner, batch: Chunk, entropy
+    ) -> tuple[Float[Array, ""], Metrics]:
+        agent_terms, row_terms = jax.vmap(lambda chunk: self.terms(params, fixed, chunk))(batch)
+        loss, metrics = self.ppo.policy_objective(agent_terms, batch, entropy)
+        if self.align_weight:
+            align_loss = ops.mean(agent_terms["align_loss"], batch.active)
+            loss += self.align_weight * ops.term("align_loss")(align_loss)
+        rows = batch.active if params[1].increments == "agent" else batch.valid[..., None]
+        metrics["increment_norm"] = ops.mean(row_terms["increment_norm"], rows, exact=False)
         if self.smooth_weight:
-            who = who & batch.followed[..., None] if self.smooth_over == "time" else who
-            metrics["smooth_loss"] = ops.mean(mine["smooth_loss"], who)
+            rows = rows & batch.has_previous[..., None] if self.smooth_over == "time" else rows
+            metrics["smooth_loss"] = ops.mean(row_terms["smooth_loss"], rows)
             loss += self.smooth_weight * ops.term("smooth_loss")(metrics["smooth_loss"])
         return loss, metrics | {"actor_loss": loss}
 
     def improve(self, learner: Learner, start: Learner, batch: Chunk, entropy) -> tuple[Learner, Metrics]:
-        assert learner.hyper is not None and learner.hyper_opt_state is not None
+        """Take a gradient step of actor and hypernetwork, each with its own optimiser, then the critic's."""
+        assert learner.hyper is not None
+        assert learner.hyper_opt_state is not None
         base = learner.ppo
         params = (base.actor, learner.hyper)
         fixed = replace(start, target=learner.target)
-        grads, told = ops.gradients(self.loss, params, fixed, batch, entropy)
+        grads, metrics = ops.gradients(self.loss, params, fixed, batch, entropy)
         actor, opt_state = ops.step(self.ppo.actor_optimiser, base.actor, base.actor_opt_state, grads[0])
         hyper, hyper_opt_state = ops.step(self.optimiser, learner.hyper, learner.hyper_opt_state, grads[1])
-        base, judged = self.ppo.judge(replace(base, actor=actor, actor_opt_state=opt_state), batch)
-        target = learner.target and self.target(hyper, learner.target, jnp.asarray(learner.steps) + 1)
-        return Learner(base, hyper, hyper_opt_state, target, jnp.asarray(learner.steps) + 1), told | judged
+        base = replace(base, actor=actor, actor_opt_state=opt_state)
+        base, critic_metrics = self.ppo.improve_critic(base, batch)
+        steps = jnp.asarray(learner.steps) + 1
+        target = learner.target and self.target(hyper, learner.target, steps)
+        return Learner(base, hyper, hyper_opt_state, target, steps), metrics | critic_metrics
 
     def update(self, learner: Learner, batch: Trajectory, key: PRNGKeyArray, step) -> tuple[Learner, Metrics]:
         if learner.hyper is None:
-            base, told = self.ppo.update(learner.ppo, batch, key, step)
-            return Learner(base), told
-        improve = lambda now, chunk: self.improve(now, learner, chunk, self.ppo.entropy(step))
-        chunk = self.ppo.examples(learner.ppo, batch, self.span(learner))
-        return passes.epochs(improve, learner, chunk, self.ppo.epochs, self.ppo.minibatches, key)
+            base, metrics = self.ppo.update(learner.ppo, batch, key, step)
+            return Learner(base), metrics
+        improve = lambda new, chunk: self.improve(new, learner, chunk, self.ppo.entropy(step))
+        chunks = self.ppo.make_chunks(learner.ppo, batch, self.chunk_length(learner))
+        return run_epochs(improve, learner, chunks, self.ppo.epochs, self.ppo.minibatches, key)
 
     def insight(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T k"]]:
-        """The critic's values; how much each agent was attended to, by all and in all heads alike."""
+        """Return the critic's values, and the attention that each agent gets over all queries and heads."""
+        insight = self.ppo.insight(learner.ppo, episode)
         weight = learner.hyper and learner.hyper.attended(episode.current_obs)
-        return self.ppo.insight(learner.ppo, episode) | ({} if weight is None else {"attention": weight})
+        return insight if weight is None else insight | {"attention": weight}
 
     def notes(self, spec: Spec, copies: int, length: int) -> list[str]:
+        """Return the costs of this algorithm beside MAPPO's, for the start of a run."""
         both = {} if self.layers == "none" else {"mappo": self.ppo, "hyper_mappo": self}
         return comparison(both, spec, copies, length)
 
 
 def unroll_policies(hyper: Hypernetwork, actor: Actor, chunk: Chunk):
-    """Return a chunk's increments, what the actor's weights differ by, and the policies with them."""
+    """Return a chunk's increments, the sums added to the actor's weights, and the policies with them."""
     return hyper.unroll_policies(actor, chunk.carry.more, chunk.carry.actor, chunk.obs, chunk.extras.more)

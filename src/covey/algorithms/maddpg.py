@@ -4,9 +4,9 @@
     critic i:  mean over valid steps of (y_i - Q_i(x, a_1, ..., a_n))^2
     actor i:  -mean over valid steps of Q_i(x, a_1, ..., mu_i(o_i), ..., a_n) + c mean(z_i^2)
 
-x is all observations; the others' actions a are the replayed ones, only agent i's own is fresh; z_i is what
-its network puts out: logits, or what tanh fits to the bounds. Discrete actions are straight-through Gumbel
-draws, also in targets. First all critics, then all actors by the new critics, then the targets.
+x is all observations; the others' actions a are the replayed ones, only agent i's own is new; z_i is the
+output of its network: logits, or what tanh scales to the bounds. Discrete actions are straight-through
+Gumbel draws, also in targets. First all critics, then all actors by the new critics, then the targets.
 
 Departures: the dead do not teach actors; greedy play takes the most likely action, the original draws; of
 agents that another learner controls, critics see observations but no actions, which none here can foresee.
@@ -44,13 +44,13 @@ from ..parts import (
     Factory,
     SoftTarget,
 )
-from .off_policy.actor_step import FreshActions, Value
-from .off_policy.deterministic import Actors, Critics, JointCriticInput, Networks, Vectors
+from .off_policy.actor_step import ActionValue, PolicyEvaluator
+from .off_policy.deterministic import Actors, DeterministicNetworks, JointCriticInput, JointCritics, Vectors
 
 
 class Learner(eqx.Module):
-    online: Networks
-    target: Target[Networks]
+    online: DeterministicNetworks
+    target: Target[DeterministicNetworks]
     actor_opt_state: OptState
     critic_opt_state: OptState
     updates: Int[Array, ""]
@@ -70,24 +70,24 @@ class MADDPG(AbstractAlgorithm[Learner]):
     agent_id: bool = False  # among networks' inputs, one-hot; needed where they are shared
     gamma: float = 0.95
     temperature: AbstractSchedule = ConstantSchedule(1.0)  # of Gumbel draws, where actions are discrete
-    noise: AbstractSchedule = ConstantSchedule(
-        0.1
-    )  # where they are continuous: its deviation in halves of the range
+    noise: AbstractSchedule = ConstantSchedule(0.1)  # its deviation, in halves of a continuous range
     regulariser: float = 1e-3  # the price of large outputs
     target: AbstractTarget = SoftTarget(0.01)
     actor_optimiser: AbstractOptimiser = Adam(ConstantSchedule(1e-2), clip=0.5, clip_by="variable")
     critic_optimiser: AbstractOptimiser = Adam(ConstantSchedule(1e-2), clip=0.5, clip_by="variable")
 
     def init(self, spec: Spec, key: PRNGKeyArray) -> Learner:
-        shared = self.sharing, self.agent_id
-        actors = Actors(self.actor, spec, *shared, key=ops.named(key, "actor"))
-        critics = Critics(self.critic, spec, *shared, self.critic_input, key=ops.named(key, "critic"))
-        if actors.remember:
+        sharing = (self.sharing, self.agent_id)
+        actors = Actors(self.actor, spec, *sharing, key=ops.named(key, "actor"))
+        critics = JointCritics(self.critic, spec, *sharing, self.critic_input, key=ops.named(key, "critic"))
+        if actors.recurrent:
             require_whole_episodes(self.experience, "`actor=feed_forward`")
-        online, stacked = Networks(actors, critics), actors.networks.stacked
-        acting = ops.init_opt_state(self.actor_optimiser, actors, stacked)
-        judging = ops.init_opt_state(self.critic_optimiser, critics, stacked)
-        return Learner(online, ops.init_target(online), acting, judging, jnp.zeros((), int))
+        online = DeterministicNetworks(actors, critics)
+        stacked = actors.networks.stacked
+        actor_opt_state = ops.init_opt_state(self.actor_optimiser, actors, stacked)
+        critic_opt_state = ops.init_opt_state(self.critic_optimiser, critics, stacked)
+        updates = jnp.zeros((), int)
+        return Learner(online, ops.init_target(online), actor_opt_state, critic_opt_state, updates)
 
     def init_carry(self, spec: Spec, learner: Learner) -> Float[Array, "agents h"]:
         return learner.online.actors.init_carry()
@@ -95,73 +95,90 @@ class MADDPG(AbstractAlgorithm[Learner]):
     def act(self, learner: Learner, carry, obs: Observation, key, step, explore: bool):
         actors = learner.online.actors
         carry, x = actors.step(carry, obs)
-        explored = lambda: actors.explore(x, obs.legal, self.noise(step), key)
-        return carry, explored() if explore else actors.best(x, obs.legal), None
+        if explore:
+            return carry, actors.explore(x, obs.legal, self.noise(step), key), None
+        return carry, actors.best(x, obs.legal), None
 
-    def ahead(self, learner: Learner, batch: Trajectory, key: PRNGKeyArray, step) -> Float[Array, "b ..."]:
-        """What target actors would do after each step."""
-        actors, temperature = learner.target.network.actors, self.temperature(step)
-        one = lambda t, key: actors.sample(actors.after(t), t.next_obs.legal, temperature, key)
+    def next_actions(self, learner: Learner, batch: Trajectory, key, step) -> Float[Array, "b ..."]:
+        """Return the target actors' actions after each step."""
+        actors = learner.target.network.actors
+        temperature = self.temperature(step)
+        one = lambda t, key: actors.sample(actors.next_outputs(t), t.next_obs.legal, temperature, key)
         return jax.vmap(one)(batch, ops.each(ops.named(key, "target"), batch))
 
     def td_error(
-        self, critics: Critics, target: Networks, t: Trajectory, later: Vectors
+        self, critics: JointCritics, target: DeterministicNetworks, t: Trajectory, next_actions: Vectors
     ) -> tuple[Float[Array, "T agents"], Float[Array, "T agents"]]:
-        """One trajectory: errors, and values of what was done."""
+        """Return one trajectory's errors, and its values of the actions taken."""
         q = critics(t.current_obs, target.actors.vectors(t.action, t.current_obs))
-        later = target.critics(t.next_obs, later)
-        y = ops.td_lambda(t.reward, later, t.terminated, t.valid, self.gamma, 0.0)
+        next_q = target.critics(t.next_obs, next_actions)
+        y = ops.td_lambda(t.reward, next_q, t.terminated, t.valid, self.gamma, 0.0)
         return jax.lax.stop_gradient(y) - q, q
 
-    def critic_loss(self, critics: Critics, target: Networks, batch: Trajectory, later: Array):
-        """The sum of all agents'."""
-        error, q = jax.vmap(self.td_error, (None, None, 0, 0))(critics, target, batch, later)
-        loss = ops.mean(jnp.sum(error**2, axis=-1), batch.valid)
-        told = lambda x: ops.mean(x, batch.valid, exact=False)
-        return loss, {"critic_loss": loss, "q": told(q), "td_error": told(jnp.abs(error))}
+    def critic_loss(
+        self, critics: JointCritics, target: DeterministicNetworks, batch: Trajectory, next_actions: Array
+    ) -> tuple[Float[Array, ""], Metrics]:
+        """Sum the critics' losses."""
+        error, q = jax.vmap(self.td_error, (None, None, 0, 0))(critics, target, batch, next_actions)
+        loss = ops.term("critic_loss")(ops.mean(jnp.sum(error**2, axis=-1), batch.valid))
+        average = lambda x: ops.mean(x, batch.valid, exact=False)
+        return loss, {"critic_loss": loss, "q": average(q), "td_error": average(jnp.abs(error))}
 
-    def fresh(self, batch: Trajectory, key: PRNGKeyArray, step) -> FreshActions:
-        """For actors: what new actions of their own are worth, and the outputs that these come from."""
-        temperature, keys = self.temperature(step), ops.each(ops.named(key, "actor"), batch)
+    def policy_evaluator(self, batch: Trajectory, key: PRNGKeyArray, step) -> PolicyEvaluator:
+        """Return a function that evaluates new actions of actors, each agent's own beside the others' old."""
+        temperature = self.temperature(step)
+        keys = ops.each(ops.named(key, "actor"), batch)
 
-        def one(actors: Actors, value: Value, t: Trajectory, key: PRNGKeyArray):
+        def one(actors: Actors, value: ActionValue, t: Trajectory, key: PRNGKeyArray):
             x = actors.unroll(t.current_obs)
             return value(t, actors.sample(x, t.current_obs.legal, temperature, key)), x
 
         return lambda actors, value: jax.vmap(one, (None, None, 0, 0))(actors, value, batch, keys)
 
-    def actor_loss(self, actors: Actors, value: Value, batch: Trajectory, fresh: FreshActions):
-        """The sum of all agents', each a mean over the steps that it lives."""
-        worth, x = fresh(actors, value)
+    def actor_loss(
+        self, actors: Actors, value: ActionValue, batch: Trajectory, evaluate: PolicyEvaluator
+    ) -> tuple[Float[Array, ""], Metrics]:
+        """Sum the actors' losses, each a mean over the steps that its agent lives."""
+        q, x = evaluate(actors, value)
         active = batch.valid[..., None] & batch.obs.alive[:, :-1]
-        worth = jnp.sum(jax.vmap(ops.mean, -1)(worth, active))
-        size = jnp.sum(jax.vmap(ops.mean, -2)(x**2, active[..., None] & batch.obs.legal[:, :-1]))
-        told = {"policy_value": worth, "output_square": size}
-        return self.regulariser * size - worth, {k: x / active.shape[-1] for k, x in told.items()}
+        squares = jax.vmap(ops.mean, -2)(x**2, active[..., None] & batch.obs.legal[:, :-1])
+        values = jax.vmap(ops.mean, -1)(q, active)
+        terms = {"output_square": jnp.sum(squares), "policy_value": jnp.sum(values)}
+        loss = ops.total(terms, output_square=self.regulariser, policy_value=-1.0)
+        return loss, {name: x / active.shape[-1] for name, x in terms.items()}
 
-    def improve_critics(self, learner: Learner, batch: Trajectory, later) -> tuple[Learner, Metrics]:
-        nets, args = learner.online, (learner.critic_opt_state, learner.target.network, batch, later)
-        descend = partial(ops.descend, stacked=nets.critics.networks.stacked)
-        critics, opt_state, told = descend(self.critic_optimiser, self.critic_loss, nets.critics, *args)
-        return replace(learner, online=Networks(nets.actors, critics), critic_opt_state=opt_state), told
+    def improve_critics(self, learner: Learner, batch: Trajectory, next_actions) -> tuple[Learner, Metrics]:
+        """Take the critics' gradient step."""
+        online = learner.online
+        descend = partial(ops.descend, stacked=online.critics.networks.stacked)
+        args = (learner.critic_opt_state, learner.target.network, batch, next_actions)
+        critics, opt_state, metrics = descend(self.critic_optimiser, self.critic_loss, online.critics, *args)
+        online = DeterministicNetworks(online.actors, critics)
+        return replace(learner, online=online, critic_opt_state=opt_state), metrics
 
-    def improve_actors(self, learner: Learner, value: Value, batch: Trajectory, fresh: FreshActions):
-        nets, args = learner.online, (learner.actor_opt_state, value, batch, fresh)
-        descend = partial(ops.descend, stacked=nets.actors.networks.stacked)
-        actors, opt_state, told = descend(self.actor_optimiser, self.actor_loss, nets.actors, *args)
-        return replace(learner, online=Networks(actors, nets.critics), actor_opt_state=opt_state), told
+    def improve_actors(
+        self, learner: Learner, value: ActionValue, batch: Trajectory, evaluate: PolicyEvaluator
+    ) -> tuple[Learner, Metrics]:
+        """Take the actors' gradient step towards what they value."""
+        online = learner.online
+        descend = partial(ops.descend, stacked=online.actors.networks.stacked)
+        args = (learner.actor_opt_state, value, batch, evaluate)
+        actors, opt_state, metrics = descend(self.actor_optimiser, self.actor_loss, online.actors, *args)
+        online = DeterministicNetworks(actors, online.critics)
+        return replace(learner, online=online, actor_opt_state=opt_state), metrics
 
-    def followed(self, learner: Learner) -> Learner:
+    def update_target(self, learner: Learner) -> Learner:
         updates = learner.updates + 1
         return replace(learner, target=self.target(learner.online, learner.target, updates), updates=updates)
 
     def update(self, learner: Learner, batch: Trajectory, key: PRNGKeyArray, step) -> tuple[Learner, Metrics]:
-        learner, told = self.improve_critics(learner, batch, self.ahead(learner, batch, key, step))
-        fresh = self.fresh(batch, key, step)
-        learner, acted = self.improve_actors(learner, learner.online.value, batch, fresh)
-        return self.followed(learner), told | acted
+        next_actions = self.next_actions(learner, batch, key, step)
+        learner, critic_metrics = self.improve_critics(learner, batch, next_actions)
+        evaluate = self.policy_evaluator(batch, key, step)
+        learner, actor_metrics = self.improve_actors(learner, learner.online.value, batch, evaluate)
+        return self.update_target(learner), critic_metrics | actor_metrics
 
     def insight(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T k"]]:
-        """Each agent's value of what all did."""
-        done = learner.online.actors.vectors(episode.action, episode.current_obs)
-        return {"Q": learner.online.critics(episode.current_obs, done)}
+        """Return each agent's value of the joint action taken."""
+        taken = learner.online.actors.vectors(episode.action, episode.current_obs)
+        return {"Q": learner.online.critics(episode.current_obs, taken)}

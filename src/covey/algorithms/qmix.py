@@ -40,7 +40,7 @@ from ..networks.agents import (
     agent_inputs,
     init_agent_carry,
 )
-from ..networks.mixers import AbstractMixer, MixerInput, MonotonicMixer, world_of, world_width
+from ..networks.mixers import AbstractMixer, Choices, MixerInput, MonotonicMixer, mixer_width, mixer_world
 from ..parts import (
     AbstractOptimiser,
     AbstractSchedule,
@@ -52,14 +52,16 @@ from ..parts import (
 )
 
 
-class Networks(eqx.Module):
+class ValueNetworks(eqx.Module):
+    """The agents' networks, and the mixer of their values."""
+
     agents: AgentNetworks
     mixer: AbstractMixer
 
 
 class Learner(eqx.Module):
-    online: Networks
-    target: Target[Networks]
+    online: ValueNetworks
+    target: Target[ValueNetworks]
     opt_state: OptState
     updates: Int[Array, ""]
     rewards: Float[Array, "2"]  # running mean and mean square of the reward
@@ -86,22 +88,22 @@ class QMIX(AbstractAlgorithm[Learner]):
     optimiser: AbstractOptimiser = RMSProp()
     standardise_rewards: bool = False
 
-    def networks(self, spec: Spec, key: PRNGKeyArray) -> Networks:
+    def init_networks(self, spec: Spec, key: PRNGKeyArray) -> ValueNetworks:
         width = spec.features + self.last_action * spec.actions + self.agent_id * spec.agents
-        world = world_width(self.mixer_input, spec)
+        world = mixer_width(self.mixer_input, spec)
         agents = AgentNetworks(
             self.agent, spec, width, spec.actions, self.sharing, key=ops.named(key, "agent")
         )
         if agents.nets.carry_size or self.last_action:
-            require_whole_episodes(self.experience, "`agent=feed_forward` `last_action=False`")
-        return Networks(agents, self.mixer(spec.agents, world, key=ops.named(key, "mixer")))
+            require_whole_episodes(self.experience, "`agent=feed_forward`, `last_action=False`")
+        mixer = self.mixer(spec.agents, world, spec.actions, key=ops.named(key, "mixer"))
+        return ValueNetworks(agents, mixer)
 
     def init(self, spec: Spec, key: PRNGKeyArray) -> Learner:
-        online = self.networks(spec, key)
-        updates, rewards = jnp.zeros((), int), jnp.array([0.0, 1.0])
-        return Learner(
-            online, ops.init_target(online), ops.init_opt_state(self.optimiser, online), updates, rewards
-        )
+        online = self.init_networks(spec, key)
+        opt_state = ops.init_opt_state(self.optimiser, online)
+        rewards = jnp.array([0.0, 1.0])
+        return Learner(online, ops.init_target(online), opt_state, jnp.zeros((), int), rewards)
 
     def init_carry(self, spec: Spec, learner: Learner) -> AgentCarry:
         return init_agent_carry(learner.online.agents)
@@ -110,60 +112,79 @@ class QMIX(AbstractAlgorithm[Learner]):
         return agent_inputs(obs, last, self.last_action, self.agent_id)
 
     def act(self, learner: Learner, carry: AgentCarry, obs: Observation, key, step, explore: bool):
-        return self.play(learner.online, carry, obs, key, self.epsilon(step) if explore else 0.0)
+        return self.choose(learner.online.agents, carry, obs, key, step, explore)
 
-    def play(self, networks: Networks, carry: AgentCarry, obs: Observation, key, epsilon):
-        hidden, q = networks.agents.step(carry.hidden, self.inputs(obs, carry.action))
-        action = ops.epsilon_greedy(q, obs.legal, epsilon, key)
+    def choose(self, agents: AgentNetworks, carry: AgentCarry, obs: Observation, key, step, explore: bool):
+        """Choose epsilon-greedy actions; greedy ones where `explore` is false."""
+        hidden, q = agents.step(carry.hidden, self.inputs(obs, carry.action))
+        action = ops.epsilon_greedy(q, obs.legal, self.epsilon(step) if explore else 0.0, key)
         return AgentCarry(hidden, action), action, None
 
-    def values(self, networks: Networks, episode: Trajectory) -> Float[Array, "moments agents actions"]:
-        """Everybody's, of every action, at each moment of an episode."""
+    def agent_values(
+        self, networks: ValueNetworks, episode: Trajectory
+    ) -> Float[Array, "moments agents actions"]:
+        """Return each agent's values of all its actions, at each moment of an episode."""
         x = self.inputs(episode.obs, ops.previous(episode.action, episode.obs.first))
         return networks.agents.unroll(networks.agents.init_carry(), x, episode.obs.first)[1]
 
-    def mix(self, networks: Networks, q: Float[Array, "T agents"], obs: Observation) -> Float[Array, "T k"]:
-        return networks.mixer(q, world_of(self.mixer_input, obs))
+    def joint_value(
+        self,
+        networks: ValueNetworks,
+        values: Float[Array, "t agents actions"],
+        action: Int[Array, "t agents"],
+        obs: Observation,
+    ) -> Float[Array, "t k"]:
+        """Return the mixer's value of the agents' actions."""
+        choices = Choices(values, action, obs.legal)
+        return networks.mixer(choices, mixer_world(self.mixer_input, obs))
+
+    def td_target(self, episode: Trajectory, next_value: Float[Array, "T k"]) -> Float[Array, "T k"]:
+        """Return y of an episode, which takes no gradient."""
+        reward = jnp.broadcast_to(episode.team_reward[:, :1], next_value.shape)
+        y = ops.td_lambda(reward, next_value, episode.terminated, episode.valid, self.gamma, self.lam)
+        return jax.lax.stop_gradient(y)
 
     def td_error(
-        self, online: Networks, target: Networks, episode: Trajectory
+        self, online: ValueNetworks, target: ValueNetworks, episode: Trajectory
     ) -> tuple[Float[Array, "T k"], Float[Array, "T k"]]:
-        """One episode, as in the paper: the errors, and the joint values of what was done."""
-        q, q_target = self.values(online, episode), self.values(target, episode)
+        """Return one episode's errors, as in the paper, and its joint values of the actions taken."""
+        q = self.agent_values(online, episode)
+        q_target = self.agent_values(target, episode)
         best = jnp.argmax(ops.masked(q if self.double else q_target, episode.obs.legal), axis=-1)
-        joint = self.mix(online, ops.take(q[:-1], episode.action), episode.current_obs)
-        later = self.mix(target, ops.take(q_target, best)[1:], episode.next_obs)
-        reward = jnp.broadcast_to(episode.team_reward[:, :1], joint.shape)
-        y = ops.td_lambda(reward, later, episode.terminated, episode.valid, self.gamma, self.lam)
-        return jax.lax.stop_gradient(y) - joint, joint
+        joint = self.joint_value(online, q[:-1], episode.action, episode.current_obs)
+        next_joint = self.joint_value(target, q_target[1:], best[1:], episode.next_obs)
+        return self.td_target(episode, next_joint) - joint, joint
 
-    def insight(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T k"]]:
-        """The joint value of each step's actions; each agent's own where nothing is mixed."""
-        q = self.values(learner.online, episode)[:-1]
-        joint = self.mix(learner.online, ops.take(q, episode.action), episode.current_obs)
-        return {"Q_tot" if joint.shape[-1] == 1 else "Q": joint}
-
-    def loss(self, online: Networks, target: Networks, batch: Trajectory) -> tuple[Float[Array, ""], Metrics]:
+    def loss(
+        self, online: ValueNetworks, target: ValueNetworks, batch: Trajectory
+    ) -> tuple[Float[Array, ""], Metrics]:
         error, joint = jax.vmap(self.td_error, in_axes=(None, None, 0))(online, target, batch)
-        loss = ops.mean(error**2, batch.valid)
-        told = lambda x: ops.mean(x, batch.valid, exact=False)
-        return loss, {"loss": loss, "q_tot": told(joint), "td_error": told(jnp.abs(error))}
+        loss = ops.term("loss")(ops.mean(error**2, batch.valid))
+        average = lambda x: ops.mean(x, batch.valid, exact=False)
+        return loss, {"loss": loss, "q_tot": average(joint), "td_error": average(jnp.abs(error))}
 
     def update(self, learner: Learner, batch: Trajectory, key: PRNGKeyArray, step) -> tuple[Learner, Metrics]:
         rewards = learner.rewards
         if self.standardise_rewards:
-            rewards, batch = self.standardised(learner, batch)
-        online, optimiser, metrics = ops.descend(
+            rewards, batch = self.scale_rewards(learner, batch)
+        online, opt_state, metrics = ops.descend(
             self.optimiser, self.loss, learner.online, learner.opt_state, learner.target.network, batch
         )
         updates = learner.updates + 1
         target = self.target(online, learner.target, updates)
-        return Learner(online, target, optimiser, updates, rewards), metrics | {"epsilon": self.epsilon(step)}
+        learner = Learner(online, target, opt_state, updates, rewards)
+        return learner, metrics | {"epsilon": self.epsilon(step)}
 
-    def standardised(self, learner: Learner, batch: Trajectory) -> tuple[Float[Array, "2"], Trajectory]:
-        """Rewards less their running mean, over their running deviation: averages over all updates."""
+    def scale_rewards(self, learner: Learner, batch: Trajectory) -> tuple[Float[Array, "2"], Trajectory]:
+        """Standardise rewards by their running mean and deviation, averages over all updates."""
         r = batch.team_reward
         new = ops.pooled(jnp.stack([ops.mean(r, batch.valid), ops.mean(r**2, batch.valid)]))
         rewards = learner.rewards + (new - learner.rewards) / (learner.updates + 1)
         deviation = jnp.sqrt(jnp.maximum(rewards[1] - rewards[0] ** 2, 1e-8))
         return rewards, eqx.tree_at(lambda t: t.team_reward, batch, (r - rewards[0]) / deviation)
+
+    def insight(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T k"]]:
+        """Return the joint value of each step's actions, or each agent's own where nothing is mixed."""
+        q = self.agent_values(learner.online, episode)[:-1]
+        joint = self.joint_value(learner.online, q, episode.action, episode.current_obs)
+        return {"Q_tot" if joint.shape[-1] == 1 else "Q": joint}

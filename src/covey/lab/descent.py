@@ -16,7 +16,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from ..networks.mixers import AbstractMixer, MonotonicMixer, SumMixer
+from ..networks.mixers import AbstractMixer, Choices, MonotonicMixer, SumMixer
 from ..ops import descend, init_opt_state, named
 from ..parts import Adam, LinearSchedule
 from .choices import GameTable, Joint
@@ -41,9 +41,11 @@ class _Team(eqx.Module):
 
     values: Float[Array, "agents actions"]
     mixer: AbstractMixer
+    shape: tuple[int, ...] = eqx.field(static=True)
 
     def __call__(self, joint: Int[Array, " agents"]) -> Float[Array, ""]:
-        return self.mixer(self.values[jnp.arange(len(joint)), joint], _STATE)[0]
+        legal = jnp.arange(max(self.shape)) < jnp.array(self.shape)[:, None]
+        return self.mixer(Choices(self.values, joint, legal), _STATE)[0]
 
 
 def descent_ends(
@@ -104,7 +106,8 @@ def _train(
 
 def _init_team(key: PRNGKeyArray, mixer: Callable[..., AbstractMixer], shape: tuple[int, ...]) -> _Team:
     values = 0.1 * jr.normal(named(key, "values"), (len(shape), max(shape)))
-    return _Team(values, mixer(len(shape), len(_STATE), key=named(key, "mixer")))
+    net = mixer(len(shape), len(_STATE), max(shape), key=named(key, "mixer"))
+    return _Team(values, net, shape)
 
 
 def _group(

@@ -1,4 +1,4 @@
-"""Mixers: joint values from individual ones. Made as `Mixer(agents, world, key=key)`.
+"""Mixers: joint values from individual ones. Made as `Mixer(agents, world, actions, key=key)`.
 
 A mixer returns one value for the team or, where nothing is mixed, one per agent: its last axis
 is `k`. Write your own as an `AbstractMixer` and train with `mixer=mine.py:Mixer`.
@@ -11,37 +11,63 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from ..core import Observation, Spec
-from ..ops import named
+from ..ops import masked, named, take
 from .layers import MLP, Linear
 
 MixerInput = Literal["state", "observations"]  # the world's state, or the team's observations
 
 
-def world_width(by: MixerInput, team: Spec) -> int:
-    """Of what a mixer reads."""
-    return team.world if by == "state" else team.agents * team.features
+def mixer_width(mixer_input: MixerInput, team: Spec) -> int:
+    """Return the width of `mixer_world`."""
+    return team.world if mixer_input == "state" else team.agents * team.features
 
 
-def world_of(
-    by: MixerInput, obs: Observation, members: tuple[int, ...] | None = None
+def mixer_world(
+    mixer_input: MixerInput, obs: Observation, members: tuple[int, ...] | None = None
 ) -> Float[Array, "*t world"]:
-    """What the mixer of these agents reads, by default of all that the learner controls."""
-    if by == "state":
+    """Return what the mixer of these agents reads; the default is all agents of the learner."""
+    if mixer_input == "state":
         return obs.world
     own = obs.agents if members is None else obs.agents[..., np.array(members), :]
     return own.reshape(*own.shape[:-2], -1)
 
 
+class Choices(eqx.Module):
+    """The values of all actions of all agents, the actions chosen, and those that are legal."""
+
+    values: Float[Array, "*b agents actions"]
+    action: Int[Array, "*b agents"]
+    legal: Bool[Array, "*b agents actions"]
+
+    @property
+    def chosen(self) -> Float[Array, "*b agents"]:
+        """The value of each agent's chosen action."""
+        single = self.values.shape[-1] == 1
+        return self.values[..., 0] if single else take(self.values, self.action)
+
+    @property
+    def best(self) -> Float[Array, "*b agents"]:
+        """The value of each agent's best legal action."""
+        return jnp.max(masked(self.values, self.legal), axis=-1)
+
+
+def single_choices(values: Float[Array, "*b agents"]) -> Choices:
+    """Return choices with one action an agent, for critics that value only the action taken."""
+    column = values[..., None]
+    return Choices(column, jnp.zeros(values.shape, int), jnp.ones(column.shape, bool))
+
+
 class AbstractMixer(eqx.Module):
-    """Joint value from individual values."""
+    """A joint value from individual values.
+
+    Its constructor gets the number of agents, the width of `world`, and the number of actions in `choices`.
+    """
 
     @abc.abstractmethod
-    def __call__(
-        self, q: Float[Array, "*b agents"], world: Float[Array, "*b world"]
-    ) -> Float[Array, "*b k"]: ...
+    def __call__(self, choices: Choices, world: Float[Array, "*b world"]) -> Float[Array, "*b k"]: ...
 
 
 class MonotonicMixer(AbstractMixer):
@@ -57,14 +83,17 @@ class MonotonicMixer(AbstractMixer):
     w2: MLP
     v: MLP
 
-    def __init__(self, agents: int, world: int, *, embed: int = 32, hyper: int = 64, key: PRNGKeyArray):
+    def __init__(
+        self, agents: int, world: int, actions: int, *, embed: int = 32, hyper: int = 64, key: PRNGKeyArray
+    ):
         inner = [hyper] if hyper else []
         self.w1 = MLP(world, *inner, agents * embed, key=named(key, "w1"))
         self.b1 = Linear(world, embed, key=named(key, "b1"))
         self.w2 = MLP(world, *inner, embed, key=named(key, "w2"))
         self.v = MLP(world, embed, 1, key=named(key, "v"))
 
-    def __call__(self, q, world):
+    def __call__(self, choices, world):
+        q = choices.chosen
         w1 = jnp.abs(self.w1(world)).reshape(*q.shape, -1)
         hidden = jax.nn.elu(jnp.sum(q[..., None] * w1, axis=-2) + self.b1(world))
         return jnp.sum(hidden * jnp.abs(self.w2(world)), axis=-1, keepdims=True) + self.v(world)
@@ -73,26 +102,27 @@ class MonotonicMixer(AbstractMixer):
 class SumMixer(AbstractMixer):
     """VDN (Sunehag et al., 2018): the sum."""
 
-    def __init__(self, agents: int, world: int, *, key: PRNGKeyArray):
+    def __init__(self, agents: int, world: int, actions: int, *, key: PRNGKeyArray):
         pass
 
-    def __call__(self, q, world):
-        return jnp.sum(q, axis=-1, keepdims=True)
+    def __call__(self, choices, world):
+        return jnp.sum(choices.chosen, axis=-1, keepdims=True)
 
 
 class IndependentMixer(AbstractMixer):
-    """IQL (Tan, 1993): no mixing, each agent's value by itself."""
+    """IQL (Tan, 1993): no mixing, one value for each agent."""
 
-    def __init__(self, agents: int, world: int, *, key: PRNGKeyArray):
+    def __init__(self, agents: int, world: int, actions: int, *, key: PRNGKeyArray):
         pass
 
-    def __call__(self, q, world):
-        return q
+    def __call__(self, choices, world):
+        return choices.chosen
 
 
 class UnrestrictedMixer(AbstractMixer):
-    """A plain network of the state and the values, free to fall where one of them grows: the central
-    mixer of weighted QMIX (Rashid et al., 2020). Agents cannot act by it alone.
+    """The central mixer of weighted QMIX (Rashid et al., 2020), a plain network of the state and the values.
+
+    It may fall where one of the values grows, so agents cannot act by it alone.
 
         Q = f(s, q) + V(s)
     """
@@ -100,9 +130,11 @@ class UnrestrictedMixer(AbstractMixer):
     f: MLP
     v: MLP
 
-    def __init__(self, agents: int, world: int, *, hidden: int = 256, depth: int = 3, key: PRNGKeyArray):
+    def __init__(
+        self, agents: int, world: int, actions: int, *, hidden: int = 256, depth: int = 3, key: PRNGKeyArray
+    ):
         self.f = MLP(world + agents, *[hidden] * depth, 1, key=named(key, "f"))
         self.v = MLP(world, hidden, 1, key=named(key, "v"))
 
-    def __call__(self, q, world):
-        return self.f(jnp.concatenate([world, q], axis=-1)) + self.v(world)
+    def __call__(self, choices, world):
+        return self.f(jnp.concatenate([world, choices.chosen], axis=-1)) + self.v(world)

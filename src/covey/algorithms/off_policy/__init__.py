@@ -1,1 +1,1 @@
-"""What algorithms with deterministic critics share: networks, and the actor's step."""
+"""Networks and losses shared by algorithms with deterministic critics."""

@@ -1,4 +1,4 @@
-"""Two values that pull at one actor: a blend of them, and how far they disagree."""
+"""Two values that teach one actor: their blend, and their disagreement."""
 
 from collections.abc import Callable
 
@@ -11,22 +11,25 @@ from ... import ops
 from ...core import Metrics, Trajectory
 from .deterministic import Actors, LocalCritics, Vectors
 
-Value = Callable[[Trajectory, Vectors], Float[Array, "T agents"]]  # of agents' own fresh actions
-# of a batch: what actors would do now is worth, and the outputs it comes from
-FreshActions = Callable[[Actors, Value], tuple[Float[Array, "b T agents"], Float[Array, "b T agents dims"]]]
+# each agent's value of its own new action in `Vectors`, beside the actions that the others took
+ActionValue = Callable[[Trajectory, Vectors], Float[Array, "T agents"]]
+# a batch's values of what actors would do now, and the outputs that these actions come from
+PolicyEvaluator = Callable[
+    [Actors, ActionValue], tuple[Float[Array, "b T agents"], Float[Array, "b T agents dims"]]
+]
 
 
-def within(team: tuple[int, ...], value: Value) -> Value:
-    """The same of these agents, and 0 of all others."""
+def restrict_value(team: tuple[int, ...], value: ActionValue) -> ActionValue:
+    """Return the same value for agents of the team, 0 for all others."""
 
-    def only(t: Trajectory, own: Vectors) -> Float[Array, "T agents"]:
+    def restricted(t: Trajectory, own: Vectors) -> Float[Array, "T agents"]:
         return jnp.where(np.isin(np.arange(own.shape[1]), team), value(t, own), 0.0)
 
-    return only
+    return restricted
 
 
-def locally(critics: LocalCritics) -> Value:
-    """Q_i(o_i, a_i) of the team, and 0 of all others."""
+def local_value(critics: LocalCritics) -> ActionValue:
+    """Return Q_i(o_i, a_i) for agents of the team, 0 for all others."""
 
     def value(t: Trajectory, own: Vectors) -> Float[Array, "T agents"]:
         return jnp.zeros(own.shape[:2]).at[:, np.array(critics.members)].set(critics(t.current_obs, own))
@@ -34,31 +37,34 @@ def locally(critics: LocalCritics) -> Value:
     return value
 
 
-def blended(joint: Value, critics: LocalCritics, alpha: Float[Array, ""]) -> Value:
-    """alpha Q_i(x, a) + (1 - alpha) Q_i(o_i, a_i) in the team, Q_i(x, a) outside it."""
+def blend_values(joint: ActionValue, critics: LocalCritics, alpha: Float[Array, ""]) -> ActionValue:
+    """Return alpha Q_i(x, a) + (1 - alpha) Q_i(o_i, a_i) in the team, Q_i(x, a) outside it."""
 
     def value(t: Trajectory, own: Vectors) -> Float[Array, "T agents"]:
         weight = jnp.ones(own.shape[1]).at[np.array(critics.members)].set(alpha)
-        return weight * joint(t, own) + (1 - weight) * locally(critics)(t, own)
+        return weight * joint(t, own) + (1 - weight) * local_value(critics)(t, own)
 
     return value
 
 
 def disagreement(
-    actors: Actors, fresh: FreshActions, joint: Value, critics: LocalCritics, batch: Trajectory
+    actors: Actors, evaluate: PolicyEvaluator, joint: ActionValue, critics: LocalCritics, batch: Trajectory
 ) -> Metrics:
-    """Both values' means and deviations; for each actor of the team, the cosine between their gradients."""
-    team, told, wanted = np.array(critics.members), {}, []
+    """Return both values' means and deviations, and the cosine between their gradients for each actor."""
+    team = np.array(critics.members)
+    metrics: Metrics = {}
+    directions = []
     active = batch.valid[..., None] & batch.obs.alive[:, :-1, team]
 
-    def total(actors: Actors, value: Value):
-        q = fresh(actors, value)[0][..., team]
+    def total_value(actors: Actors, value: ActionValue):
+        q = evaluate(actors, value)[0][..., team]
         mean, square = (jax.vmap(ops.mean, -1)(x, active) for x in (q, q**2))
         return jnp.sum(mean), (jnp.mean(mean), jnp.mean(jnp.sqrt(jnp.maximum(square - mean**2, 0.0))))
 
-    for name, value in {"global": within(critics.members, joint), "local": locally(critics)}.items():
-        grads, (mean, scale) = ops.gradients(total, actors, value)
-        told |= {f"{name}_value": mean, f"{name}_scale": scale}
-        wanted.append(grads.networks.each())
-    cosine = jax.vmap(ops.cosine)(*wanted)
-    return told | {f"cosine/{name}": cosine[i] for i, name in zip(team, critics.names, strict=True)}
+    values = {"global": restrict_value(critics.members, joint), "local": local_value(critics)}
+    for name, value in values.items():
+        grads, (mean, scale) = ops.gradients(total_value, actors, value)
+        metrics |= {f"{name}_value": mean, f"{name}_scale": scale}
+        directions.append(grads.networks.each())
+    cosine = jax.vmap(ops.cosine)(*directions)
+    return metrics | {f"cosine/{name}": cosine[i] for i, name in zip(team, critics.names, strict=True)}

@@ -1,6 +1,6 @@
-"""Actors that critics can be differentiated through; critics, of everybody's actions or of one's own.
+"""Actors that critics are differentiated through; critics of everybody's actions, and of an agent's own.
 
-An action travels as a vector here: one-hot where actions are discrete, itself where they are continuous.
+An action is a vector here: one-hot where actions are discrete, itself where they are continuous.
 """
 
 from typing import Literal
@@ -20,26 +20,33 @@ from ...networks.distributions import scale_to_bounds, straight_through
 from ...ops import masked
 from ...parts import Factory
 
-JointCriticInput = Literal["observations", "state"]  # everybody's, or the world's
+JointCriticInput = Literal["observations", "state"]  # everybody's observations, or the world's state
 Vectors = Float[Array, "*t agents dims"]
 
 
 class Actors(eqx.Module):
-    """A crew whose outputs x are logits; or, where actions are continuous, what tanh fits to the bounds."""
+    """Networks whose outputs x are logits; where actions are continuous, tanh scales x to the bounds."""
 
     networks: AgentNetworks
     bounds: tuple[float, float] | None = eqx.field(static=True)
     agent_id: bool = eqx.field(static=True)
 
     def __init__(
-        self, make: Factory[AbstractAgent], spec: Spec, sharing: Sharing, agent_id: bool, *, key: PRNGKeyArray
+        self,
+        factory: Factory[AbstractAgent],
+        spec: Spec,
+        sharing: Sharing,
+        agent_id: bool,
+        *,
+        key: PRNGKeyArray,
     ):
         width = spec.features + agent_id * spec.agents
-        self.networks = AgentNetworks(make, spec, width, spec.actions, sharing, key=key)
-        self.bounds, self.agent_id = spec.bounds, agent_id
+        self.networks = AgentNetworks(factory, spec, width, spec.actions, sharing, key=key)
+        self.bounds = spec.bounds
+        self.agent_id = agent_id
 
     @property
-    def remember(self) -> bool:
+    def recurrent(self) -> bool:
         return self.networks.nets.carry_size > 0
 
     def init_carry(self) -> Float[Array, "agents h"]:
@@ -51,17 +58,18 @@ class Actors(eqx.Module):
     def unroll(self, obs: Observation) -> Vectors:
         return self.networks.unroll(self.init_carry(), observation_inputs(obs, self.agent_id), obs.first)[1]
 
-    def after(self, t: Trajectory) -> Vectors:
-        """At the T moments that actions led to. Those who remember look at all that came before."""
-        return self.unroll(t.obs if self.remember else t.next_obs)[-len(t.valid) :]
+    def next_outputs(self, t: Trajectory) -> Vectors:
+        """Return the outputs at the T moments that actions led to; recurrent actors read all before too."""
+        return self.unroll(t.obs if self.recurrent else t.next_obs)[-len(t.valid) :]
 
     def best(self, x: Vectors, legal: Bool[Array, "*t agents dims"]) -> Action:
+        """Return the likeliest legal action, or the centre of a continuous one."""
         if self.bounds:
             return scale_to_bounds(jnp.tanh(x), legal, self.bounds)
         return jnp.argmax(masked(x, legal), axis=-1)
 
     def explore(self, x: Vectors, legal: Bool[Array, "*t agents dims"], noise, key: PRNGKeyArray) -> Action:
-        """A draw; or, in a box, the best with Gaussian noise, whose deviation is in halves of the range."""
+        """Draw a discrete action, or add Gaussian noise, its deviation in halves of the range."""
         if not self.bounds:
             return jnp.argmax(masked(x + jr.gumbel(key, x.shape), legal), axis=-1)
         near = jnp.tanh(x) + noise * jr.normal(key, x.shape)
@@ -70,25 +78,28 @@ class Actors(eqx.Module):
     def sample(
         self, x: Vectors, legal: Bool[Array, "*t agents dims"], temperature, key: PRNGKeyArray
     ) -> Vectors:
-        """What a critic is asked about, with its gradient: the best in a box, a draw among choices."""
+        """Return differentiable actions for a critic: a draw if discrete, else the best ones."""
         if self.bounds:
             return scale_to_bounds(jnp.tanh(x), legal, self.bounds)
         return straight_through(x, legal, temperature, key)
 
     def vectors(self, action: Action, obs: Observation) -> Vectors:
-        """What was done."""
+        """Return the actions taken as vectors."""
         return action if self.bounds else jax.nn.one_hot(action, obs.legal.shape[-1])
 
 
-def known(networks: AgentNetworks, agent_id: bool) -> None:
-    """Refuses a critic that agents share and that cannot tell whom it values."""
+def _require_agent_id(networks: AgentNetworks, agent_id: bool) -> None:
+    """Refuse a critic that agents share and that cannot tell them apart."""
     if len(set(networks.groups)) < len(networks.groups) and not agent_id:
         problem = "leaves agents that share a network without an identity"
         raise SettingError("agent_id", problem, "set `agent_id=True`, or `sharing=none`", value=agent_id)
 
 
-class Critics(eqx.Module):
-    """Each agent's Q_i(all observations, all actions), or of the state. Of others than ours, no actions."""
+class JointCritics(eqx.Module):
+    """Each agent's Q_i of all actions, and of all observations or the state.
+
+    Agents that another learner controls add observations, but no actions.
+    """
 
     networks: AgentNetworks
     agent_id: bool = eqx.field(static=True)
@@ -96,7 +107,7 @@ class Critics(eqx.Module):
 
     def __init__(
         self,
-        make: Factory[FeedForward],
+        factory: Factory[FeedForward],
         spec: Spec,
         sharing: Sharing,
         agent_id: bool,
@@ -104,42 +115,45 @@ class Critics(eqx.Module):
         *,
         key: PRNGKeyArray,
     ):
-        shown = spec.world if critic_input == "state" else (spec.agents + spec.others) * spec.features
-        width = shown + spec.agents * spec.actions + agent_id * spec.agents
-        self.networks = AgentNetworks(make, spec, width, 1, sharing, key=key)
-        self.agent_id, self.critic_input = agent_id, critic_input
-        known(self.networks, agent_id)
+        world = spec.world if critic_input == "state" else (spec.agents + spec.others) * spec.features
+        width = world + spec.agents * spec.actions + agent_id * spec.agents
+        self.networks = AgentNetworks(factory, spec, width, 1, sharing, key=key)
+        self.agent_id = agent_id
+        self.critic_input = critic_input
+        _require_agent_id(self.networks, agent_id)
 
-    def judged(self, obs: Observation, joint: Float[Array, "T #agents joint"]) -> Float[Array, "T agents"]:
-        """Every agent's value of its own row of joint actions, or of the one row that there is."""
-        n, (t, rows) = len(self.networks.groups), joint.shape[:2]
-        shown = obs.world if self.critic_input == "state" else obs.joint
-        x = jnp.concatenate([jnp.broadcast_to(shown[:, None], (t, rows, shown.shape[-1])), joint], axis=-1)
+    def evaluate(self, obs: Observation, joint: Float[Array, "T #agents joint"]) -> Float[Array, "T agents"]:
+        """Return each agent's value of its own row of joint actions, or of the only row."""
+        n = len(self.networks.groups)
+        t, rows = joint.shape[:2]
+        world = obs.world if self.critic_input == "state" else obs.joint
+        x = jnp.concatenate([jnp.broadcast_to(world[:, None], (t, rows, world.shape[-1])), joint], axis=-1)
         x = jnp.broadcast_to(x, (t, n, x.shape[-1]))
         if self.agent_id:
             x = jnp.concatenate([x, jnp.broadcast_to(jnp.eye(n), (t, n, n))], axis=-1)
         return self.networks.unroll(self.networks.init_carry(), x, obs.first)[1][..., 0]
 
     def __call__(self, obs: Observation, actions: Vectors) -> Float[Array, "T agents"]:
-        return self.judged(obs, actions.reshape(len(actions), 1, -1))
+        return self.evaluate(obs, actions.reshape(len(actions), 1, -1))
 
-    def of_own(self, obs: Observation, actions: Vectors, own: Vectors) -> Float[Array, "T agents"]:
-        """Q_i where only agent i does its `own`, all others what they did in `actions`."""
+    def evaluate_own(self, obs: Observation, actions: Vectors, own: Vectors) -> Float[Array, "T agents"]:
+        """Return Q_i where agent i alone takes its action from `own`, all others theirs from `actions`."""
         n = len(self.networks.groups)
-        mine = jnp.eye(n, dtype=bool)[:, :, None]
-        joint = jnp.where(mine, own[:, None], actions[:, None])
-        return self.judged(obs, joint.reshape(len(own), n, -1))
+        is_own = jnp.eye(n, dtype=bool)[:, :, None]
+        joint = jnp.where(is_own, own[:, None], actions[:, None])
+        return self.evaluate(obs, joint.reshape(len(own), n, -1))
 
 
-class Networks(eqx.Module):
+class DeterministicNetworks(eqx.Module):
     """Actors, and the critics that they learn from."""
 
     actors: Actors
-    critics: Critics
+    critics: JointCritics
 
     def value(self, t: Trajectory, own: Vectors) -> Float[Array, "T agents"]:
-        """Each agent's of its own fresh action, beside what the others did."""
-        return self.critics.of_own(t.current_obs, self.actors.vectors(t.action, t.current_obs), own)
+        """Return each agent's value of its own new action, beside the actions that the others took."""
+        taken = self.actors.vectors(t.action, t.current_obs)
+        return self.critics.evaluate_own(t.current_obs, taken, own)
 
 
 class LocalCritics(eqx.Module):
@@ -151,13 +165,20 @@ class LocalCritics(eqx.Module):
     agent_id: bool = eqx.field(static=True)
 
     def __init__(
-        self, make: Factory[FeedForward], spec: Spec, team: str, sharing: Sharing, agent_id: bool, *,
+        self,
+        factory: Factory[FeedForward],
+        spec: Spec,
+        team: str,
+        sharing: Sharing,
+        agent_id: bool,
+        *,
         key: PRNGKeyArray,
-    ):  # fmt: skip
-        self.members, self.agent_id = spec.members(team), agent_id
+    ):
+        self.members = spec.members(team)
+        self.agent_id = agent_id
         width = spec.features + spec.actions + agent_id * spec.agents
         self.names = spec.subset(self.members).names
-        self.networks = AgentNetworks(make, spec.subset(self.members), width, 1, sharing, key=key)
+        self.networks = AgentNetworks(factory, spec.subset(self.members), width, 1, sharing, key=key)
 
     def __call__(self, obs: Observation, actions: Vectors) -> Float[Array, "T members"]:
         x = jnp.concatenate([observation_inputs(obs, self.agent_id), actions], axis=-1)

@@ -1,1 +1,1 @@
-"""What on-policy algorithms share: chunks, passes over them, a scale for values."""
+"""Chunks, passes over them, and a scale for values, shared by on-policy algorithms."""

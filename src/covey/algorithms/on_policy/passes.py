@@ -1,5 +1,4 @@
-"""Several passes over fresh rollouts: what actors and critics leave behind for them, chunks, minibatches;
-and what a policy gains on a chunk that an older one collected."""
+"""Several passes over new rollouts: records of acting, chunks, minibatches, and the terms of PPO's loss."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -15,28 +14,30 @@ from ...errors import SettingError
 from ...networks.distributions import AbstractDistribution
 from ...ops import named, shard, surrogate
 
-L = TypeVar("L")
-X = TypeVar("X")
+_L = TypeVar("_L")
+_X = TypeVar("_X")
 
 
 class PolicyCarry(eqx.Module):
+    """The carries of an actor and a critic."""
+
     actor: Float[Array, "*b agents h"]
     critic: Float[Array, "*b k v"]
-    more: PyTree[Shaped[Array, "..."]] = None  # that an algorithm which builds upon PPO carries
+    more: PyTree[Shaped[Array, "..."]] = None  # for an algorithm that builds on PPO
 
 
 class PolicyExtras(eqx.Module):
-    """Of a step: the memory before it, what was drawn, how likely that was, what value was expected."""
+    """A step's carry before it, the choice drawn and its log-probability, and the critic's value."""
 
     carry: PolicyCarry
     choice: Shaped[Array, "..."]
     log_prob: Float[Array, "*b agents"]
-    value: Float[Array, "*b k"]  # as the critic gave it
+    value: Float[Array, "*b k"]  # on the critic's own scale
     more: PyTree[Shaped[Array, "..."]] = None
 
 
 class Chunk(eqx.Module):
-    """Steps in a row. `memory` is that before the first, `goal` what the critic should have said."""
+    """Consecutive steps. `carry` is the one before the first step, `goal` the critic's target."""
 
     carry: PolicyCarry
     extras: PolicyExtras
@@ -50,24 +51,24 @@ class Chunk(eqx.Module):
         return self.valid[..., None] & self.obs.alive
 
     @property
-    def followed(self) -> Bool[Array, "*t"]:
-        """The steps that come after another one of the same episode and chunk."""
+    def has_previous(self) -> Bool[Array, "*t"]:
+        """True for a step that comes after another of the same episode and chunk."""
         real = self.valid[..., 1:] & self.valid[..., :-1] & ~self.obs.first[..., 1:]
         return jnp.concatenate([jnp.zeros_like(self.valid[..., :1]), real], axis=-1)
 
     def cut(self, size: int) -> "Chunk":
-        """Rollouts `[n, T, ...]`, with the memory before every step, as chunks of them."""
-        cut = chunks(self, size)
+        """Cut rollouts `[n, T, ...]` that hold the carry before every step into chunks."""
+        cut = cut_chunks(self, size)
         return eqx.tree_at(lambda c: c.carry, cut, jax.tree.map(lambda x: x[:, 0], cut.carry))
 
 
-def span(learner: Any, size: int) -> int:
-    """The steps of a chunk: one, if neither the learner's actor nor its critic remembers."""
+def chunk_length(learner: Any, size: int) -> int:
+    """Return the steps of a chunk: one, if neither the learner's actor nor its critic is recurrent."""
     return size if learner.actor.init_carry().size + learner.critic.init_carry().size else 1
 
 
-def terms(policy: AbstractDistribution, chunk: Chunk, clip: float) -> Metrics:
-    """What the actor's loss is made of, for each step of a chunk."""
+def policy_terms(policy: AbstractDistribution, chunk: Chunk, clip: float) -> Metrics:
+    """Return the terms of an actor's loss, for each step of a chunk."""
     change = policy.log_prob(chunk.extras.choice) - chunk.extras.log_prob
     gain = surrogate(jnp.exp(change), chunk.advantage, clip)
     clipped = 1.0 * (jnp.abs(jnp.expm1(change)) > clip)
@@ -75,10 +76,10 @@ def terms(policy: AbstractDistribution, chunk: Chunk, clip: float) -> Metrics:
     return {"policy_loss": -gain, "entropy": policy.entropy(), "kl": kl, "clip_fraction": clipped}
 
 
-def chunks(rollouts: X, size: int) -> X:
-    """Arrays `[n, T, ...]` as `[n * c, t, ...]`: c chunks of each, alike and of at most `size` steps.
+def cut_chunks(rollouts: _X, size: int) -> _X:
+    """Cut arrays `[n, T, ...]` into `[n * c, t, ...]`: c chunks each, of one length t <= `size`.
 
-    Where T steps do not fill them, zeros follow, which say `valid = False`.
+    Zeros fill the last chunk where T steps do not; they say `valid = False`.
     """
     n, steps = jax.tree.leaves(rollouts)[0].shape[:2]
     count = -(-steps // size)
@@ -91,15 +92,15 @@ def chunks(rollouts: X, size: int) -> X:
     return jax.tree.map(cut, rollouts)
 
 
-def epochs(
-    learn: Callable[[L, X], tuple[L, Metrics]],
-    learner: L,
-    examples: X,
-    times: int,
+def run_epochs(
+    improve: Callable[[_L, _X], tuple[_L, Metrics]],
+    learner: _L,
+    examples: _X,
+    epochs: int,
     minibatches: int,
     key: PRNGKeyArray,
-) -> tuple[L, Metrics]:
-    """Learns from all examples, `times` over: shuffled each time, in equal minibatches. Means of metrics.
+) -> tuple[_L, Metrics]:
+    """Learn from all examples in each epoch, shuffled, in equal minibatches; return means of metrics.
 
     Examples too few for another minibatch sit an epoch out. Devices that share a seed share minibatches.
     """
@@ -108,15 +109,16 @@ def epochs(
         problem = f"is too many, for there are only {count} chunks to learn from"
         raise SettingError("minibatches", problem, f"set `minibatches={count}` or fewer", value=minibatches)
 
-    def once(learner: L, place: Int[Array, " size"]) -> tuple[L, Metrics]:
-        mine = shard(place)
-        return learn(learner, jax.tree.map(lambda x: x[mine], examples))
+    def minibatch(learner: _L, indices: Int[Array, " size"]) -> tuple[_L, Metrics]:
+        own = shard(indices)
+        return improve(learner, jax.tree.map(lambda x: x[own], examples))
 
-    def epoch(learner: L, time: Int[Array, ""]) -> tuple[L, PyTree]:
+    def epoch(learner: _L, number: Int[Array, ""]) -> tuple[_L, PyTree]:
         if minibatches == 1:
-            return learn(learner, shard(examples))
-        order = jr.permutation(named(key, "epoch", time), count)
-        return jax.lax.scan(once, learner, order[: count - count % minibatches].reshape(minibatches, -1))
+            return improve(learner, shard(examples))
+        order = jr.permutation(named(key, "epoch", number), count)
+        order = order[: count - count % minibatches].reshape(minibatches, -1)
+        return jax.lax.scan(minibatch, learner, order)
 
-    learner, metrics = jax.lax.scan(epoch, learner, jnp.arange(times))
+    learner, metrics = jax.lax.scan(epoch, learner, jnp.arange(epochs))
     return learner, jax.tree.map(jnp.mean, metrics)

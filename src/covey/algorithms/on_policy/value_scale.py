@@ -1,4 +1,4 @@
-"""A scale for values that is learned along the way."""
+"""A scale for values, learned during training."""
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -8,11 +8,12 @@ from ... import ops
 
 
 class ValueNorm(eqx.Module):
-    """Mean and deviation of returns so far: averages that forget slowly, corrected for beginning at zero.
+    """Mean and deviation of returns so far: slow moving averages, corrected for their start at zero.
 
         m <- beta m + (1 - beta) mean(G),   w <- beta w + (1 - beta),   mean = m / max(w, 1e-5)
 
-    likewise the mean square (van Hasselt et al., 2016; Yu et al., 2022). One that never runs changes nothing.
+    and the same for the mean square (van Hasselt et al., 2016; Yu et al., 2022). With `runs=False` it is the
+    identity.
     """
 
     mean: Float[Array, ""]
@@ -20,15 +21,17 @@ class ValueNorm(eqx.Module):
     weight: Float[Array, ""]
 
     def __init__(self, runs: bool = True):
-        begun = 0.0 if runs else 1.0
-        self.mean, self.square, self.weight = (jnp.full((), x, float) for x in (0.0, begun, begun))
+        start = 0.0 if runs else 1.0
+        self.mean = jnp.full((), 0.0, float)
+        self.square = jnp.full((), start, float)
+        self.weight = jnp.full((), start, float)
 
     def update(
         self, returns: Float[Array, "*b k"], mask: Bool[Array, "*b"], beta: float = 0.99999
     ) -> "ValueNorm":
         old = jnp.stack([self.mean, self.square, self.weight])
-        seen = ops.pooled(jnp.stack([ops.mean(returns, mask), ops.mean(returns**2, mask), jnp.ones(())]))
-        new = tuple(beta * old + (1 - beta) * seen)
+        batch = ops.pooled(jnp.stack([ops.mean(returns, mask), ops.mean(returns**2, mask), jnp.ones(())]))
+        new = tuple(beta * old + (1 - beta) * batch)
         return eqx.tree_at(lambda s: (s.mean, s.square, s.weight), self, new)
 
     @property
