@@ -57,9 +57,8 @@ def table(networks, seen, state):
     """Q_tot of every joint action of two agents who both see `seen`."""
     _, q = networks.agents.step(networks.agents.init_carry(), jnp.stack([seen, seen]))
     pairs = jnp.stack(jnp.meshgrid(*q, indexing="ij"), axis=-1)
-    return networks.mixer(single_choices(pairs), jnp.broadcast_to(state, (*pairs.shape[:-1], len(state))))[
-        ..., 0
-    ]
+    world = jnp.broadcast_to(state, (*pairs.shape[:-1], len(state)))
+    return networks.mixer(single_choices(pairs), world)[..., 0]
 
 
 def test_vdn_solves_two_step_to_its_fixed_point():

@@ -45,8 +45,11 @@ CW, OW = CentralWeighting(), OptimisticWeighting()
 def tabular(**options):
     spec = Spec(("a", "b"), features=3, actions=2, horizon=2, state=1)
     net = Factory(FeedForward, depth=0)
-    qmix = QMIX(agent=net, mixer=VDN, sharing="none", gamma=0.5, last_action=False, agent_id=False)
-    algorithm = WQMIX(qmix, central_agent=net, central_mixer=VDN, **options)
+    own = {name: options.pop(name) for name in [*options] if name in WQMIX.__dataclass_fields__}
+    bare = {"sharing": "none", "gamma": 0.5, "last_action": False, "agent_id": False}
+    algorithm = WQMIX(
+        QMIX(agent=net, mixer=VDN, **bare, **options), central_agent=net, central_mixer=VDN, **own
+    )
     learner = algorithm.init(spec, jr.key(0))
     layer = lambda n: (n.agents.nets.layers.layers[0].weight, n.agents.nets.layers.layers[0].bias)
     hold = lambda n, q: eqx.tree_at(layer, n, (jnp.array(q, float), jnp.zeros((2, 2))))
