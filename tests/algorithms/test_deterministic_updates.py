@@ -11,7 +11,7 @@ import pytest
 from covey import ops
 from covey.algorithms.dual_q import DualQ
 from covey.algorithms.maddpg import MADDPG
-from covey.algorithms.off_policy.deterministic import Actors
+from covey.algorithms.off_policy.deterministic import DeterministicActors
 from covey.core import Observation, Spec, Trajectory
 from covey.environments.particles.pursuit import Pursuit
 from covey.environments.probes import Death, Meeting
@@ -253,7 +253,7 @@ def test_exploration_draws_by_the_probabilities_or_adds_noise():
     act = lambda key: algorithm.act(learner, learner.online.actors.init_carry(), obs, key, 0, True)[1]
     seen = jax.nn.one_hot(jax.vmap(act)(jr.split(jr.key(0), 4000)), 2).mean(0)
     np.testing.assert_allclose(seen, jax.nn.softmax(x), atol=0.03)
-    box = Actors(NET, replace(SPEC, bounds=(0.0, 4.0)), "none", False, key=jr.key(0))
+    box = DeterministicActors(NET, replace(SPEC, bounds=(0.0, 4.0)), "none", False, key=jr.key(0))
     near = jax.vmap(lambda key: box.explore(x, obs.legal, 0.05, key))(jr.split(jr.key(0), 4000))
     np.testing.assert_allclose(near.mean(0), 2 * (jnp.tanh(x) + 1), atol=0.02)
     np.testing.assert_allclose(near.std(0), 0.1, atol=0.02)

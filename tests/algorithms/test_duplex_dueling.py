@@ -22,7 +22,7 @@ from covey.networks.mixers import Choices
 from covey.parts import Adam, Factory, HardTarget, LinearSchedule
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
-from duplex_dueling import DuplexDueling  # noqa: E402  # pyright: ignore[reportMissingImports]
+from duplex_dueling import DuplexDueling  # pyright: ignore[reportMissingImports]
 
 ACTIONS, WORLD = 3, 2
 

@@ -45,7 +45,13 @@ from ..parts import (
     SoftTarget,
 )
 from .off_policy.actor_step import ActionValue, PolicyEvaluator
-from .off_policy.deterministic import Actors, DeterministicNetworks, JointCriticInput, JointCritics, Vectors
+from .off_policy.deterministic import (
+    DeterministicActors,
+    DeterministicNetworks,
+    JointCriticInput,
+    JointCritics,
+    Vectors,
+)
 
 
 class Learner(eqx.Module):
@@ -78,7 +84,7 @@ class MADDPG(AbstractAlgorithm[Learner]):
 
     def init(self, spec: Spec, key: PRNGKeyArray) -> Learner:
         sharing = (self.sharing, self.agent_id)
-        actors = Actors(self.actor, spec, *sharing, key=ops.named(key, "actor"))
+        actors = DeterministicActors(self.actor, spec, *sharing, key=ops.named(key, "actor"))
         critics = JointCritics(self.critic, spec, *sharing, self.critic_input, key=ops.named(key, "critic"))
         if actors.recurrent:
             require_whole_episodes(self.experience, "`actor=feed_forward`")
@@ -129,14 +135,14 @@ class MADDPG(AbstractAlgorithm[Learner]):
         temperature = self.temperature(step)
         keys = ops.each(ops.named(key, "actor"), batch)
 
-        def one(actors: Actors, value: ActionValue, t: Trajectory, key: PRNGKeyArray):
+        def one(actors: DeterministicActors, value: ActionValue, t: Trajectory, key: PRNGKeyArray):
             x = actors.unroll(t.current_obs)
             return value(t, actors.sample(x, t.current_obs.legal, temperature, key)), x
 
         return lambda actors, value: jax.vmap(one, (None, None, 0, 0))(actors, value, batch, keys)
 
     def actor_loss(
-        self, actors: Actors, value: ActionValue, batch: Trajectory, evaluate: PolicyEvaluator
+        self, actors: DeterministicActors, value: ActionValue, batch: Trajectory, evaluate: PolicyEvaluator
     ) -> tuple[Float[Array, ""], Metrics]:
         """Sum the actors' losses, each a mean over the steps that its agent lives."""
         q, x = evaluate(actors, value)

@@ -4,7 +4,7 @@ from .algorithm import AbstractAlgorithm, Traits
 from .environment import AbstractEnvironment, Vectorised
 from .experience import AbstractExperience
 from .host import AbstractHostEnvironment, HostObservation, HostStep
-from .roles import Frozen, OptState, Target, parameters
+from .roles import Frozen, OptState, Target, learner_parameters
 from .scene import (
     Colour,
     HasTrainingCurves,
@@ -44,5 +44,5 @@ __all__ = [
     "Traits",
     "Trajectory",
     "Vectorised",
-    "parameters",
+    "learner_parameters",
 ]

@@ -32,7 +32,7 @@ class Frozen(eqx.Module, Generic[_Network]):
     network: _Network
 
 
-def parameters(learner: PyTree[Array]) -> list[Array]:
+def learner_parameters(learner: PyTree[Array]) -> list[Array]:
     """Return the floating-point arrays of a learner, except those of optimiser states."""
     is_state = lambda x: isinstance(x, OptState)
     leaves = [x for x in jax.tree.leaves(learner, is_leaf=is_state) if not is_state(x)]

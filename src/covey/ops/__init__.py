@@ -1,4 +1,4 @@
-"""The formulas algorithms share. One equation each; no state, no configuration."""
+"""Formulas that algorithms share: one equation each, without state or configuration."""
 
 from .collectives import PART, mean, pooled, shard, standardised
 from .descent import cosine, descend, gradients, init_opt_state, init_target, step

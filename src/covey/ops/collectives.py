@@ -1,4 +1,4 @@
-"""What devices that work on one seed exchange."""
+"""Exchanges between devices that work on one seed."""
 
 from typing import TypeVar
 
@@ -7,28 +7,28 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Shaped
 
-P = TypeVar("P")
-
+_P = TypeVar("_P")
 
 PART = "part"  # the axis of devices that work on one seed together
 
 
-def pooled(x: P) -> P:
-    """The mean over the devices that share one seed, in one exchange; `x` itself on a single one."""
+def pooled(x: _P) -> _P:
+    """Return the mean over the devices that share one seed, in one exchange; `x` itself on a single one."""
     flat, restore = ravel_pytree(x)
     try:
         return restore(jax.lax.pmean(flat, PART))
-    except NameError:  # no such axis: nobody to share with
+    except NameError:  # no such axis: this device has the seed to itself
         return x
 
 
-def shard(x: P) -> P:
-    """This device's share of what leads with examples; all of it where it cannot be cut evenly.
+def shard(x: _P) -> _P:
+    """Return this device's share of a batch, whose first axis is examples; all of it if it divides unevenly.
 
-    Wherever gradients and means are `pooled`, it only decides who computes what.
+    Gradients and means are `pooled`, so sharding decides only which device computes which part.
     """
     try:
-        parts, part = jax.lax.axis_size(PART), jax.lax.axis_index(PART)
+        parts = jax.lax.axis_size(PART)
+        part = jax.lax.axis_index(PART)
     except NameError:
         return x
     size = jax.tree.leaves(x)[0].shape[0]
@@ -39,10 +39,10 @@ def shard(x: P) -> P:
 
 
 def mean(x: Float[Array, "..."], mask: Shaped[Array, "..."], exact: bool = True) -> Float[Array, ""]:
-    """The mean of x where `mask`, which may lack x's last axes.
+    """Return the mean of x where `mask`, which may lack x's last axes.
 
-    Its mean over devices that share a batch is `exact`, at the price of an exchange; what is only
-    reported can do without.
+    With `exact`, the count is pooled over devices that share a batch, which costs an exchange; a mean that is
+    only reported does without.
     """
     weight = jnp.broadcast_to(mask.reshape(*mask.shape, *[1] * (x.ndim - mask.ndim)), x.shape)
     count = jnp.sum(weight, dtype=x.dtype)
@@ -50,6 +50,6 @@ def mean(x: Float[Array, "..."], mask: Shaped[Array, "..."], exact: bool = True)
 
 
 def standardised(x: Float[Array, "*b"], mask: Bool[Array, "*b"]) -> Float[Array, "*b"]:
-    """Mean 0 and deviation 1 where `mask`."""
+    """Return x with mean 0 and deviation 1 where `mask`."""
     x = x - jnp.mean(x, where=mask)
     return x / (jnp.sqrt(jnp.mean(x**2, where=mask)) + 1e-5)

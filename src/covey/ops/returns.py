@@ -13,23 +13,25 @@ def td_lambda(
     gamma: float,
     lam: float,
 ) -> Float[Array, "T k"]:
-    """G_t = r_t + gamma (1 - term_t) [(1 - lam) V_{t+1} + lam (G_{t+1} if step t+1 is real else V_{t+1})].
+    """Return the targets G_t of TD(lambda).
 
-    With lam = 0 the one-step target. A cut-off episode bootstraps where it was cut.
+        G_t = r_t + gamma (1 - term_t) [(1 - lam) V_{t+1} + lam (G_{t+1} if step t+1 is valid else V_{t+1})]
+
+    With lam = 0 it is the one-step target. A truncated episode bootstraps where it was cut.
     """
     discount = gamma * ~terminated[:, None]
     if lam == 0:
         return reward + discount * next_value
-    real = jnp.append(valid[1:], False)[:, None]
+    next_valid = jnp.append(valid[1:], False)[:, None]
 
-    def back(later, x):
-        reward, value, discount, real = x
-        ahead = jnp.where(real, (1 - lam) * value + lam * later, value)
-        now = reward + discount * ahead
-        return now, now
+    def step_back(next_return, x):
+        reward, value, discount, next_valid = x
+        bootstrap = jnp.where(next_valid, (1 - lam) * value + lam * next_return, value)
+        current = reward + discount * bootstrap
+        return current, current
 
-    inputs = (reward, next_value, discount, real)
-    return jax.lax.scan(back, jnp.zeros_like(reward[0]), inputs, reverse=True)[1]
+    inputs = (reward, next_value, discount, next_valid)
+    return jax.lax.scan(step_back, jnp.zeros_like(reward[0]), inputs, reverse=True)[1]
 
 
 def gae(
@@ -40,13 +42,16 @@ def gae(
     gamma: float,
     lam: float,
 ) -> Float[Array, "T agents"]:
-    """A_t = delta_t + gamma lam (1 - term_t) A_{t+1}; a reset's own step has none (Schulman et al., 2016)."""
+    """Return the generalised advantage estimates A_t (Schulman et al., 2016); 0 at a reset's own step.
+
+    A_t = delta_t + gamma lam (1 - term_t) A_{t+1},   delta_t = r_t + gamma (1 - term_t) V_{t+1} - V_t
+    """
     discount = (gamma * ~terminated)[:, None]
     delta = reward + discount * value[1:] - value[:-1]
 
-    def back(later, x):
+    def step_back(next_advantage, x):
         delta, discount, valid = x
-        now = valid * (delta + lam * discount * later)
-        return now, now
+        current = valid * (delta + lam * discount * next_advantage)
+        return current, current
 
-    return jax.lax.scan(back, jnp.zeros_like(delta[0]), (delta, discount, valid), reverse=True)[1]
+    return jax.lax.scan(step_back, jnp.zeros_like(delta[0]), (delta, discount, valid), reverse=True)[1]

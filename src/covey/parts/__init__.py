@@ -1,7 +1,7 @@
 """Small parts that settings are made of: schedules, optimisers, targets, factories.
 
-They are data, not closures: they stand in a YAML file, `key=value` reaches their fields, and they
-become Optax, numbers or networks only where they are used.
+They are data, not closures. A YAML file holds them, `key=value` reaches their fields, and they become
+numbers, Optax or networks only where they are used.
 """
 
 from .factory import Factory

@@ -1,4 +1,4 @@
-"""Optimisers: turned into Optax where they are used."""
+"""Optimisers as data: they become Optax where they are used."""
 
 import abc
 from typing import Literal
@@ -14,14 +14,14 @@ ClipBy = Literal["norm", "variable"]
 
 
 def clip_by_variable(limit: float) -> optax.GradientTransformation:
-    """Each array's gradient by its own norm."""
-    size = lambda g: jnp.sqrt(jnp.sum(g**2))
-    one = lambda g: jnp.where(size(g) > limit, g * (limit / jnp.maximum(size(g), limit)), g)
-    return optax.stateless(lambda grads, _: jax.tree.map(one, grads))
+    """Clip each array's gradient by its own norm."""
+    norm = lambda g: jnp.sqrt(jnp.sum(g**2))
+    clip = lambda g: jnp.where(norm(g) > limit, g * (limit / jnp.maximum(norm(g), limit)), g)
+    return optax.stateless(lambda grads, _: jax.tree.map(clip, grads))
 
 
 class AbstractOptimiser(eqx.Module):
-    """Turned into Optax where it is used. A schedule of `lr` counts optimiser steps."""
+    """An optimiser; a schedule of `lr` counts optimiser steps."""
 
     lr: eqx.AbstractVar[AbstractSchedule]
     clip: eqx.AbstractVar[float]  # the largest norm of a gradient; 0: no clipping
@@ -29,7 +29,7 @@ class AbstractOptimiser(eqx.Module):
 
     @abc.abstractmethod
     def direction(self) -> optax.GradientTransformation:
-        """The step for a learning rate of 1, up to its sign."""
+        """Return the step for a learning rate of 1, up to its sign."""
 
     @property
     def optax(self) -> optax.GradientTransformation:
@@ -39,7 +39,7 @@ class AbstractOptimiser(eqx.Module):
 
 
 class Adam(AbstractOptimiser):
-    """Kingma and Ba (2015)."""
+    """Adam (Kingma and Ba, 2015)."""
 
     lr: AbstractSchedule = ConstantSchedule(1e-3)
     clip: float = 10.0
@@ -51,7 +51,7 @@ class Adam(AbstractOptimiser):
 
 
 class RAdam(AbstractOptimiser):
-    """Liu et al. (2020): Adam with its early variance rectified."""
+    """Adam with its early variance rectified (Liu et al., 2020)."""
 
     lr: AbstractSchedule = ConstantSchedule(1e-3)
     clip: float = 10.0
@@ -63,7 +63,7 @@ class RAdam(AbstractOptimiser):
 
 
 class RMSProp(AbstractOptimiser):
-    """PyTorch's form: `eps` outside the root."""
+    """RMSProp in PyTorch's form: `eps` outside the root."""
 
     lr: AbstractSchedule = ConstantSchedule(5e-4)
     clip: float = 10.0

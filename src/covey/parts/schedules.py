@@ -1,17 +1,14 @@
-"""Schedules: numbers that may change as training goes on."""
+"""Schedules: numbers that may change during training."""
 
 import abc
-from typing import TypeVar
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-P = TypeVar("P")
-
 
 class AbstractSchedule(eqx.Module):
-    """A number that may change as training goes on."""
+    """A number that may change during training."""
 
     @abc.abstractmethod
     def __call__(self, step: Int[Array, ""] | int) -> Float[Array, ""]: ...
@@ -27,19 +24,19 @@ class ConstantSchedule(AbstractSchedule):
 
 
 class LinearSchedule(AbstractSchedule):
-    """From `start` to `end` within the first `steps` steps, then constant."""
+    """A line from `start` to `end` over the first `steps` steps, then constant."""
 
     start: float
     end: float
     steps: int
 
     def __call__(self, step):
-        done = jnp.clip(step / self.steps, 0.0, 1.0)
-        return self.start + (self.end - self.start) * done
+        fraction = jnp.clip(step / self.steps, 0.0, 1.0)
+        return self.start + (self.end - self.start) * fraction
 
 
 class RampSchedule(AbstractSchedule):
-    """From 0 to 1 within the first `steps` steps, then 1."""
+    """A line from 0 to 1 over the first `steps` steps, then 1."""
 
     steps: int = 10_000
 
@@ -48,7 +45,7 @@ class RampSchedule(AbstractSchedule):
 
 
 class PhasesSchedule(AbstractSchedule):
-    """0 until `begin`, in a line to `final` at `end`, then constant."""
+    """0 until `begin`, a line to `final` at `end`, then constant."""
 
     final: float = 0.7
     begin: int = 10_000

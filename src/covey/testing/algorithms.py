@@ -12,7 +12,7 @@ from jax.tree_util import keystr, tree_leaves_with_path
 from jaxtyping import Array, Int, PyTree, Shaped
 
 from ..algorithms.random import Random
-from ..core import AbstractAlgorithm, AbstractEnvironment, Observation, Spec, Traits, parameters
+from ..core import AbstractAlgorithm, AbstractEnvironment, Observation, Spec, Traits, learner_parameters
 from ..ops import named
 from ..training.learners import LearnerSlot, observe_as, view_as
 from ..training.loop import Trainer
@@ -148,7 +148,7 @@ def check_learns(trainer: Trainer, iterations: int) -> None:
     check_finite(after, "learner")
     check_finite(metrics, "metrics")
     require(
-        not same(parameters(before), parameters(after)),
+        not same(learner_parameters(before), learner_parameters(after)),
         "update changes no parameter: does the loss depend on them, and does update return the new ones?",
     )
 

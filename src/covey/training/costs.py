@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import PyTree
 
-from ..core import AbstractAlgorithm, Observation, Spec, parameters
+from ..core import AbstractAlgorithm, Observation, Spec, learner_parameters
 
 
 @runtime_checkable
@@ -38,7 +38,8 @@ def cost(algorithm: AbstractAlgorithm, spec: Spec) -> Cost:
 
     extras = jax.eval_shape(act, learner, jr.key(0))[2]
     analysis = jax.jit(act).lower(learner, jr.key(0)).cost_analysis() or {}
-    return Cost(sum(x.size for x in parameters(learner)), analysis.get("flops", 0.0), bytes_of(extras))
+    parameters = sum(x.size for x in learner_parameters(learner))
+    return Cost(parameters, analysis.get("flops", 0.0), bytes_of(extras))
 
 
 def bytes_of(tree: PyTree) -> int:

@@ -9,13 +9,13 @@ from jaxtyping import Array, Float
 
 from ... import ops
 from ...core import Metrics, Trajectory
-from .deterministic import Actors, LocalCritics, Vectors
+from .deterministic import DeterministicActors, LocalCritics, Vectors
 
 # each agent's value of its own new action in `Vectors`, beside the actions that the others took
 ActionValue = Callable[[Trajectory, Vectors], Float[Array, "T agents"]]
 # a batch's values of what actors would do now, and the outputs that these actions come from
 PolicyEvaluator = Callable[
-    [Actors, ActionValue], tuple[Float[Array, "b T agents"], Float[Array, "b T agents dims"]]
+    [DeterministicActors, ActionValue], tuple[Float[Array, "b T agents"], Float[Array, "b T agents dims"]]
 ]
 
 
@@ -48,7 +48,11 @@ def blend_values(joint: ActionValue, critics: LocalCritics, alpha: Float[Array, 
 
 
 def disagreement(
-    actors: Actors, evaluate: PolicyEvaluator, joint: ActionValue, critics: LocalCritics, batch: Trajectory
+    actors: DeterministicActors,
+    evaluate: PolicyEvaluator,
+    joint: ActionValue,
+    critics: LocalCritics,
+    batch: Trajectory,
 ) -> Metrics:
     """Return both values' means and deviations, and the cosine between their gradients for each actor."""
     team = np.array(critics.members)
@@ -56,7 +60,7 @@ def disagreement(
     directions = []
     active = batch.valid[..., None] & batch.obs.alive[:, :-1, team]
 
-    def total_value(actors: Actors, value: ActionValue):
+    def total_value(actors: DeterministicActors, value: ActionValue):
         q = evaluate(actors, value)[0][..., team]
         mean, square = (jax.vmap(ops.mean, -1)(x, active) for x in (q, q**2))
         return jnp.sum(mean), (jnp.mean(mean), jnp.mean(jnp.sqrt(jnp.maximum(square - mean**2, 0.0))))

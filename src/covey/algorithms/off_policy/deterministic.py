@@ -24,7 +24,7 @@ JointCriticInput = Literal["observations", "state"]  # everybody's observations,
 Vectors = Float[Array, "*t agents dims"]
 
 
-class Actors(eqx.Module):
+class DeterministicActors(eqx.Module):
     """Networks whose outputs x are logits; where actions are continuous, tanh scales x to the bounds."""
 
     networks: AgentNetworks
@@ -145,9 +145,9 @@ class JointCritics(eqx.Module):
 
 
 class DeterministicNetworks(eqx.Module):
-    """Actors, and the critics that they learn from."""
+    """DeterministicActors, and the critics that they learn from."""
 
-    actors: Actors
+    actors: DeterministicActors
     critics: JointCritics
 
     def value(self, t: Trajectory, own: Vectors) -> Float[Array, "T agents"]:
