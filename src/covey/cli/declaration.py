@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-from .. import api
+from .. import api  # noqa: F401, its functions declare the commands
 from ..commands import COMMANDS, Command
 
 _ARGUMENT = re.compile(r"(\w+)(?: \((.*?)\))?: (.*)")
@@ -60,7 +60,6 @@ class Declaration(NamedTuple):
 
 def declarations() -> dict[str, Declaration]:
     """Return all commands by name."""
-    assert api.__all__, "the commands are declared where the functions are"
     return {name: read(command) for name, command in COMMANDS.items()}
 
 
@@ -69,10 +68,11 @@ def read(command: Command) -> Declaration:
     text, help_texts = split_docstring(command.function)
     if command.options:
         help_texts |= split_docstring(command.options)[1]
-    paragraphs = text.split("\n\n")
-    told = [" ".join(p.split()) for p in paragraphs if not p.startswith("From Python")]
-    words, options = [], []
-    settings, progress = None, None
+    paragraphs = [" ".join(p.split()) for p in text.split("\n\n") if not p.startswith("From Python")]
+    words = []
+    options = []
+    settings = None
+    progress = None
     for name, kind, default, is_word in _parameters(command):
         if name not in help_texts:
             raise TypeError(f"{command.name}: the docstring's Args say nothing of {name}")
@@ -82,15 +82,25 @@ def read(command: Command) -> Declaration:
         parameter = describe_parameter(name, kind, default, is_word, *help_texts[name])
         if get_origin(kind) is Mapping:
             settings = parameter if "=" in parameter.shown else settings
+        elif is_word:
+            words.append(parameter)
         else:
-            (words if is_word else options).append(parameter)
-    return Declaration(command, told[0], "\n\n".join(told), tuple(words), settings, tuple(options), progress)
+            options.append(parameter)
+    return Declaration(
+        command=command,
+        summary=paragraphs[0],
+        description="\n\n".join(paragraphs),
+        words=tuple(words),
+        settings=settings,
+        options=tuple(options),
+        progress=progress,
+    )
 
 
 def _parameters(command: Command) -> Iterator[tuple[str, Any, Any, bool]]:
     """Yield each parameter's name, kind, default, and whether it is a word; shared options come first."""
-    own = inspect.signature(command.function).parameters.values()
-    named = [p for p in own if p.kind is not p.VAR_KEYWORD]
+    signature = inspect.signature(command.function)
+    named = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
     words = [p for p in named if p.kind is p.POSITIONAL_OR_KEYWORD]
     for p in words:
         yield p.name, without_none(p.annotation), p.default, True

@@ -15,21 +15,26 @@ def assign_words(declaration: Declaration, arguments: dict[str, Any]) -> dict[st
         return arguments
     words = [arguments.pop(word.name) for word in declaration.words if word.name in arguments]
     words += arguments.pop(settings.name)
-    names, pairs = (words[:1], words[1:]) if len(declaration.words) == 1 else sort_words(words)
-    if len(names) > len(declaration.words):
-        raise UserError(
-            f"'{names[len(declaration.words)]}' is one name too many: write settings as key=value"
-        )
-    missing = [word.shown for word in declaration.words[len(names) :] if word.required]
+    most = len(declaration.words)
+    names, pairs = sort_words(words, most)
+    if len(names) > most:
+        raise UserError(f"'{names[most]}' is one name too many: write settings as key=value")
+    missing = ", ".join(word.shown for word in declaration.words[len(names) :] if word.required)
     if missing:
-        raise UserError(f"the following arguments are required: {', '.join(missing)}: {declaration.synopsis}")
+        raise UserError(f"the following arguments are required: {missing}: {declaration.synopsis}")
     after = declaration.words[-1].shown
     named = {word.name: name for word, name in zip(declaration.words, names, strict=False)}
     return arguments | named | {settings.name: read_settings(settings, pairs, after)}
 
 
-def sort_words(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Tell names from settings; `adversary=qmix+agent=iql` before an environment is an algorithm's name."""
+def sort_words(words: Sequence[str], most: int) -> tuple[list[str], list[str]]:
+    """Tell names, of which there are `most` at most, from settings.
+
+    A single name comes first, for a run's path may hold an `=`. Of two, `adversary=qmix+agent=iql` before an
+    environment is an algorithm's name.
+    """
+    if most == 1:
+        return list(words[:1]), list(words[1:])
     plain = [word for word in words if "=" not in word]
     is_team_list = lambda word: len(plain) == 1 and word == words[0]
     pairs = [word for word in words if "=" in word.split("+")[-1] and not is_team_list(word)]
