@@ -13,7 +13,7 @@ from covey.algorithms.on_policy.passes import Chunk, PolicyCarry, PolicyExtras
 from covey.core import Observation, Spec
 from covey.networks.agents import FeedForward
 from covey.networks.distributions import Categorical
-from covey.networks.recall import Carried
+from covey.networks.hyper_carry import HyperCarry
 from covey.parts import Factory
 from toys.hyper import SPEC as RANDOM
 from toys.hyper import hyper_mappo, rolled, stirred
@@ -55,7 +55,7 @@ def chunk(steps, first, valid=None, theta=None):
     t = len(steps)
     alive, legal = jnp.ones((t, 2), bool), jnp.ones((t, 2, 2), bool)
     obs = Observation(jnp.asarray(SEEN[steps]), jnp.zeros((t, 0)), legal, alive, jnp.asarray(first))
-    carried = Carried(None, None, None, theta)
+    carried = HyperCarry(None, None, None, theta)
     carry = PolicyCarry(jnp.zeros((2, 0)), jnp.zeros((1, 0)), carried)
     choice = jnp.zeros((t, 2), int)
     old = np.log(np.stack([OLD, 1 - OLD], axis=-1), dtype=np.float32)

@@ -11,7 +11,7 @@ import pytest
 from covey.algorithms.hyper_mappo import unroll_policies
 from covey.core import Target
 from covey.errors import UserError
-from covey.networks.increments import chosen, others
+from covey.networks.increments import chosen_layers, other_layers
 from covey.parts import HardTarget
 from toys.hyper import BOX, PLAIN, SMALL, SPEC, chunks_of, gradients, hyper_mappo, reached, rolled, stirred
 
@@ -62,9 +62,9 @@ def test_what_was_acted_is_learned_from(name):
         mine = getattr(hyper, part)
         assert mine is None or jax.tree.leaves(mine)[0].size == 0 or reached(mine), part
     unused = algorithm.output == "weights"
-    assert reached(chosen(actor.networks.nets, algorithm.layers)) != unused
-    assert not others(actor.networks.nets, algorithm.layers) or reached(
-        others(actor.networks.nets, algorithm.layers)
+    assert reached(chosen_layers(actor.networks.nets, algorithm.layers)) != unused
+    assert not other_layers(actor.networks.nets, algorithm.layers) or reached(
+        other_layers(actor.networks.nets, algorithm.layers)
     )
 
 
@@ -111,7 +111,7 @@ WRONG = {
     "hyper.increments=agent": {"ppo": {"sharing": "none"}},
     "output=increment": {"output": "weights", "compose": "accumulate"},
     "hyper.rank=0": {"output": "weights", "hyper": {"rank": 2}},
-    "leaves as they began: set output=increment": {"output": "weights", "hyper": {"history": "kl_weighted"}},
+    "never trains: set output=increment": {"output": "weights", "hyper": {"history": "kl_weighted"}},
     "divisor of it": {"hyper": {"heads": 3}},
     "hyper.k must be at least 1": {"hyper": {"history": "last_k", "k": 0}},
 }

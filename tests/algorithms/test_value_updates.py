@@ -171,7 +171,7 @@ def test_acting_and_learning_see_the_same(env, options):
 
     networks = learner.online.agents
     by_agent = jax.vmap(lambda layer, h: layer(h), (0, 2), 2)
-    q = networks.nets.head(hidden) if networks.shared else by_agent(networks.each().head, hidden)
+    q = networks.nets.head(hidden) if networks.shared else by_agent(networks.per_agent().head, hidden)
     q = np.take_along_axis(np.asarray(q), np.asarray(played.action, int)[..., None], -1)[..., 0]
     td_error = jax.jit(jax.vmap(algorithm.td_error, (None, None, 0)))
     _, learned = td_error(learner.online, learner.target.network, played)

@@ -58,7 +58,7 @@ def test_rows_shown_are_the_state_then_what_an_agent_sees_then_who_it_is(sight, 
     own = np.concatenate([obs.agents, np.eye(3)], axis=1) if agent_id else np.asarray(obs.agents)
     world = np.stack([obs.state, 0 * obs.state, obs.state])
     want = {"state": np.asarray(obs.state)[None], "own": own, "agent": np.concatenate([world, own], axis=1)}
-    np.testing.assert_array_equal(critic(sight, agent_id=agent_id).shown(obs), want[sight])
+    np.testing.assert_array_equal(critic(sight, agent_id=agent_id).inputs(obs), want[sight])
     np.testing.assert_array_equal(observation_inputs(obs, agent_id), own)
 
 
@@ -68,7 +68,7 @@ def test_without_a_state_the_world_is_everybodys_observations():
     obs = look()
     mine = Observation(obs.agents[:2], obs.state[:0], obs.legal[:2], obs.alive[:2], obs.first, obs.agents[2:])
     it = Critic(NET, spec, "all", True, "state", key=jr.key(0))
-    np.testing.assert_array_equal(it.shown(mine)[0], obs.agents.ravel())
+    np.testing.assert_array_equal(it.inputs(mine)[0], obs.agents.ravel())
     assert values(it, mine).shape == (1,)
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from covey.networks import increments as inc
 from covey.networks.agents import Recurrent
-from covey.networks.attention import Attention, Block
-from covey.networks.hypernetworks import Head
+from covey.networks.attention import Attention, TransformerBlock
+from covey.networks.hypernetworks import IncrementHead
 from covey.networks.layers import Linear
 from toys.hyper import SMALL, SPEC, hyper_mappo, sights, stirred
 
@@ -36,7 +36,7 @@ def test_attention_is_what_it_says():
 def test_a_block_reads_only_the_mask():
     # Would break: moments of another episode read by attention over moments; an outcome that grows as its
     # weights do.
-    block = Block(4, 2, key=jr.key(0))
+    block = TransformerBlock(4, 2, key=jr.key(0))
     x, mask = jr.normal(jr.key(1), (3, 4)), jnp.array([False, True, True])
     one, two = block(x, mask), block(x.at[0].set(jr.normal(jr.key(2), (4,))), mask)
     np.testing.assert_allclose(one[1:], two[1:], atol=1e-6)
@@ -48,9 +48,9 @@ def test_a_block_reads_only_the_mask():
 def test_low_rank_of_full_rank_is_full():
     # Would break: factors in another order than weights, biases among them. With B the identity, A is dW.
     shapes = ((4, 3), (5, 2))
-    full, low = Head(6, shapes, 0, key=jr.key(0)), Head(6, shapes, 9, key=jr.key(0))
+    full, low = IncrementHead(6, shapes, 0, key=jr.key(0)), IncrementHead(6, shapes, 9, key=jr.key(0))
     blocks, at, bias, into = [], 0, [], []
-    size = inc.size(shapes)
+    size = inc.increment_size(shapes)
     weight = jr.normal(jr.key(1), (6, size))
     for i, o in shapes:
         mine = weight[:, at : at + i * o]
@@ -66,7 +66,7 @@ def test_low_rank_of_full_rank_is_full():
 
 def test_low_rank_is_low_and_begins_at_zero():
     # Would break: a rank that limits nothing; a beginning that moves the policy, or that no gradient leaves.
-    head = Head(6, ((4, 3),), 1, key=jr.key(0))
+    head = IncrementHead(6, ((4, 3),), 1, key=jr.key(0))
     code = jr.normal(jr.key(1), (6,))
     assert np.all(np.asarray(head(code)) == 0)
     grads = jax.grad(lambda h: jnp.sum(h(code) ** 2 + h(code)))(head)
@@ -79,15 +79,15 @@ def test_low_rank_is_low_and_begins_at_zero():
 def test_increments_are_the_actors_own_shape(layers):
     # Would break: other layers than those named; weights written in another order than they are read.
     net = Recurrent(3, 2, hidden=4, depth=2, key=jr.key(0))
-    vector = inc.flat(net, layers)
-    tree = inc.tree(net, layers, vector)
+    vector = inc.flatten_weights(net, layers)
+    tree = inc.increment_tree(net, layers, vector)
     assert jax.tree.structure(tree, is_leaf=lambda x: x is None) == jax.tree.structure(net)
     count = {"last": 1, "all": 3, "everything": 9}[layers]
-    assert len(jax.tree.leaves(tree)) == 2 * count and len(inc.others(net, layers)) == 9 - count
-    for mine, own in zip(inc.chosen(tree, layers), inc.chosen(net, layers), strict=True):
+    assert len(jax.tree.leaves(tree)) == 2 * count and len(inc.other_layers(net, layers)) == 9 - count
+    for mine, own in zip(inc.chosen_layers(tree, layers), inc.chosen_layers(net, layers), strict=True):
         np.testing.assert_array_equal(mine.weight, own.weight)
         np.testing.assert_array_equal(mine.bias, own.bias)
-    assert inc.size(inc.shapes(net, layers)) == len(vector)
+    assert inc.increment_size(inc.layer_shapes(net, layers)) == len(vector)
 
 
 def test_increments_are_a_second_term():
@@ -95,15 +95,15 @@ def test_increments_are_a_second_term():
     layer = Linear(3, 2, key=jr.key(0))
     x = jr.normal(jr.key(1), (5, 4, 3))
     w, b = jr.normal(jr.key(2), (5, 3, 2)), jr.normal(jr.key(3), (5, 2))
-    for_all = inc.Shifted(layer, w, b)(x)
+    for_all = inc.IncrementedLinear(layer, w, b)(x)
     spread = lambda y: jnp.broadcast_to(y[:, None], (5, 4, *y.shape[1:]))
-    for_each = inc.Shifted(layer, spread(w), spread(b))(x)
+    for_each = inc.IncrementedLinear(layer, spread(w), spread(b))(x)
     expected = np.einsum("tai,tio->tao", x, w + layer.weight) + (b + layer.bias)[:, None]
     np.testing.assert_allclose(for_all, expected, atol=1e-5)
     np.testing.assert_allclose(for_each, expected, atol=1e-5)
-    nothing = inc.Shifted(layer, jnp.zeros_like(w), jnp.zeros_like(b))(x)
+    nothing = inc.IncrementedLinear(layer, jnp.zeros_like(w), jnp.zeros_like(b))(x)
     np.testing.assert_array_equal(nothing, layer(x))
-    np.testing.assert_allclose(inc.Shifted(None, w, b)(x) + layer(x), for_all, atol=1e-5)
+    np.testing.assert_allclose(inc.IncrementedLinear(None, w, b)(x) + layer(x), for_all, atol=1e-5)
 
 
 @pytest.mark.parametrize("sharing", ["all", "none"])
@@ -124,7 +124,7 @@ def test_who_is_attended_to():
     # Would break: columns taken for rows, the dead among those who look or are looked at.
     learner = stirred(hyper_mappo())
     obs = jax.tree.map(lambda x: x[0], sights(SPEC))
-    weight = np.asarray(learner.hyper.attended(obs))
+    weight = np.asarray(learner.hyper.attention_received(obs))
     living = np.asarray(obs.alive).any(axis=-1)
     np.testing.assert_allclose(weight.sum(axis=-1), living, atol=1e-5)
     assert np.all(weight[~np.asarray(obs.alive)] < 1e-6) and weight.std() > 1e-3

@@ -98,7 +98,7 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
         if hyper is None:
             return self.ppo.act(learner.ppo, carry, obs, key, step, explore)
         context, _, theta = hyper.unroll(actor, carry.more, jax.tree.map(lambda x: x[None], obs))
-        actor_carry, policy = hyper.shift(actor, theta[0]).step(carry.actor, obs)
+        actor_carry, policy = hyper.add_increments(actor, theta[0]).step(carry.actor, obs)
         carry, action, extras = self.ppo.choose(learner.ppo, carry, obs, key, explore, actor_carry, policy)
         extras = extras and replace(extras, more=(action, policy))
         return replace(carry, more=context.push(obs, action, policy)), action, extras
@@ -170,7 +170,7 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
     def insight(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T k"]]:
         """Return the critic's values, and the attention that each agent gets over all queries and heads."""
         insight = self.ppo.insight(learner.ppo, episode)
-        weight = learner.hyper and learner.hyper.attended(episode.current_obs)
+        weight = learner.hyper and learner.hyper.attention_received(episode.current_obs)
         return insight if weight is None else insight | {"attention": weight}
 
     def notes(self, spec: Spec, copies: int, length: int) -> list[str]:

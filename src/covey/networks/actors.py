@@ -1,4 +1,4 @@
-"""Actors and critics: crews that read observations; they give distributions, and values."""
+"""Actors and critics: agent networks from observations to distributions, and to values."""
 
 from typing import Literal
 
@@ -17,13 +17,19 @@ CriticInput = Literal["state", "agent", "own"]
 
 
 def observation_inputs(obs: Observation, agent_id: bool) -> Float[Array, "*t agents i"]:
-    """What an agent sees and, one-hot, who it is."""
-    own, n = obs.agents, obs.agents.shape[-2]
-    return jnp.concatenate([own, jnp.broadcast_to(jnp.eye(n), (*own.shape[:-1], n))], -1) if agent_id else own
+    """Return each agent's observation with, if asked for, its id, one-hot."""
+    if not agent_id:
+        return obs.agents
+    n = obs.agents.shape[-2]
+    ids = jnp.broadcast_to(jnp.eye(n), (*obs.agents.shape[:-1], n))
+    return jnp.concatenate([obs.agents, ids], -1)
 
 
 class Actor(eqx.Module):
-    """A crew's outputs are logits or, where actions are continuous, means; deviations are parameters."""
+    """Agent networks whose outputs are logits or, where actions are continuous, means.
+
+    The deviations of continuous actions are parameters, one per group and dimension.
+    """
 
     networks: AgentNetworks
     log_deviation: Float[Array, "groups dims"] | None  # None: actions are discrete
@@ -32,21 +38,31 @@ class Actor(eqx.Module):
     agent_id: bool = eqx.field(static=True)
 
     def __init__(
-        self, make: Factory[AbstractAgent], spec: Spec, sharing: Sharing, agent_id: bool, squashed: bool,
-        deviation: float, *, key: PRNGKeyArray,
-    ):  # fmt: skip
-        self.networks = AgentNetworks(
-            make, spec, spec.features + agent_id * spec.agents, spec.actions, sharing, key=key
-        )
-        begin = jnp.full((len(set(self.networks.groups)), spec.actions), np.log(deviation))
-        self.log_deviation = begin if spec.bounds else None
-        self.bounds, self.squashed, self.agent_id = spec.bounds, squashed, agent_id
+        self,
+        factory: Factory[AbstractAgent],
+        spec: Spec,
+        sharing: Sharing,
+        agent_id: bool,
+        squashed: bool,
+        deviation: float,
+        *,
+        key: PRNGKeyArray,
+    ):
+        inputs = spec.features + agent_id * spec.agents
+        self.networks = AgentNetworks(factory, spec, inputs, spec.actions, sharing, key=key)
+        groups = len(set(self.networks.groups))
+        start = jnp.full((groups, spec.actions), np.log(deviation))
+        self.log_deviation = start if spec.bounds else None
+        self.bounds = spec.bounds
+        self.squashed = squashed
+        self.agent_id = agent_id
 
     def policy(self, x: Float[Array, "*t agents o"], obs: Observation) -> AbstractDistribution:
+        """Return the distribution that the networks' outputs describe."""
         if self.bounds is None or self.log_deviation is None:
             return Categorical(x, obs.legal)
-        own = self.log_deviation[np.array(self.networks.groups)]
-        return Gaussian(x, own, obs.legal, self.bounds, self.squashed)
+        log_deviation = self.log_deviation[np.array(self.networks.groups)]
+        return Gaussian(x, log_deviation, obs.legal, self.bounds, self.squashed)
 
     def init_carry(self) -> Float[Array, "agents h"]:
         return self.networks.init_carry()
@@ -57,20 +73,24 @@ class Actor(eqx.Module):
         h, x = self.networks.step(h, observation_inputs(obs, self.agent_id))
         return h, self.policy(x, obs)
 
-    def follow(
+    def unroll_with_carry(
         self, h: Float[Array, "agents h"], obs: Observation
     ) -> tuple[Float[Array, "agents h"], AbstractDistribution]:
-        """As `unroll`; its last memory, too."""
+        """Return the last carry and the policies of a trajectory."""
         h, x = self.networks.unroll(h, observation_inputs(obs, self.agent_id), obs.first)
         return h, self.policy(x, obs)
 
     def unroll(self, h: Float[Array, "agents h"], obs: Observation) -> AbstractDistribution:
-        return self.follow(h, obs)[1]
+        """Return the policies of a trajectory."""
+        return self.unroll_with_carry(h, obs)[1]
 
 
 class Critic(eqx.Module):
-    """Values from what it is shown: the `state`, once for the team; or one value for each agent, from its
-    `own` observation, or from state and observation of an `agent`. The dead are shown no state."""
+    """Values from one of three inputs.
+
+    `state`: one value for the team, from the global state. `own`: one value per agent, from its observation.
+    `agent`: one value per agent, from both. The dead receive zeros in place of the state.
+    """
 
     networks: AgentNetworks
     critic_input: CriticInput = eqx.field(static=True)
@@ -78,7 +98,7 @@ class Critic(eqx.Module):
 
     def __init__(
         self,
-        make: Factory[AbstractAgent],
+        factory: Factory[AbstractAgent],
         spec: Spec,
         sharing: Sharing,
         agent_id: bool,
@@ -88,20 +108,20 @@ class Critic(eqx.Module):
     ):
         own = spec.features + agent_id * spec.agents
         width = {"state": spec.world, "agent": spec.world + own, "own": own}[critic_input]
-        self.networks = AgentNetworks(
-            make, spec.subset((0,)) if critic_input == "state" else spec, width, 1, sharing, key=key
-        )
-        self.critic_input, self.agent_id = critic_input, agent_id
+        rows = spec.subset((0,)) if critic_input == "state" else spec
+        self.networks = AgentNetworks(factory, rows, width, 1, sharing, key=key)
+        self.critic_input = critic_input
+        self.agent_id = agent_id
 
-    def shown(self, obs: Observation) -> Float[Array, "*t k i"]:
-        world, own = obs.world[..., None, :], observation_inputs(obs, self.agent_id)
+    def inputs(self, obs: Observation) -> Float[Array, "*t k i"]:
+        """Return the input of each of the k values."""
+        world = obs.world[..., None, :]
         if self.critic_input == "state":
             return world
-        return (
-            own
-            if self.critic_input == "own"
-            else jnp.concatenate([world * obs.alive[..., None], own], axis=-1)
-        )
+        own = observation_inputs(obs, self.agent_id)
+        if self.critic_input == "own":
+            return own
+        return jnp.concatenate([world * obs.alive[..., None], own], axis=-1)
 
     def init_carry(self) -> Float[Array, "k h"]:
         return self.networks.init_carry()
@@ -109,21 +129,27 @@ class Critic(eqx.Module):
     def step(
         self, h: Float[Array, "k h"], obs: Observation
     ) -> tuple[Float[Array, "k h"], Float[Array, " k"]]:
-        h, value = self.networks.step(h, self.shown(obs))
+        h, value = self.networks.step(h, self.inputs(obs))
         return h, value[..., 0]
 
     def unroll(self, h: Float[Array, "k h"], obs: Observation) -> Float[Array, "T k"]:
-        return self.networks.unroll(h, self.shown(obs), obs.first)[1][..., 0]
+        """Return the values of a trajectory."""
+        return self.networks.unroll(h, self.inputs(obs), obs.first)[1][..., 0]
 
 
 def action_critic_inputs(
     obs: Observation, action: Int[Array, "T agents"], last: Int[Array, "T agents"]
 ) -> Float[Array, "T agents i"]:
-    """What a critic of actions reads: state, last actions, own observation, others' actions, who it is."""
-    (t, n), count = action.shape, obs.legal.shape[-1]
-    did, before = jax.nn.one_hot(action, count), jax.nn.one_hot(last, count)
-    others = jnp.where(jnp.eye(n, dtype=bool)[:, :, None], 0.0, did[:, None])
-    public = jnp.concatenate([obs.world, before.reshape(t, -1)], axis=-1)
+    """Return the input of a critic of each agent's actions.
+
+    State, everybody's last actions, own observation, the other agents' actions, id.
+    """
+    t, n = action.shape
+    count = obs.legal.shape[-1]
+    one_hot = jax.nn.one_hot(action, count)
+    last_one_hot = jax.nn.one_hot(last, count)
+    others = jnp.where(jnp.eye(n, dtype=bool)[:, :, None], 0.0, one_hot[:, None])
+    public = jnp.concatenate([obs.world, last_one_hot.reshape(t, -1)], axis=-1)
     public = jnp.broadcast_to(public[:, None], (t, n, public.shape[-1]))
-    own = jnp.broadcast_to(jnp.eye(n), (t, n, n))
-    return jnp.concatenate([public, obs.agents, others.reshape(t, n, -1), own], axis=-1)
+    ids = jnp.broadcast_to(jnp.eye(n), (t, n, n))
+    return jnp.concatenate([public, obs.agents, others.reshape(t, n, -1), ids], axis=-1)

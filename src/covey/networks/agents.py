@@ -18,41 +18,53 @@ Sharing = Literal["team", "all", "none"]
 
 
 class AbstractAgent(eqx.Module):
-    """A network with a memory of its own; made as `Net(inputs, outputs, key=key)`."""
+    """A network with a carry, such as a recurrent state; made as `Net(inputs, outputs, key=key)`.
+
+    `h` is the carry, `x` the input of one step and `xs` those of T steps.
+    """
 
     @property
     @abc.abstractmethod
     def carry_size(self) -> int:
-        """Of the memory."""
+        """The width of the carry; 0 for a network without one."""
 
     @abc.abstractmethod
     def step(
         self, h: Float[Array, "*b h"], x: Float[Array, "*b i"]
     ) -> tuple[Float[Array, "*b h"], Float[Array, "*b o"]]:
-        """One moment."""
+        """Return the next carry and the output of one step."""
 
     @abc.abstractmethod
     def unroll(
         self, h: Float[Array, "*b h"], xs: Float[Array, "T *b i"], first: Bool[Array, " T"]
     ) -> tuple[Float[Array, "*b h"], Float[Array, "T *b o"]]:
-        """All of a trajectory; memory is wiped where an episode begins."""
+        """Return the last carry and the outputs of T steps; the carry is reset before a `first` step."""
 
 
 class FeedForward(AbstractAgent):
-    """`depth` times Linear and activation, then Linear; no memory.
+    """`depth` times Linear and activation, then Linear; no carry.
 
-    With `norm` the input and what comes out of every activation are normalised. With a `gain`, that of
-    the last layer, weights begin orthogonal and biases at zero, with `xavier` uniform and at zero; without
-    them, as in PyTorch.
+    With `norm`, the input and the output of every activation are normalised. With a `gain`, that of the last
+    layer, weights start orthogonal; with `xavier`, uniform; biases start at zero in both cases. Without
+    either, both start as in PyTorch.
     """
 
     layers: MLP
 
     def __init__(
-        self, i: int, o: int, *, hidden: int = 64, depth: int = 2, activation: Activation = "relu",
-        norm: bool = False, gain: float | None = None, xavier: bool = False, key: PRNGKeyArray,
-    ):  # fmt: skip
-        sizes = (i, *[hidden] * depth, o)
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        hidden: int = 64,
+        depth: int = 2,
+        activation: Activation = "relu",
+        norm: bool = False,
+        gain: float | None = None,
+        xavier: bool = False,
+        key: PRNGKeyArray,
+    ):
+        sizes = (inputs, *[hidden] * depth, outputs)
         self.layers = MLP(*sizes, activation=activation, norm=norm, gain=gain, xavier=xavier, key=key)
 
     @property
@@ -69,8 +81,8 @@ class FeedForward(AbstractAgent):
 class Recurrent(AbstractAgent):
     """`depth` times Linear and activation, GRU, `after` times Linear and activation, Linear.
 
-    By default the agent of the value-mixing papers. `norm` and `gain` are as in `FeedForward`; with
-    `norm`, what comes out of the GRU is normalised too.
+    The default is the agent of the value-mixing papers. `norm` and `gain` are as in `FeedForward`; with
+    `norm`, the output of the GRU is normalised too.
     """
 
     embed: MLP
@@ -78,17 +90,26 @@ class Recurrent(AbstractAgent):
     head: MLP
 
     def __init__(
-        self, i: int, o: int, *, hidden: int = 64, depth: int = 1, after: int = 0,
-        activation: Activation = "relu", norm: bool = False, gain: float | None = None, key: PRNGKeyArray,
-    ):  # fmt: skip
-        part = lambda name, *sizes, **options: MLP(
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        hidden: int = 64,
+        depth: int = 1,
+        after: int = 0,
+        activation: Activation = "relu",
+        norm: bool = False,
+        gain: float | None = None,
+        key: PRNGKeyArray,
+    ):
+        mlp = lambda name, *sizes, **options: MLP(
             *sizes, activation=activation, norm=norm, gain=gain, key=named(key, name), **options
         )
-        self.embed = part("embed", i, *[hidden] * depth, activated=True)
-        self.gru = GRU(
-            hidden if depth else i, hidden, gain=None if gain is None else 1.0, key=named(key, "gru")
-        )
-        self.head = part("head", hidden, *[hidden] * after, o)
+        gru_inputs = hidden if depth else inputs
+        gru_gain = None if gain is None else 1.0
+        self.embed = mlp("embed", inputs, *[hidden] * depth, activated=True)
+        self.gru = GRU(gru_inputs, hidden, gain=gru_gain, key=named(key, "gru"))
+        self.head = mlp("head", hidden, *[hidden] * after, outputs)
 
     @property
     def carry_size(self) -> int:
@@ -104,40 +125,48 @@ class Recurrent(AbstractAgent):
 
 
 class AgentNetworks(eqx.Module):
-    """The networks of several agents, which share parameters by group.
+    """The networks of several agents, which share weights by group.
 
-    Arrays with a row per agent go in and come out; `groups` says whose network each agent uses.
+    Inputs and outputs have a row per agent. `groups` says which group's network each agent uses.
     """
 
-    nets: AbstractAgent  # one network; where there are several groups, leaves lead with group
+    nets: AbstractAgent  # one network or, if there are several groups, a stack with groups as the first axis
     groups: tuple[int, ...] = eqx.field(static=True)
 
     def __init__(
-        self, make: Factory[AbstractAgent], spec: Spec, i: int, o: int, sharing: Sharing, *, key: PRNGKeyArray
+        self,
+        factory: Factory[AbstractAgent],
+        spec: Spec,
+        inputs: int,
+        outputs: int,
+        sharing: Sharing,
+        *,
+        key: PRNGKeyArray,
     ):
-        owners = {"all": ("",) * spec.agents, "team": spec.team or ("",) * spec.agents, "none": spec.names}
-        owner = owners[sharing]
-        order = list(dict.fromkeys(owner))
-        self.groups = tuple(order.index(name) for name in owner)
-        # one by one: XLA's batched decompositions, which orthogonal weights would need, can wait for each
-        # other for ever where two CPU devices begin at once
-        nets = [make(i, o, key=named(key, name)) for name in order]
+        one = ("",) * spec.agents
+        owners = {"all": one, "team": spec.team or one, "none": spec.names}[sharing]
+        order = list(dict.fromkeys(owners))
+        self.groups = tuple(order.index(name) for name in owners)
+        # One network at a time, not under vmap: orthogonal weights would need XLA's batched decompositions,
+        # which can wait for each other for ever where two CPU devices start at once.
+        nets = [factory(inputs, outputs, key=named(key, name)) for name in order]
         self.nets = nets[0] if len(order) == 1 else jax.tree.map(lambda *w: jnp.stack(w), *nets)
 
     @property
     def shared(self) -> bool:
+        """True if all agents use one network."""
         return len(set(self.groups)) == 1
 
     @property
     def stacked(self) -> bool:
-        """Do leaves lead with groups?"""
+        """True if the weights have a first axis of groups."""
         return not self.shared
 
     def init_carry(self) -> Float[Array, "agents h"]:
         return jnp.zeros((len(self.groups), self.nets.carry_size))
 
-    def each(self) -> AbstractAgent:
-        """One network an agent: leaves lead with agents."""
+    def per_agent(self) -> AbstractAgent:
+        """Return a stack of networks with agents as the first axis."""
         stack = jax.tree.map(lambda w: w[None], self.nets) if self.shared else self.nets
         return jax.tree.map(lambda w: w[np.array(self.groups)], stack)
 
@@ -146,7 +175,7 @@ class AgentNetworks(eqx.Module):
     ) -> tuple[Float[Array, "agents h"], Float[Array, "agents o"]]:
         if self.shared:
             return self.nets.step(h, x)
-        return jax.vmap(lambda net, h, x: net.step(h, x))(self.each(), h, x)
+        return jax.vmap(lambda net, h, x: net.step(h, x))(self.per_agent(), h, x)
 
     def unroll(
         self, h: Float[Array, "agents h"], xs: Float[Array, "T agents i"], first: Bool[Array, " T"]
@@ -154,14 +183,14 @@ class AgentNetworks(eqx.Module):
         if self.shared:
             return self.nets.unroll(h, xs, first)
         one = lambda net, h, x: net.unroll(h, x, first)
-        return jax.vmap(one, (0, 0, 1), (0, 1))(self.each(), h, xs)
+        return jax.vmap(one, (0, 0, 1), (0, 1))(self.per_agent(), h, xs)
 
 
 class AgentCarry(eqx.Module):
-    """What agents carry through an episode."""
+    """The carry of agents that may read their last actions."""
 
     hidden: Float[Array, "*b agents h"]
-    action: Int[Array, "*b agents"]  # the last one, -1 for none
+    action: Int[Array, "*b agents"]  # the last one, -1 at the start
 
 
 def init_agent_carry(networks: AgentNetworks) -> AgentCarry:
@@ -171,7 +200,7 @@ def init_agent_carry(networks: AgentNetworks) -> AgentCarry:
 def agent_inputs(
     obs: Observation, last: Int[Array, "*t agents"], last_action: bool, agent_id: bool
 ) -> Float[Array, "*t agents i"]:
-    """What an agent's network reads: its observation, what it did, who it is."""
+    """Return the agents' observations with, if asked for, their last actions and ids, one-hot."""
     parts = [obs.agents]
     if last_action:
         parts.append(jax.nn.one_hot(last, obs.legal.shape[-1]))

@@ -1,4 +1,4 @@
-"""Attention: over agents at a moment, or over moments."""
+"""Attention: over agents at one moment, or over moments."""
 
 import equinox as eqx
 import jax
@@ -23,25 +23,32 @@ class Attention(eqx.Module):
         if width % heads:
             problem = f"cannot share a width of {width}"
             raise SettingError("heads", problem, "set `heads` to a divisor of it", value=heads)
-        part = lambda name: Linear(width, width, key=named(key, name))
-        self.query, self.key, self.value, self.out = map(part, ("query", "key", "value", "out"))
+        layer = lambda name: Linear(width, width, key=named(key, name))
+        self.query = layer("query")
+        self.key = layer("key")
+        self.value = layer("value")
+        self.out = layer("out")
         self.heads = heads
 
     def __call__(
         self, x: Float[Array, "*b n d"], mask: Bool[Array, "*b n"]
     ) -> tuple[Float[Array, "*b n d"], Float[Array, "*b heads n n"]]:
-        """Only those in the mask are attended to. Also returns how much of each."""
-        apart = lambda y: jnp.swapaxes(y.reshape(*y.shape[:-1], self.heads, -1), -2, -3)
-        q, k, v = (apart(layer(x)) for layer in (self.query, self.key, self.value))
-        alike = q @ jnp.swapaxes(k, -1, -2) / q.shape[-1] ** 0.5
-        mask = jnp.broadcast_to(mask[..., None, None, :], alike.shape)
-        weight = jax.nn.softmax(masked(alike, mask), axis=-1)
-        return self.out(jnp.swapaxes(weight @ v, -2, -3).reshape(x.shape)), weight
+        """Attend to those in the mask only; return outputs and weights."""
+        split_heads = lambda y: jnp.swapaxes(y.reshape(*y.shape[:-1], self.heads, -1), -2, -3)
+        query = split_heads(self.query(x))
+        key = split_heads(self.key(x))
+        value = split_heads(self.value(x))
+        score = query @ jnp.swapaxes(key, -1, -2) / query.shape[-1] ** 0.5
+        mask = jnp.broadcast_to(mask[..., None, None, :], score.shape)
+        weight = jax.nn.softmax(masked(score, mask), axis=-1)
+        return self.out(jnp.swapaxes(weight @ value, -2, -3).reshape(x.shape)), weight
 
 
-class Block(eqx.Module):
-    """A Transformer's layer, normalised first: x + attention(x), then x + MLP(x). Its outcome is normalised,
-    too: what adds up without it grows as its weights do."""
+class TransformerBlock(eqx.Module):
+    """A pre-norm Transformer layer: x + attention(x), then x + MLP(x).
+
+    Its output is normalised too: without that, the residual sum grows with the weights.
+    """
 
     attention: Attention
     mlp: MLP

@@ -1,7 +1,7 @@
-"""What may be done, and how likely each of it is: among choices, or in a box of real numbers.
+"""Distributions over actions: categorical, or Gaussian in a box.
 
-A `choice` is what was drawn; `action` turns it into what the world gets. What is not legal is never
-chosen, and dimensions that an agent lacks add nothing to probabilities, entropies or divergences.
+A `choice` is what was drawn; `action` turns it into the action that the world receives. Illegal actions are
+never chosen. Dimensions that an agent lacks add nothing to probabilities, entropies or divergences.
 """
 
 import abc
@@ -17,33 +17,38 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, Shaped
 from ..core import Action
 from ..ops import masked, take
 
-NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(12)
-LOG_ROOT_TWO_PI = 0.5 * float(np.log(2 * np.pi))
+_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(12)
+_LOG_ROOT_TWO_PI = 0.5 * float(np.log(2 * np.pi))
 _Self = TypeVar("_Self", bound="AbstractDistribution")
 _Choice = TypeVar("_Choice")
 
 
 class AbstractDistribution(eqx.Module, Generic[_Choice]):
-    """What each agent may do; agents act independently."""
+    """A distribution over each agent's actions; agents act independently."""
 
     @abc.abstractmethod
-    def sample(self, key: PRNGKeyArray) -> _Choice: ...
+    def sample(self, key: PRNGKeyArray) -> _Choice:
+        """Draw a choice."""
 
     @abc.abstractmethod
-    def mode(self) -> _Choice: ...
+    def mode(self) -> _Choice:
+        """Return the most likely choice."""
 
     @abc.abstractmethod
-    def action(self, choice: _Choice) -> Action: ...
+    def action(self, choice: _Choice) -> Action:
+        """Turn a choice into an action."""
 
     @abc.abstractmethod
-    def log_prob(self, choice: _Choice) -> Float[Array, "*b"]: ...
+    def log_prob(self, choice: _Choice) -> Float[Array, "*b"]:
+        """Return the log-probability of a choice."""
 
     @abc.abstractmethod
-    def entropy(self) -> Float[Array, "*b"]: ...
+    def entropy(self) -> Float[Array, "*b"]:
+        """Return the entropy."""
 
     @abc.abstractmethod
     def kl(self: _Self, other: _Self) -> Float[Array, "*b"]:
-        """KL(self || other)."""
+        """Return KL(self || other)."""
 
 
 class Categorical(AbstractDistribution[Int[Array, "*b"]]):
@@ -76,7 +81,7 @@ class Categorical(AbstractDistribution[Int[Array, "*b"]]):
 def scale_to_bounds(
     x: Float[Array, "*b dims"], legal: Bool[Array, "*b dims"], bounds: tuple[float, float]
 ) -> Float[Array, "*b dims"]:
-    """From -1 and 1 to the bounds; the lower one where an agent lacks the dimension."""
+    """Map [-1, 1] to the bounds; a dimension that an agent lacks gets the lower bound."""
     low, high = bounds
     return jnp.where(legal, jnp.clip(low + 0.5 * (high - low) * (x + 1.0), low, high), low)
 
@@ -87,7 +92,7 @@ def straight_through(
     temperature: Float[Array, ""] | float,
     key: PRNGKeyArray,
 ) -> Float[Array, "*b actions"]:
-    """A legal choice, one-hot, by its probability, with the gradient of softmax((x + noise) / temperature).
+    """Sample a legal choice, one-hot, with the gradient of softmax((x + noise) / temperature).
 
     The noise is a Gumbel draw (Jang et al., 2017; Maddison et al., 2017).
     """
@@ -98,10 +103,10 @@ def straight_through(
 
 
 class Gaussian(AbstractDistribution[Float[Array, "*b dims"]]):
-    """u ~ N(mean, deviation^2), then tanh(u) if `squashed`, else u cut off at -1 and 1; fitted to `bounds`.
+    """u ~ N(mean, deviation^2), then tanh(u) if `squashed`, else u clipped to [-1, 1]; scaled to `bounds`.
 
-    Squashed, probabilities and entropies are those of tanh(u), the expectation over log(1 - tanh(u)^2)
-    by Gauss-Hermite quadrature. Cut off, they are those of u itself.
+    If squashed, probabilities and entropies are those of tanh(u), with the expectation of log(1 - tanh(u)^2)
+    by Gauss-Hermite quadrature. If clipped, they are those of u itself.
     """
 
     mean: Float[Array, "*b dims"]
@@ -121,36 +126,38 @@ class Gaussian(AbstractDistribution[Float[Array, "*b dims"]]):
         return scale_to_bounds(x, self.legal, self.bounds)
 
     def total(self, x: Float[Array, "*b dims"]) -> Float[Array, "*b"]:
+        """Sum over the dimensions that each agent has."""
         return jnp.sum(jnp.where(self.legal, x, 0.0), axis=-1)
 
     def log_prob(self, choice):
         z = (choice - self.mean) * jnp.exp(-self.log_deviation)
         slope = log_tanh_slope(choice) if self.squashed else 0.0
-        return self.total(-0.5 * z**2 - self.log_deviation - LOG_ROOT_TWO_PI - slope)
+        return self.total(-0.5 * z**2 - self.log_deviation - _LOG_ROOT_TWO_PI - slope)
 
     def entropy(self):
         slope = 0.0
         if self.squashed:
-            u = self.mean[..., None] + jnp.exp(self.log_deviation)[..., None] * NODES
-            slope = log_tanh_slope(u) @ (WEIGHTS / np.sum(WEIGHTS))
-        return self.total(0.5 + LOG_ROOT_TWO_PI + self.log_deviation + slope + 0.0 * self.mean)
+            u = self.mean[..., None] + jnp.exp(self.log_deviation)[..., None] * _NODES
+            slope = log_tanh_slope(u) @ (_WEIGHTS / np.sum(_WEIGHTS))
+        # 0 * mean gives the sum the shape of the batch, which log_deviation may lack
+        return self.total(0.5 + _LOG_ROOT_TWO_PI + self.log_deviation + slope + 0.0 * self.mean)
 
     def kl(self, other):
-        """Squashing changes none of it: both are squashed alike."""
+        """Return KL(self || other). Squashing does not change it: both are squashed alike."""
         ratio = self.log_deviation - other.log_deviation
         z = (self.mean - other.mean) * jnp.exp(-other.log_deviation)
         return self.total(0.5 * (jnp.exp(2 * ratio) + z**2 - 1) - ratio)
 
 
 def log_tanh_slope(u: Shaped[Array, "*b"]) -> Float[Array, "*b"]:
-    """log(1 - tanh(u)^2), also where tanh is 1 in rounding."""
+    """Return log(1 - tanh(u)^2), also where tanh rounds to 1."""
     return 2.0 * (np.log(2.0) - u - jax.nn.softplus(-2.0 * u))
 
 
 def epsilon_floor(
     logits: Float[Array, "*b actions"], legal: Bool[Array, "*b actions"], epsilon: Float[Array, ""]
 ) -> Float[Array, "*b actions"]:
-    """Probabilities: `epsilon` of them spread evenly over all actions, none left to what is illegal."""
+    """Return probabilities with `epsilon` of them spread evenly over all actions; illegal ones get none."""
     p = (1 - epsilon) * jax.nn.softmax(logits) + epsilon / logits.shape[-1]
     p = jnp.where(legal, p, 0.0)
     return p / jnp.maximum(jnp.sum(p, axis=-1, keepdims=True), 1e-10)

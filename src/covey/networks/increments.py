@@ -1,7 +1,7 @@
-"""Increments to an actor's weights: a second term in some of its linear layers, whoever wrote the network.
+"""Increments to an actor's weights: a second term in some of its linear layers, for any network.
 
-An increment is a pytree of the network's own shape in which only the chosen layers hold anything. While it
-is computed, accumulated and compared it is one flat vector.
+An increment is a pytree of the network's own structure in which only the chosen layers hold arrays. While it
+is computed, accumulated and compared, it is one flat vector of P numbers.
 """
 
 from collections.abc import Callable
@@ -22,11 +22,11 @@ Layers = Literal["none", "last", "all", "everything"]
 Output = Literal["increment", "weights"]
 
 
-class Shifted(eqx.Module):
+class IncrementedLinear(eqx.Module):
     """y = (x W + b) + (x dW + db): never x (W + dW), so that a zero increment changes no bit.
 
-    dW is one matrix for each row of x or, with an axis less, for all rows of x's last axis but one.
-    Without a `layer` it is dW alone.
+    dW is one matrix for each row of x or, with an axis less, one for all rows of x's last axis but one.
+    Without a `layer`, dW and db are the whole layer.
     """
 
     layer: Linear | None
@@ -35,99 +35,117 @@ class Shifted(eqx.Module):
 
     def __call__(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         if self.weight.ndim > x.ndim:
-            more = jnp.einsum("...i,...io->...o", x, self.weight) + self.bias
+            increment = jnp.einsum("...i,...io->...o", x, self.weight) + self.bias
         else:
-            more = x @ self.weight + self.bias[..., None, :]
-        return more if self.layer is None else self.layer(x) + more
+            increment = x @ self.weight + self.bias[..., None, :]
+        return increment if self.layer is None else self.layer(x) + increment
 
 
-class Scaled(eqx.Module):
-    """A layer times a number."""
+class ScaledLinear(eqx.Module):
+    """A linear layer times a number."""
 
     layer: Linear
-    scale: Float[Array, "*agents"]  # of networks that lead with agents until they are mapped over
+    scale: Float[Array, "*agents"]  # one per agent in a stack of networks, until `vmap` takes them apart
 
     def __call__(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         return self.scale * self.layer(x)
 
 
-def linears(net: PyTree, core: bool = True) -> list[Linear]:
-    """A network's linear layers, in order; those of recurrent cores, too?"""
-    stop = lambda x: isinstance(x, Linear) or (not core and isinstance(x, GRU))
+def _linear_layers(net: PyTree, recurrent: bool = True) -> list[Linear]:
+    """Return a network's linear layers, in order; with `recurrent`, those of GRUs too."""
+    stop = lambda x: isinstance(x, Linear) or (not recurrent and isinstance(x, GRU))
     return [x for x in jax.tree.leaves(net, is_leaf=stop) if isinstance(x, Linear)]
 
 
-def chosen(net: PyTree, layers: Layers) -> list[Linear]:
-    """The layers that get increments."""
-    found = linears(net, core=layers == "everything")
-    return found[{"none": len(found), "last": -1}.get(layers, 0) :]
+def chosen_layers(net: PyTree, layers: Layers) -> list[Linear]:
+    """Return the layers that get increments."""
+    all_layers = _linear_layers(net, recurrent=layers == "everything")
+    start = {"none": len(all_layers), "last": -1}.get(layers, 0)
+    return all_layers[start:]
 
 
-def others(net: PyTree, layers: Layers) -> list[Linear]:
-    """The layers that do not."""
-    mine = chosen(net, layers)
-    return [layer for layer in linears(net) if not any(layer is own for own in mine)]
+def other_layers(net: PyTree, layers: Layers) -> list[Linear]:
+    """Return the layers that get no increments."""
+    chosen = chosen_layers(net, layers)
+    return [layer for layer in _linear_layers(net) if not any(layer is other for other in chosen)]
 
 
-def shapes(net: PyTree, layers: Layers) -> tuple[tuple[int, int], ...]:
-    return tuple((layer.weight.shape[-2], layer.weight.shape[-1]) for layer in chosen(net, layers))
+def layer_shapes(net: PyTree, layers: Layers) -> tuple[tuple[int, int], ...]:
+    """Return the inputs and outputs of each chosen layer."""
+    return tuple((layer.weight.shape[-2], layer.weight.shape[-1]) for layer in chosen_layers(net, layers))
 
 
-def size(shapes: tuple[tuple[int, int], ...]) -> int:
+def increment_size(shapes: tuple[tuple[int, int], ...]) -> int:
+    """Return P, the length of the flat vector."""
     return sum((i + 1) * o for i, o in shapes)
 
 
-def flat(net: PyTree, layers: Layers) -> Float[Array, " P"]:
-    """The chosen layers' weights as an increment is written: weights, then biases, layer after layer."""
-    return jnp.concatenate([x.ravel() for layer in chosen(net, layers) for x in (layer.weight, layer.bias)])
+def flatten_weights(net: PyTree, layers: Layers) -> Float[Array, " P"]:
+    """Return the chosen layers' weights as an increment holds them: weight, bias, layer after layer."""
+    arrays = [x for layer in chosen_layers(net, layers) for x in (layer.weight, layer.bias)]
+    return jnp.concatenate([x.ravel() for x in arrays])
 
 
-def tree(net: PyTree, layers: Layers, delta: Float[Array, "*b P"]) -> PyTree:
-    """An increment in the network's own shape: None everywhere but in the chosen layers."""
-    sizes = [n for i, o in shapes(net, layers) for n in (i * o, o)]
+def increment_tree(net: PyTree, layers: Layers, delta: Float[Array, "*b P"]) -> PyTree:
+    """Return an increment in the network's own structure: None everywhere but in the chosen layers."""
+    sizes = [n for i, o in layer_shapes(net, layers) for n in (i * o, o)]
     parts = iter(jnp.split(delta, np.cumsum(sizes)[:-1], axis=-1))
-    put = lambda layer, w, b: eqx.tree_at(
-        lambda y: (y.weight, y.bias), layer, (w.reshape(*w.shape[:-1], *layer.weight.shape[-2:]), b)
-    )
-    full = [put(layer, next(parts), next(parts)) for layer in chosen(net, layers)]
+
+    def fill(layer: Linear) -> Linear:
+        weight = next(parts)
+        bias = next(parts)
+        weight = weight.reshape(*weight.shape[:-1], *layer.weight.shape[-2:])
+        return eqx.tree_at(lambda y: (y.weight, y.bias), layer, (weight, bias))
+
+    filled = [fill(layer) for layer in chosen_layers(net, layers)]
     empty = jax.tree.map(lambda x: None, net)
-    return eqx.tree_at(lambda n: chosen(n, layers), empty, full)
+    return eqx.tree_at(lambda net: chosen_layers(net, layers), empty, filled)
 
 
-def shifted(
+def add_increments(
     actor: Actor,
     layers: Layers,
     output: Output,
     delta: Float[Array, "*t P"],
     scales: Float[Array, " others"],
 ) -> Actor:
-    """The actor with increments `[(T), (agents), P]` in its chosen layers; its others are scaled."""
-    networks, net = actor.networks, actor.networks.nets
-    change = tree(net, layers, delta)
-    if not networks.shared:  # each agent's network by itself: its increments lead with agents
+    """Return the actor with increments `[(T), (agents), P]` in its chosen layers; the others are scaled."""
+    networks = actor.networks
+    net = networks.nets
+    change = increment_tree(net, layers, delta)
+    if not networks.shared:  # each agent has its own network, so the increments need a first axis of agents
         change = jax.tree.map(lambda x: jnp.moveaxis(x, delta.ndim - 2, 0), change)
         scales = jnp.broadcast_to(scales[:, None], (len(scales), len(networks.groups)))
-    pairs = zip(chosen(net, layers), chosen(change, layers), strict=True)
+    pairs = zip(chosen_layers(net, layers), chosen_layers(change, layers), strict=True)
     base = lambda layer: layer if output == "increment" else None
-    new = [Shifted(base(layer), x.weight, x.bias) for layer, x in pairs]
-    new += [Scaled(layer, scale) for layer, scale in zip(others(net, layers), scales, strict=True)]
-    where = lambda actor: [*chosen(actor.networks.nets, layers), *others(actor.networks.nets, layers)]
+    new = [IncrementedLinear(base(layer), x.weight, x.bias) for layer, x in pairs]
+    new += [
+        ScaledLinear(layer, scale) for layer, scale in zip(other_layers(net, layers), scales, strict=True)
+    ]
+    where = lambda actor: [
+        *chosen_layers(actor.networks.nets, layers),
+        *other_layers(actor.networks.nets, layers),
+    ]
     return eqx.tree_at(where, actor, new)
 
 
-def unrolled(
-    shift: Callable[[Float[Array, "*t P"]], Actor],
+def unroll_incremented(
+    incremented: Callable[[Float[Array, "*t P"]], Actor],
     delta: Float[Array, "t *agents P"],
     h: Float[Array, "agents h"],
     obs: Observation,
     stepwise: bool,
 ) -> AbstractDistribution:
-    """The policies of an actor whose weights change from step to step; `stepwise` where its core's do."""
+    """Return the policies of an actor whose weights change from step to step.
+
+    `incremented` returns the actor with given increments. `stepwise` goes step by step: it is needed where
+    the weights of a recurrent core change.
+    """
     if not stepwise:
-        return shift(delta).unroll(h, obs)
+        return incremented(delta).unroll(h, obs)
 
     def tick(h, x):
         delta, obs = x
-        return shift(delta).step(jnp.where(obs.first, 0.0, h), obs)
+        return incremented(delta).step(jnp.where(obs.first, 0.0, h), obs)
 
     return jax.lax.scan(tick, h, (delta, obs))[1]

@@ -1,4 +1,4 @@
-"""Layers. They act on the last axis, whatever leads it."""
+"""Layers. They act on the last axis of arrays of any shape."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -13,45 +13,53 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 from ..ops import named
 
 Activation = Literal["relu", "tanh"]
-ACTIVATIONS = {"relu": jax.nn.relu, "tanh": jnp.tanh}
-GAINS = {"relu": 2**0.5, "tanh": 5 / 3}  # that keep the size of what passes through
+_ACTIVATIONS = {"relu": jax.nn.relu, "tanh": jnp.tanh}
+_GAINS = {"relu": 2**0.5, "tanh": 5 / 3}  # keep the scale of what passes through
 
 
 class Linear(eqx.Module):
-    """y = x W + b. Weights and biases begin as U(+-bound): 1/sqrt(i) by default, as in PyTorch.
+    """y = x W + b. Weights and biases start as U(+-bound), with 1/sqrt(inputs) by default, as in PyTorch.
 
-    With a `gain` weights begin orthogonal times it (Saxe et al., 2014), biases at zero; `xavier`: as
-    U(+-sqrt(6 / (i + o))) (Glorot and Bengio, 2010), biases at zero.
+    With a `gain`, weights start orthogonal times it (Saxe et al., 2014) and biases at zero. With `xavier`,
+    weights start as U(+-sqrt(6 / (inputs + outputs))) (Glorot and Bengio, 2010) and biases at zero.
     """
 
     weight: Float[Array, "i o"]
     bias: Float[Array, " o"]
 
     def __init__(
-        self, i: int, o: int, *, bound: float | None = None, gain: float | None = None, xavier: bool = False,
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        bound: float | None = None,
+        gain: float | None = None,
+        xavier: bool = False,
         key: PRNGKeyArray,
-    ):  # fmt: skip
+    ):
+        weight_key = named(key, "weight")
+        shape = (inputs, outputs)
         if gain is not None:
-            self.weight = jax.nn.initializers.orthogonal(gain)(named(key, "weight"), (i, o))
-            self.bias = jnp.zeros(o)
-            return
-        edge = max(i, 1) ** -0.5 if bound is None else bound
-        uniform = lambda name, shape: jr.uniform(named(key, name), shape, minval=-edge, maxval=edge)
-        if xavier:
-            edge = (6 / (i + o)) ** 0.5
-            self.weight, self.bias = uniform("weight", (i, o)), jnp.zeros(o)
-            return
-        self.weight, self.bias = uniform("weight", (i, o)), uniform("bias", (o,))
+            self.weight = jax.nn.initializers.orthogonal(gain)(weight_key, shape)
+            self.bias = jnp.zeros(outputs)
+        elif xavier:
+            edge = (6 / (inputs + outputs)) ** 0.5
+            self.weight = jr.uniform(weight_key, shape, minval=-edge, maxval=edge)
+            self.bias = jnp.zeros(outputs)
+        else:
+            edge = max(inputs, 1) ** -0.5 if bound is None else bound
+            self.weight = jr.uniform(weight_key, shape, minval=-edge, maxval=edge)
+            self.bias = jr.uniform(named(key, "bias"), (outputs,), minval=-edge, maxval=edge)
 
     def __call__(self, x: Float[Array, "*b i"]) -> Float[Array, "*b o"]:
         return x @ self.weight + self.bias
 
 
 def layer_norm(x: Float[Array, "*b size"]) -> Float[Array, "*b size"]:
-    """Mean 0 and deviation 1 over the last axis (Ba et al., 2016).
+    """Normalise the last axis to mean 0 and deviation 1 (Ba et al., 2016).
 
-    Without a scale and a shift of its own: the linear layer that follows has both. Flat, because XLA's
-    CPU kernels reduce rows of a matrix faster than those of anything with more axes.
+    There is no scale and no shift: the linear layer that follows has both. The array is flattened to a
+    matrix, because XLA's CPU kernels reduce the rows of a matrix faster than those of more axes.
     """
     flat = x.reshape(-1, x.shape[-1])
     flat = flat - jnp.mean(flat, axis=-1, keepdims=True)
@@ -60,10 +68,10 @@ def layer_norm(x: Float[Array, "*b size"]) -> Float[Array, "*b size"]:
 
 
 class MLP(eqx.Module):
-    """Linear layers with an activation between them; where `activated`, after the last one too.
+    """Linear layers with an activation between them and, if `activated`, after the last one too.
 
-    With `norm` the input and what comes out of every activation are normalised. `gain` is the last
-    layer's: all begin orthogonal then, those before an activation with the gain that suits it.
+    With `norm`, the input and the output of every activation are normalised. `gain` is that of the last
+    layer: then all layers start orthogonal, and those before an activation with the gain that suits it.
     """
 
     layers: tuple[Linear, ...]
@@ -72,13 +80,22 @@ class MLP(eqx.Module):
     activated: bool = eqx.field(static=True)
 
     def __init__(
-        self, *sizes: int, activation: Activation = "relu", norm: bool = False, gain: float | None = None,
-        xavier: bool = False, activated: bool = False, key: PRNGKeyArray,
-    ):  # fmt: skip
-        self.activation, self.norm, self.activated = activation, norm, activated
+        self,
+        *sizes: int,
+        activation: Activation = "relu",
+        norm: bool = False,
+        gain: float | None = None,
+        xavier: bool = False,
+        activated: bool = False,
+        key: PRNGKeyArray,
+    ):
+        self.activation = activation
+        self.norm = norm
+        self.activated = activated
         pairs = list(pairwise(sizes))
-        gains = [None if gain is None else GAINS[activation]] * len(pairs)
-        gains = gains if activated else [*gains[1:], gain]
+        gains = [None if gain is None else _GAINS[activation]] * len(pairs)
+        if not activated:
+            gains = [*gains[1:], gain]
         make = lambda n, i, o: Linear(i, o, gain=gains[n], xavier=xavier, key=named(key, n))
         self.layers = tuple(make(n, i, o) for n, (i, o) in enumerate(pairs))
 
@@ -88,16 +105,15 @@ class MLP(eqx.Module):
         for n, layer in enumerate(self.layers, 1):
             x = layer(x)
             if n < len(self.layers) or self.activated:
-                x = norm(ACTIVATIONS[self.activation](x))
+                x = norm(_ACTIVATIONS[self.activation](x))
         return x
 
 
 class GRU(eqx.Module):
-    """Gated recurrent unit (Cho et al., 2014), in PyTorch's form; all of it begins as U(+-1/sqrt(h)),
-    or with a `gain` like `Linear`.
+    """Gated recurrent unit (Cho et al., 2014) in PyTorch's form.
 
-    Its three gates are three matrices: slices of a joint one, inside a scan, keep XLA's CPU
-    kernels from vectorising.
+    Weights start as U(+-1/sqrt(h)) or, with a `gain`, as in `Linear`. Each gate has a matrix of its own:
+    slices of a joint one, inside a scan, keep XLA's CPU kernels from vectorising.
     """
 
     inputs: tuple[Linear, Linear, Linear]
@@ -109,72 +125,79 @@ class GRU(eqx.Module):
         self.hidden = (gate("reset h", h), gate("update h", h), gate("new h", h))
 
     def project(self, x: Float[Array, "*b i"]) -> tuple[Float[Array, "*b h"], ...]:
-        """What does not wait for the past: done for all steps at once."""
+        """Compute the part of the gates that does not depend on the past, for all steps at once."""
         return tuple(layer(x) for layer in self.inputs)
 
     def __call__(
         self, h: Float[Array, "*b h"], gates: tuple[Float[Array, "*b h"], ...]
     ) -> Float[Array, "*b h"]:
-        return gated(h, gates, recalled(self.hidden, h))
+        return _next_hidden(h, gates, _apply(self.hidden, h))
 
     def unroll(
         self, h: Float[Array, "*b h"], gates: tuple[Float[Array, "T *b h"], ...], first: Bool[Array, " T"]
     ) -> Float[Array, "T *b h"]:
-        """What it remembers after each step; wiped before a step that is an episode's `first`."""
-        return unrolled(self.hidden, h, gates, first)
+        """Return the hidden state after each step; it is reset before a step that is `first`."""
+        return _unroll(self.hidden, h, gates, first)
 
 
-def recalled(hidden: tuple[Callable, ...], h: Float[Array, "*b h"]) -> tuple[Float[Array, "*b h"], ...]:
-    """What the gates read from memory."""
-    return tuple(layer(h) for layer in hidden)
+def _apply(layers: tuple[Callable, ...], h: Float[Array, "*b h"]) -> tuple[Float[Array, "*b h"], ...]:
+    return tuple(layer(h) for layer in layers)
 
 
-def gated(
-    h: Float[Array, "*b h"], gates: tuple[Float[Array, "*b h"], ...], past: tuple[Float[Array, "*b h"], ...]
+def _next_hidden(
+    h: Float[Array, "*b h"],
+    from_input: tuple[Float[Array, "*b h"], ...],
+    from_hidden: tuple[Float[Array, "*b h"], ...],
 ) -> Float[Array, "*b h"]:
-    r, z = jax.nn.sigmoid(gates[0] + past[0]), jax.nn.sigmoid(gates[1] + past[1])
-    n = jnp.tanh(gates[2] + r * past[2])
-    return n + z * (h - n)
+    reset = jax.nn.sigmoid(from_input[0] + from_hidden[0])
+    update = jax.nn.sigmoid(from_input[1] + from_hidden[1])
+    new = jnp.tanh(from_input[2] + reset * from_hidden[2])
+    return new + update * (h - new)
 
 
-def scanned(hidden, h, gates, first):
-    """Memory before each step, and after it."""
+def _scan(hidden, h, gates, first):
+    """Return the hidden states before each step (after a reset), and after it."""
 
     def tick(h, x):
         gates, first = x
         h = jnp.where(first, 0.0, h)
-        after = gated(h, gates, recalled(hidden, h))
+        after = _next_hidden(h, gates, _apply(hidden, h))
         return after, (h, after)
 
     return jax.lax.scan(tick, h, (gates, first))[1]
 
 
 @jax.custom_vjp
-def unrolled(hidden, h, gates, first):
-    """`GRU.unroll`. Only memory has to be followed back step by step: what the weights' gradients are
-    can be told of all steps at once, and a scan by itself would add it up, matrix by matrix."""
-    return scanned(hidden, h, gates, first)[1]
+def _unroll(hidden, h, gates, first):
+    """`GRU.unroll`, with a gradient of its own.
+
+    Only the hidden state has to be followed back step by step. The gradients of the weights are one product
+    over all steps; the gradient of a scan would add them up matrix by matrix.
+    """
+    return _scan(hidden, h, gates, first)[1]
 
 
-def forth(hidden, h, gates, first):
-    before, after = scanned(hidden, h, gates, first)
+def _unroll_forward(hidden, h, gates, first):
+    before, after = _scan(hidden, h, gates, first)
     return after, (hidden, before, gates, first)
 
 
-def back(kept, given):
-    hidden, before, gates, first = kept
-    past = recalled(hidden, before)
+def _unroll_backward(residuals, after_grads):
+    hidden, before, gates, first = residuals
+    from_hidden = _apply(hidden, before)
 
-    def tick(later, x):
-        given, h, gates, past, first = x
-        through, gates, past = jax.vjp(gated, h, gates, past)[1](given + later)
-        through += jax.vjp(lambda h: recalled(hidden, h), h)[1](past)[0]
-        return jnp.where(first, 0.0, through), (gates, past)
+    def tick(next_grad, x):
+        after_grad, h, gates, from_hidden, first = x
+        pull_back = jax.vjp(_next_hidden, h, gates, from_hidden)[1]
+        h_grad, gate_grads, hidden_grads = pull_back(after_grad + next_grad)
+        h_grad += jax.vjp(lambda h: _apply(hidden, h), h)[1](hidden_grads)[0]
+        return jnp.where(first, 0.0, h_grad), (gate_grads, hidden_grads)
 
-    start, steps = jnp.zeros_like(given[0]), (given, before, gates, past, first)
-    h, (gates, past) = jax.lax.scan(tick, start, steps, reverse=True)
-    weights = jax.vjp(lambda hidden: recalled(hidden, before), hidden)[1](past)[0]
-    return weights, h, gates, None
+    start = jnp.zeros_like(after_grads[0])
+    steps = (after_grads, before, gates, from_hidden, first)
+    h_grad, (gate_grads, hidden_grads) = jax.lax.scan(tick, start, steps, reverse=True)
+    weight_grads = jax.vjp(lambda hidden: _apply(hidden, before), hidden)[1](hidden_grads)[0]
+    return weight_grads, h_grad, gate_grads, None
 
 
-unrolled.defvjp(forth, back)
+_unroll.defvjp(_unroll_forward, _unroll_backward)

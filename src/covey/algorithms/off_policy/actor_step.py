@@ -69,6 +69,6 @@ def disagreement(
     for name, value in values.items():
         grads, (mean, scale) = ops.gradients(total_value, actors, value)
         metrics |= {f"{name}_value": mean, f"{name}_scale": scale}
-        directions.append(grads.networks.each())
+        directions.append(grads.networks.per_agent())
     cosine = jax.vmap(ops.cosine)(*directions)
     return metrics | {f"cosine/{name}": cosine[i] for i, name in zip(team, critics.names, strict=True)}
