@@ -58,7 +58,7 @@ def test_what_was_acted_is_learned_from(name):
     np.testing.assert_allclose(again[valid], left[valid], atol=2e-5)
     assert float(jnp.std(left[valid])) > 1e-3
     assert all(np.isfinite(x).all() for x in jax.tree.leaves((actor, hyper, told)))
-    for part in ("encoder", "head", "attention", "core", "scales", "place"):
+    for part in ("encoder", "head", "attention", "core", "scales", "position"):
         mine = getattr(hyper, part)
         assert mine is None or jax.tree.leaves(mine)[0].size == 0 or reached(mine), part
     unused = algorithm.output == "weights"
