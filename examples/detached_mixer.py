@@ -1,11 +1,11 @@
-"""A mixer with a defect that no error and no curve would give away; docs/effect.md tells its story.
+"""A mixer with a defect that no error and no learning curve shows; docs/effect.md finds it.
 
     covey train qmix spread mixer=examples/detached_mixer.py:Gated
 
     Q_tot = n sum_i w_i(s) Q_i + V(s),      w(s) = softmax(W s + b)
 
-as in my_mixer.py, but whoever wrote it did not want gradients to flow from the weights into the state, and
-detached the weights. The state takes no gradient anyway; what is cut off is W and b.
+as in my_mixer.py, but the weights are detached, to keep gradients away from the state. The state takes no
+gradient anyway; the stop_gradient cuts off W and b.
 """
 
 import jax

@@ -1,8 +1,8 @@
-"""An algorithm of one's own: each agent values its own actions, and learns from single transitions.
+"""An algorithm of your own: each agent values its own actions and learns from single transitions.
 
     y_i = r_i + gamma (1 - term) max_u Q'(o'_i, u),        loss = mean_i (y_i - Q(o_i, u_i))^2
 
-One network, without memory, for all agents (independent Q-learning, Tan, 1993; Mnih et al., 2015).
+One feed-forward network serves all agents (independent Q-learning, Tan, 1993; Mnih et al., 2015).
 Train it with
 
     covey train examples/my_algorithm.py:Independent spread gamma=.9 hidden=128 --steps 200000
@@ -58,7 +58,7 @@ class Independent(AbstractAlgorithm):
         return None, epsilon_greedy(learner.online(obs.agents), obs.legal, epsilon, key), None
 
     def td_error(self, online: MLP, target: MLP, t: Trajectory) -> Float[Array, "T agents"]:
-        """Of one window; an agent that is gone has no future."""
+        """Return the errors of one window; an agent that is gone has no future."""
         best = jnp.max(masked(target(t.next_obs.agents), t.next_obs.legal), axis=-1)
         goes_on = ~t.terminated[:, None] & t.next_obs.alive
         y = t.reward + self.gamma * goes_on * best

@@ -1,8 +1,7 @@
-"""A world of one's own: two walkers on a line are paid when they meet.
+"""A world of your own: two walkers on a line are rewarded when they meet.
 
-It is written for one copy, as one thinks of it, and `Vectorised` lifts it to the many copies that
-training steps at once. To prove that it keeps the protocol, run `python examples/my_environment.py`;
-to train in it
+It is written for one copy, and `Vectorised` lifts it to the many copies that training steps at once. Prove
+that it keeps the protocol with `python examples/my_environment.py`, and train in it with
 
     covey train qmix examples/my_environment.py:rendezvous env.places=9 --steps 50000
 """
@@ -22,7 +21,7 @@ class State(eqx.Module):
 
 
 class Rendezvous(eqx.Module):
-    """Each sees where both are, itself first; it steps left, stays, or steps right, but not off the line."""
+    """Each walker observes both places, its own first; it steps left, stays, or steps right on the line."""
 
     spec: Spec
     places: int
@@ -32,10 +31,11 @@ class Rendezvous(eqx.Module):
         self.spec = Spec(("walker_0", "walker_1"), features=2, actions=3, horizon=horizon)
 
     def observe(self, state: State) -> Observation:
-        place, last = state.place, self.places - 1
+        place = state.place
+        last = self.places - 1
         return Observation(
             agents=jnp.stack([place, place[::-1]], axis=-1) / last,
-            state=jnp.zeros(0),  # none but what they see
+            state=jnp.zeros(0),  # none: the observations are the state
             legal=jnp.stack([place > 0, jnp.ones(2, bool), place < last], axis=-1),
             alive=jnp.ones(2, bool),
             first=state.t == 0,
@@ -56,7 +56,7 @@ class Rendezvous(eqx.Module):
 
 
 def rendezvous(places: int = 5, horizon: int = 10) -> Vectorised:
-    """Two walkers on a line are paid 1 when they meet; passing each other does not count."""
+    """Two walkers on a line are rewarded with 1 when they meet; passing each other does not count."""
     return Vectorised(Rendezvous(places, horizon))
 
 

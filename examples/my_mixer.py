@@ -1,8 +1,8 @@
-"""A mixer of one's own: the state says how much each agent's value counts.
+"""A mixer of your own, in which the state decides how much each agent's value counts.
 
     Q_tot = n sum_i w_i(s) Q_i + V(s),      w(s) = softmax(W s + b)
 
-All weights are positive, so the agents' own best actions are still the team's. Train with
+All weights are positive, so the agents' own best actions are still the team's. Train it with
 
     covey train qmix spread mixer=examples/my_mixer.py:Weighted mixer.hidden=64
 """

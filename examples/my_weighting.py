@@ -1,11 +1,11 @@
-"""A weighting of your own for weighted QMIX: the further a joint action is undervalued, the more it counts.
+"""A weighting of your own for weighted QMIX: the more a joint action is undervalued, the more it counts.
 
     covey train wqmix matrix weighting=examples/my_weighting.py:soft alpha=.1 epsilon=1 --steps 40000
 
-OW-QMIX with a slope in place of its step. A function is enough. It is told of one episode, arrays over its
-steps: `q_tot`, what the monotone mixer holds of the joint actions taken; `y`, their target; `best`, what Q*
-holds of the greedy joint actions; `greedy`, where those were the ones taken; and `alpha`, the setting. No
-gradient flows through what it returns.
+This is OW-QMIX with a slope in place of its step. A function is enough. Its arguments are arrays over the
+steps of one episode: `q_tot`, the monotone mixer's value of the joint actions taken; `y`, their target;
+`best`, the value of the greedy joint actions by Q*; `greedy`, true where those were taken; and `alpha`, the
+setting. No gradient flows through its result.
 """
 
 import jax

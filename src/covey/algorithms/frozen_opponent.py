@@ -1,4 +1,4 @@
-"""A player from an earlier run: it acts as it learned to there, and learns nothing more."""
+"""An opponent from an earlier run: it acts as it learned to there, and learns no more."""
 
 from dataclasses import replace
 from typing import ClassVar
@@ -14,28 +14,27 @@ from .random import Random
 
 
 class Learner(eqx.Module):
+    """The earlier learner, the step it was trained to, and the places of its agents among those it had."""
+
     player: PyTree[Array]
-    step: Int[Array, ""]  # how far it was trained: its schedules stand still there
-    places: tuple[int, ...] = eqx.field(
-        static=True
-    )  # of the agents it plays here, among those it learned for
+    step: Int[Array, ""]  # its schedules stay there
+    places: tuple[int, ...] = eqx.field(static=True)
 
 
 class FrozenOpponent(AbstractAlgorithm[Learner]):
-    """What a side of the run at `run` learned; written `TEAM=run:DIR`.
+    """A trained learner slot of the run at `run`; written `TEAM=run:DIR`.
 
-    It plays in evaluations as in training: greedily, or as it explored where `greedy` is false. By
-    default an on-policy player draws from its policy, an off-policy one is greedy. Seed k plays
-    against the earlier run's seed k, from the first again where there are fewer; with `seed` all
-    play against that one.
+    It plays the same in evaluation and training: greedily, or as it explored where `greedy` is false. By
+    default an on-policy player draws from its policy, an off-policy one is greedy. Seed k plays against the
+    earlier run's seed k, from the first again where there are fewer; with `seed` all play against that one.
     """
 
     traits: ClassVar[Traits] = Random.traits
     run: str
-    slot: str  # whose it was there
+    slot: str  # the name of its slot there
     player: AbstractAlgorithm
-    world: Spec  # as that side saw it
-    seeds: int  # that the run trained
+    world: Spec  # the spec of that slot
+    seeds: int  # the number that the run trained
     greedy: bool | None = None
     seed: int | None = None
     experience: AbstractExperience = OnPolicy(updates=0)
@@ -44,8 +43,8 @@ class FrozenOpponent(AbstractAlgorithm[Learner]):
         if self.seed is not None and not 0 <= self.seed < self.seeds:
             raise ValueError(f"seed {self.seed} is not in {self.run}: it trained seeds 0 to {self.seeds - 1}")
 
-    def plays(self, seed: int) -> int:
-        """Which of the earlier run's seeds plays against one of this run's."""
+    def earlier_seed(self, seed: int) -> int:
+        """Return the earlier run's seed that plays against one of this run's."""
         return seed % self.seeds if self.seed is None else self.seed
 
     def init(self, spec: Spec, key) -> Learner:
@@ -57,18 +56,19 @@ class FrozenOpponent(AbstractAlgorithm[Learner]):
 
     def act(self, learner: Learner, carry, obs: Observation, key, step, explore: bool):
         explore = self.player.traits.on_policy if self.greedy is None else not self.greedy
-        seen = self.whole(obs, learner.places)
-        carry, action, _ = self.player.act(learner.player, carry, seen, key, learner.step, explore)
+        obs = self.restore_obs(obs, learner.places)
+        carry, action, _ = self.player.act(learner.player, carry, obs, key, learner.step, explore)
         return carry, action[np.array(learner.places)], None
 
-    def whole(self, obs: Observation, places: tuple[int, ...]) -> Observation:
-        """Where it learned for everybody and plays for some, the others are put back among its agents."""
+    def restore_obs(self, obs: Observation, places: tuple[int, ...]) -> Observation:
+        """Return the observation as it was there, with the agents that it learned for but does not play."""
         if len(places) == self.world.agents:
             return obs
-        mine, rest = np.array(places), np.setdiff1d(np.arange(self.world.agents), places)
-        agents = jnp.zeros((self.world.agents, self.world.features)).at[mine].set(obs.agents)
-        legal = jnp.ones((self.world.agents, self.world.actions), bool).at[mine].set(obs.legal)
-        alive = jnp.ones(self.world.agents, bool).at[mine].set(obs.alive)
+        own = np.array(places)
+        rest = np.setdiff1d(np.arange(self.world.agents), places)
+        agents = jnp.zeros((self.world.agents, self.world.features)).at[own].set(obs.agents)
+        legal = jnp.ones((self.world.agents, self.world.actions), bool).at[own].set(obs.legal)
+        alive = jnp.ones(self.world.agents, bool).at[own].set(obs.alive)
         agents = agents.at[rest].set(obs.others)
         return replace(obs, agents=agents, legal=legal, alive=alive, others=obs.others[:0])
 

@@ -1,4 +1,4 @@
-"""Acting at random: the baseline, and everybody who has no learner."""
+"""Random actions: a baseline, and the player of agents without a learner."""
 
 from typing import ClassVar
 
@@ -11,7 +11,7 @@ from ..ops import masked
 
 
 class Random(AbstractAlgorithm[Spec]):
-    """Uniform over legal actions, or over the box of a continuous world. Learns nothing."""
+    """Uniform over legal actions, or over the box of a continuous world; it learns nothing."""
 
     traits: ClassVar[Traits] = Traits(
         centralised=False, on_policy=True, discrete=True, continuous=True, recurrent=False, cooperative=False

@@ -9,7 +9,14 @@ import numpy as np
 from jaxtyping import Bool, Shaped
 
 from ..errors import UserError
-from ..parts import AbstractOptimiser, AbstractTarget, ConstantSchedule, LinearSchedule, SoftTarget
+from ..parts import (
+    AbstractOptimiser,
+    AbstractTarget,
+    ConstantSchedule,
+    LinearSchedule,
+    SoftTarget,
+    find_setting,
+)
 from . import health
 from .health import SeedArrays
 from .modules import Anatomy, LearnerModule, is_float
@@ -142,7 +149,7 @@ class LearnerWatch:
         if self.middle and self.updates >= self.middle_updates + _WINDOW:
             notes += health.dead_unit_notes(self.anatomy, self.middle, now)
         notes += health.metric_notes(self.means)
-        schedule = getattr(self.algorithm, "epsilon", None)
+        schedule = find_setting(self.algorithm, "epsilon")
         epsilon = self.means.get("epsilon", [])
         if isinstance(schedule, LinearSchedule) and health.is_stuck(schedule, epsilon):
             notes.append(

@@ -6,7 +6,7 @@ numbers, Optax or networks only where they are used.
 
 from .factory import Factory
 from .optimisers import AbstractOptimiser, Adam, ClipBy, RAdam, RMSProp, clip_by_variable
-from .promotion import promoted, promoted_fields
+from .promotion import find_setting, promoted, promoted_fields
 from .schedules import AbstractSchedule, ConstantSchedule, LinearSchedule, PhasesSchedule, RampSchedule
 from .targets import AbstractTarget, HardTarget, SoftTarget
 
@@ -26,6 +26,7 @@ __all__ = [
     "RampSchedule",
     "SoftTarget",
     "clip_by_variable",
+    "find_setting",
     "promoted",
     "promoted_fields",
 ]

@@ -25,3 +25,13 @@ def promoted_fields(target: Callable[..., Any]) -> dict[str, tuple[str, ...]]:
     if not isinstance(target, type) or not is_dataclass(target):
         return {}
     return {f.name: f.metadata[_WITHOUT] for f in fields(target) if _WITHOUT in f.metadata}
+
+
+def find_setting(thing: Any, name: str) -> Any:
+    """Return a setting of an object, its own or one of a promoted field's; None where there is none."""
+    if hasattr(thing, name):
+        return getattr(thing, name)
+    for field, hidden in promoted_fields(type(thing)).items():
+        if name not in hidden:
+            return find_setting(getattr(thing, field), name)
+    return None

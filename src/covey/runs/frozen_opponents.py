@@ -48,5 +48,5 @@ def frozen_weights(frozen: FrozenOpponent, like: Learner) -> Learner:
 def opponent_of_seeds(frozen: FrozenOpponent, like: Learner, seeds: int) -> Learner:
     """Return the opponent that each of this run's seeds plays against."""
     weights = frozen_weights(frozen, like)
-    rows = np.array([frozen.plays(seed) for seed in range(seeds)])
+    rows = np.array([frozen.earlier_seed(seed) for seed in range(seeds)])
     return jax.tree.map(lambda x: x[rows], weights)
