@@ -14,8 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from covey.networks.layers import MLP
-from covey.networks.mixers import AbstractMixer, Choices
+from covey.networks import MLP, AbstractMixer, Choices
 from covey.ops import named
 
 

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Int
 
 from covey.core import AbstractAlgorithm, AbstractExperience, OptState, Target, Traits, Trajectory
 from covey.experience import Replay
-from covey.networks.layers import MLP
+from covey.networks import MLP
 from covey.ops import descend, epsilon_greedy, init_opt_state, init_target, masked, mean, take
 from covey.parts import AbstractOptimiser, AbstractSchedule, AbstractTarget, Adam, LinearSchedule, SoftTarget
 

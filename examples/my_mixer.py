@@ -11,8 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from covey.networks.layers import MLP, Linear
-from covey.networks.mixers import AbstractMixer, Choices
+from covey.networks import MLP, AbstractMixer, Choices, Linear
 from covey.ops import named
 
 

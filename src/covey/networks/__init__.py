@@ -24,11 +24,13 @@ from .hypernetworks import Hypernetwork
 from .layers import GRU, MLP, Activation, Linear, layer_norm
 from .mixers import (
     AbstractMixer,
+    Choices,
     IndependentMixer,
     MixerInput,
     MonotonicMixer,
     SumMixer,
     UnrestrictedMixer,
+    single_choices,
 )
 
 __all__ = [
@@ -43,6 +45,7 @@ __all__ = [
     "AgentNetworks",
     "Attention",
     "Categorical",
+    "Choices",
     "Critic",
     "CriticInput",
     "FeedForward",
@@ -64,5 +67,6 @@ __all__ = [
     "layer_norm",
     "observation_inputs",
     "scale_to_bounds",
+    "single_choices",
     "straight_through",
 ]
