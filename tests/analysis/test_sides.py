@@ -188,8 +188,7 @@ def test_what_cannot_be_played(runs, tmp_path):
     assert "nobody is left for iql" in refused("iql", FACTIONS, f"blue=run:{one}", f"red=run:{one}")
     late = refused("iql", FACTIONS, f"blue=run:{one}", "blue.seed=2")
     assert "seed 2 is not in" in late and "it trained seeds 0 to 1" in late
-    (tmp_path / "new").mkdir()
-    shutil.copy(one / "config.yaml", tmp_path / "new" / "config.yaml")
+    shutil.copytree(one, tmp_path / "new", ignore=shutil.ignore_patterns("checkpoints"))
     train = lambda: trained(tmp_path / "hunt", "iql", f"blue=run:{tmp_path}/new")
     assert f"run:{tmp_path}/new has no checkpoint yet: let it train" in said(train)
     assert not (tmp_path / "hunt").exists()
