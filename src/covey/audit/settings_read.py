@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import NoneType
 from typing import Any, Literal, NamedTuple, get_args, get_origin
 
@@ -148,7 +149,12 @@ class TriedSettings:
 
     def is_chosen(self, setting: Setting) -> bool:
         """Say whether the setting has another value than its default."""
-        return settings.flatten(self.default).get(setting.path, MISSING) != _plain_value(setting.value)
+        return self._defaults.get(setting.path, MISSING) != _plain_value(setting.value)
+
+    @cached_property
+    def _defaults(self) -> Tree:
+        """The defaults by path."""
+        return settings.flatten(self.default)
 
     def verdicts(self, wanted: Callable[[Setting], bool]) -> list[SettingVerdict]:
         """Try all wanted settings; a part that has settings is known by these."""
@@ -165,9 +171,7 @@ class TriedSettings:
         """Return which other setting would make this one act; None if none would."""
         default = settings.layer(self.default, {setting.path: _plain_value(setting.value)})
         if attempt(lambda: self.has_effect(setting, default)) is True:
-            return self._enabling_setting(
-                setting, lambda other: [settings.flatten(self.default).get(other.path)]
-            )
+            return self._enabling_setting(setting, lambda other: [self._defaults.get(other.path)])
         flipped = lambda: any(self.has_effect(setting, tree, True) for tree in (self.tree, default))
         if attempt(flipped) is True:
             return "where actions are of the other kind (discrete or continuous)"
