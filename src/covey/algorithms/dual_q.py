@@ -76,7 +76,7 @@ class DualQ(AbstractAlgorithm[Learner]):
     """MADDPG and QMIX's local values, blended; `covey describe dual_q` lists every field."""
 
     traits: ClassVar[Traits] = MADDPG.traits
-    course: ClassVar[tuple[str, ...]] = ("alpha",)  # what films show of its training
+    training_curves: ClassVar[tuple[str, ...]] = ("alpha",)  # what films show of its training
     maddpg: MADDPG = promoted(MADDPG())
     alpha: AbstractSchedule = PhasesSchedule()
     local_critic: Factory[FeedForward] = Factory(FeedForward, hidden=64, depth=2, norm=True)
