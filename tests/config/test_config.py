@@ -268,6 +268,29 @@ def test_old_names_are_answered_with_the_new(tmp_path):
     (tmp_path / "old.yaml").write_text("sides: {team: {gamma: 1}}")
     said = refused("qmix", "spread", config="old.yaml")
     assert said == "old.yaml: 'sides' is called 'learners': write learners in its place"
+    said = refused("hyper_mappo", "spread", "ppo.gamma=.9")
+    assert said == "ppo.gamma is called gamma: write gamma=…"
+    said = refused("wolf=hyper_mappo+agent=iql", "tag.py:Tag", "wolf.ppo.actor.hidden=8")
+    assert said == "ppo.actor.hidden is called actor.hidden: write actor.hidden=…"
+    (tmp_path / "old.yaml").write_text("learners: {team: {ppo: {gamma: 1}}}")
+    said = refused("hyper_mappo", "spread", config="old.yaml")
+    assert said == "ppo.gamma is called gamma: write gamma=…"
+
+
+# Catches an algorithm's base that is not set from where its settings stand, or is not written down.
+@pytest.mark.parametrize(
+    ("algorithm", "base"), [("hyper_mappo", "ppo"), ("wqmix", "qmix"), ("dual_q", "maddpg")]
+)
+def test_a_base_is_set_by_its_own_names(algorithm, base):
+    parsed = Config.parse(
+        algorithm, "spread", ["preset=original", "gamma=.5", "sharing=all", "agent_id=true"]
+    )
+    assert base not in parsed.learners["team"]
+    assert parsed.learners["team"]["gamma"] == 0.5
+    (slot,) = parsed.build()[1]
+    part = getattr(slot.algorithm, base)
+    assert (part.gamma, part.sharing) == (0.5, "all")
+    assert settings.restore(type(slot.algorithm), settings.dump(slot.algorithm)) == slot.algorithm
 
 
 # Catches an opponent that is looked for elsewhere, or a folder that is taken for a run's.

@@ -157,7 +157,7 @@ def test_a_users_class(mine):
     assert dump(changed)["mixer"] == {"name": "mine.py:Scaled", "scale": 3.0}
     assert restore(QMIX, dump(changed)) == changed
     assert sentence("mixer=mine.py:Mixer") == (
-        "mixer=mine.py:Mixer is no AbstractMixer: derive it from covey.networks.mixers.AbstractMixer"
+        "mixer=mine.py:Mixer is no AbstractMixer: derive it from covey.networks.AbstractMixer"
     )
     assert sentence("mixer=mine.py:Unfinished") == "mixer=mine.py:Unfinished does not define __call__"
     assert sentence("mixer=mine.py:Mixr") == "mine.py:Mixr: mine.py has no 'Mixr' (did you mean Mixer?)"

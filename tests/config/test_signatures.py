@@ -9,7 +9,7 @@ from covey.config import settings
 from covey.config.settings import Place, apply, construct, dump, restore
 from covey.errors import UserError
 from covey.networks.mixers import AbstractMixer, MonotonicMixer, SumMixer
-from covey.parts import AbstractTarget, Factory, HardTarget, SoftTarget, promoted
+from covey.parts import AbstractTarget, Factory, HardTarget, SoftTarget, find_setting, promoted
 
 numbers = st.floats(0, 1)
 counts = st.integers(1, 10**6)
@@ -37,6 +37,15 @@ class Top(eqx.Module):
 class Twice(eqx.Module):
     one: Base = promoted(Base())
     other: Base = promoted(Base(), without=("gamma", "double"))
+
+
+class Other(eqx.Module):
+    level: float = 0.25
+
+
+class Sibling(eqx.Module):
+    base: Base = promoted(Base())
+    other: Other = promoted(Other())
 
 
 def refusal(call, *args) -> str:
@@ -107,6 +116,14 @@ def test_names_of_promoted_settings():
         "middle has no setting"
     )
     assert refusal(construct, Middle, {"base": 1}, Place("middle")).startswith("middle has no setting 'base'")
+
+
+# Catches a setting that is looked for in the wrong base, or behind what hides it.
+def test_a_setting_is_found_by_its_name():
+    top = Top(Middle(1, Base(gamma=0.75), size=6))
+    assert (find_setting(top, "gamma"), find_setting(top, "size"), find_setting(top, "last")) == (0.75, 6, 2)
+    assert find_setting(top, "double") is None
+    assert find_setting(Sibling(), "level") == 0.25
 
 
 # Catches two bases with a setting of one name, which would reach only one of them.

@@ -32,6 +32,7 @@ def find_setting(thing: Any, name: str) -> Any:
     if hasattr(thing, name):
         return getattr(thing, name)
     for field, hidden in promoted_fields(type(thing)).items():
-        if name not in hidden:
-            return find_setting(getattr(thing, field), name)
+        value = None if name in hidden else find_setting(getattr(thing, field), name)
+        if value is not None:
+            return value
     return None
