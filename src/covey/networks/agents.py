@@ -194,6 +194,7 @@ class AgentCarry(eqx.Module):
 
 
 def init_agent_carry(networks: AgentNetworks) -> AgentCarry:
+    """Return the carry of an episode's start, in which no action has been taken yet."""
     return AgentCarry(networks.init_carry(), jnp.full(len(networks.groups), -1, int))
 
 
