@@ -27,7 +27,7 @@ SHORT = ["--seeds=1", "--steps=64", "--report-every=32", "--eval-episodes=2", "-
 
 
 def refused(capsys, *arguments: str) -> str:
-    """What is said; once, on one line, with status 2 and no traceback."""
+    """Return the sentence: one line, with status 2 and no traceback."""
     assert main(arguments) == 2
     said = capsys.readouterr().err
     assert said.startswith("covey: ") and said.count("\n") == 1 and "Traceback" not in said
@@ -83,7 +83,7 @@ def finished(tmp_path_factory) -> Path:
     ],
 )
 def test_sentences(arguments, says, capsys, tmp_path, monkeypatch):
-    """Every mistake we could think of, and the sentence it gets."""
+    """Every mistake gets its own sentence."""
     monkeypatch.chdir(tmp_path)
     assert re.search(says, refused(capsys, *arguments))
     assert not list(tmp_path.glob("runs/*")), "a refused run must leave nothing behind"
@@ -110,7 +110,7 @@ def test_truncated_checkpoint(finished, capsys, tmp_path):
 
 
 def test_flipped_bits(finished, capsys, tmp_path):
-    """A checksum that nobody looks at would let these through."""
+    """Only checksums find these."""
     whole = bytearray((finished / "checkpoints" / "last.npz").read_bytes())
     whole[len(whole) // 3] ^= 0xFF
     broken = copied(finished, tmp_path, bytes(whole))
@@ -118,7 +118,7 @@ def test_flipped_bits(finished, capsys, tmp_path):
 
 
 def test_foreign_checkpoint(finished, capsys, tmp_path):
-    """Another run's weights in this run's folder: the first tensor that differs is named."""
+    """Weights of another run in this folder: the first tensor that differs is named."""
     other = tmp_path / "other"
     assert main(["train", "qmix", *RUN, "agent.hidden=5", *SHORT, f"--out={other}"]) == 0
     broken = copied(finished, tmp_path, (other / "checkpoints" / "last.npz").read_bytes())
@@ -215,7 +215,7 @@ class Broken(TwoStep):
 
 
 def test_nan_from_a_world(capsys, tmp_path, monkeypatch):
-    """Not-a-numbers in rewards: said at the first report, whose they are and where."""
+    """NaN in rewards: the first report names the world and the seed."""
     monkeypatch.chdir(tmp_path)
     Path("mine.py").write_text(WORLD)
     said = refused(capsys, "train", "qmix", "mine.py:Sick", *RUN[1:], *SHORT)
@@ -223,7 +223,7 @@ def test_nan_from_a_world(capsys, tmp_path, monkeypatch):
 
 
 def test_world_that_raises(capsys, tmp_path, monkeypatch):
-    """A fault in a user's own file: which file, which line, what went wrong."""
+    """A fault in a user's own file: the sentence names the file, the line and the error."""
     monkeypatch.chdir(tmp_path)
     Path("mine.py").write_text(WORLD)
     said = refused(capsys, "train", "qmix", "mine.py:Broken", *RUN[1:], *SHORT)

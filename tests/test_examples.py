@@ -1,4 +1,4 @@
-"""The examples do what their first lines say, and keep the protocol."""
+"""Every example runs by the command in its docstring, and keeps the protocol."""
 
 import ast
 import shlex
@@ -8,7 +8,7 @@ import pytest
 
 from covey.cli import main
 from covey.config.catalogue import resolve
-from covey.environments.games import TwoStep
+from covey.environments import TwoStep
 from covey.experience import Replay
 from covey.testing import check_algorithm, check_environment
 
@@ -19,22 +19,22 @@ BATCH = "experience.capacity=512 experience.batch_size=4 experience.updates=1"
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.stem)
 def test_the_command_at_its_top(path, tmp_path, monkeypatch):
-    # Would break: a name or a setting that is no longer there; a user's file that its run does not keep.
+    # Breaks where a name or a setting is gone, or where a run does not keep a copy of the user's file.
     monkeypatch.chdir(ROOT)
-    told = ast.get_docstring(ast.parse(path.read_text())) or ""
-    (command,) = [line.strip() for line in told.splitlines() if line.startswith("    covey ")]
+    docstring = ast.get_docstring(ast.parse(path.read_text())) or ""
+    (command,) = [line.strip() for line in docstring.splitlines() if line.startswith("    covey ")]
     assert main(shlex.split(f"{command} {TINY} {BATCH} --out={tmp_path / 'run'}")[1:]) == 0
     assert (tmp_path / "run" / "files" / path.name).read_text() == path.read_text()
     assert (tmp_path / "run" / "summary.json").exists()
 
 
 def test_the_world_keeps_the_protocol():
-    # Would break: an end that is not one, a walker off the line, anything `check_environment` looks for.
+    # Breaks where an end is not one, where a walker leaves the line, and wherever `check_environment` looks.
     check_environment(resolve(f"{ROOT}/examples/my_environment.py:rendezvous")())
 
 
 def test_the_algorithm_keeps_the_protocol():
-    # Would break: a draw from a used key, a learner that changes shape, anything `check_algorithm` looks for.
+    # Breaks where a key is used twice, where a learner changes shape, and wherever `check_algorithm` looks.
     small = Replay(capacity=64, batch_size=4, window=1, steps=4)
     check_algorithm(
         resolve(f"{ROOT}/examples/my_algorithm.py:Independent")(experience=small, hidden=4), TwoStep()
