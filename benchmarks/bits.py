@@ -69,26 +69,25 @@ def cells() -> dict[str, tuple[str, str, dict[str, Any]]]:
 
 
 def record(algorithm: str, world: str, options: dict[str, Any]) -> dict[str, Any]:
-    """What one run leaves behind, or the sentence that refused it."""
+    """Train, and return the digests and the audit's verdict; or the sentence that refused the run."""
     out = Path(tempfile.mkdtemp()) / "run"
     short: dict[str, Any] = {"envs": COPIES, "eval_episodes": 8} if options["preset"] == "original" else {}
+    options = short | options
     try:
-        run = covey.train(
-            algorithm, world, seeds=2, report_every=1, out=out, quiet=True, **short | options
-        )  # fmt: skip
-        rows, audit = run.metrics, run.summary["audit"]
+        run = covey.train(algorithm, world, seeds=2, report_every=1, out=out, quiet=True, **options)
+        rows = run.metrics
+        audit = run.summary["audit"]
     except covey.UserError as error:
         return {"refused": str(error)}
     finally:
         shutil.rmtree(out.parent, ignore_errors=True)
+    verdict = {name: audit[name] for name in ("settings", "off", "terms")}
     if options["preset"] == "tuned":
-        return {"audit": audit["settings"], "off": audit["off"], "terms": audit["terms"]}
-    verdict = {name: audit[name] for name in ("settings", "off", "terms", "updates", "judged", "notes")}
-    still = sorted(name for name, found in audit["modules"].items() if found["moved"] in (0, None))
+        return {"audit": verdict}
+    verdict |= {name: audit[name] for name in ("updates", "judged", "notes")}
+    verdict["still"] = sum(module["moved"] in (0, None) for module in audit["modules"].values())
     digests = [digest(row) for row in rows]
-    return {"bits": digest(digests), "reports": digests, "last": numbers(rows[-1])} | {
-        "audit": verdict | {"still": len(still), "modules": len(audit["modules"])}
-    }
+    return {"bits": digest(digests), "reports": digests, "last": numbers(rows[-1]), "audit": verdict}
 
 
 def numbers(row: dict[str, Any]) -> dict[str, Any]:
@@ -102,6 +101,22 @@ def digest(row: Any) -> str:
     return hashlib.sha256(json.dumps(row, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """Return what differs between two records of a cell.
+
+    A verdict may name more terms of a loss than before, but must not lose one.
+    """
+    wrong = [key for key in after if key != "audit" and after[key] != before.get(key)]
+    old = before.get("audit", {})
+    for key, value in after.get("audit", {}).items():
+        if key == "terms":
+            same = set(old.get(key, [])) <= set(value)
+        else:
+            same = old.get(key) == value
+        wrong += [] if same else [f"audit {key}"]
+    return wrong
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the record here; done cells are kept")
@@ -110,26 +125,25 @@ def main() -> None:
     parser.add_argument("--part", default="0/1", metavar="K/N", help="every Nth cell, from the Kth")
     options = parser.parse_args()
     before = json.loads(options.against.read_text()) if options.against else {}
-    found = json.loads(options.json.read_text()) if options.json and options.json.exists() else {}
+    records = json.loads(options.json.read_text()) if options.json and options.json.exists() else {}
     part, parts = map(int, options.part.split("/"))
     chosen = [name for name in cells() if options.only in name][part::parts]
-    wrong = []
+    changed = 0
     for name in chosen:
         began = time.perf_counter()
-        if name not in found:
-            found[name] = record(*cells()[name])
+        if name not in records:
+            records[name] = record(*cells()[name])
             if options.json:
-                options.json.write_text(json.dumps(found, indent=1) + "\n")
-        said = found[name].get("bits") or found[name].get("refused") or "verdict"
+                options.json.write_text(json.dumps(records, indent=1) + "\n")
+        summary = records[name].get("bits") or records[name].get("refused") or "verdict"
         if before:
-            same = {key for key in found[name] if found[name][key] == before.get(name, {}).get(key)}
-            differs = sorted(set(found[name]) - same)
-            wrong += [name] if differs else []
-            said = f"differs in {', '.join(differs)}" if differs else "same"
-        print(f"{name}: {said} ({time.perf_counter() - began:.0f} s)", flush=True)
+            wrong = differences(before.get(name, {}), records[name])
+            changed += bool(wrong)
+            summary = f"differs in {', '.join(wrong)}" if wrong else "same"
+        print(f"{name}: {summary} ({time.perf_counter() - began:.0f} s)", flush=True)
     if before:
-        print(f"{len(chosen) - len(wrong)} of {len(chosen)} cells are the same")
-        sys.exit(bool(wrong))
+        print(f"{len(chosen) - changed} of {len(chosen)} cells are the same")
+        sys.exit(bool(changed))
 
 
 if __name__ == "__main__":
