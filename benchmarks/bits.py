@@ -109,11 +109,9 @@ def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     wrong = [key for key in after if key != "audit" and after[key] != before.get(key)]
     old = before.get("audit", {})
     for key, value in after.get("audit", {}).items():
-        if key == "terms":
-            same = set(old.get(key, [])) <= set(value)
-        else:
-            same = old.get(key) == value
-        wrong += [] if same else [f"audit {key}"]
+        known = old.get(key)
+        lost = key == "terms" and not set(known or []) <= set(value)
+        wrong += [f"audit {key}"] if lost or (key != "terms" and value != known) else []
     return wrong
 
 
