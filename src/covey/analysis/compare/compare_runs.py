@@ -95,7 +95,7 @@ def compare_runs(
         bits=bits,
         tensor_names=tuple(names),
         divergence=_search_divergence(first, second, bits, tensors, trace, say),
-        returns=_compare_returns(first.curve(team), second.curve(team)),
+        returns=_compare_returns(first, second, team),
     )
 
 
@@ -152,16 +152,18 @@ def _seconds(run: _RunOnDisk, clock: int, seed: int) -> float:
     return row["seconds"] / len(run.engine.layout.lanes) if row else 0.0
 
 
-def _compare_returns(a: Curve, b: Curve) -> ReturnComparison | None:
+def _compare_returns(a: _RunOnDisk, b: _RunOnDisk, team: str) -> ReturnComparison | None:
     """Compare greedy returns at the last evaluation of the shorter run.
 
     Of the longer run this is its last evaluation up to there.
     """
-    if not len(a[0]) or not len(b[0]):
+    curve = a.curve(team)
+    other_curve = b.curve(team)
+    if not len(curve[0]) or not len(other_curve[0]):
         return None
-    end = min(a[0][-1], b[0][-1])
-    step, returns = _evaluation_at(a, end)
-    other_step, other_returns = _evaluation_at(b, end)
+    end = min(curve[0][-1], other_curve[0][-1])
+    step, returns = _evaluation_at(curve, end)
+    other_step, other_returns = _evaluation_at(other_curve, end)
     return ReturnComparison(
         a=statistics.describe(returns) | {"step": step},
         b=statistics.describe(other_returns) | {"step": other_step},
