@@ -16,7 +16,7 @@ from covey.runs import launch, policy
 from covey.runs.folder import RunFolder
 from covey.runs.metrics import Curve, curves
 from covey.show.plot import overlay
-from covey.show.tables import tables_of
+from covey.show.tables import learned_tables
 from covey.statistics import describe
 
 from .common import print_table, save_results
@@ -39,7 +39,7 @@ AUTHORS = {"vdn": "36.7", "qmix": "30 to 38", "cw_qmix": "37", "ow_qmix": "36 to
 def best_entry(run: covey.Run, seed: int) -> float:
     """Return the learned value of the game's best joint action."""
     engine, learners = policy.trained(RunFolder.existing(run.path), seed)
-    (game,) = tables_of(engine.trainer, learners)
+    (game,) = learned_tables(engine.trainer, learners)
     assert game.value is not None
     return float(game.value.ravel()[game.table.best.argmax()])
 

@@ -4,7 +4,7 @@ import pytest
 
 from covey.config.catalogue import ALGORITHMS, ENVIRONMENTS
 from covey.errors import UserError
-from covey.show.describe import describe, listing, traits_table
+from covey.show.describe import describe_name, list_catalogue, traits_table
 
 
 def rows(page: str) -> dict[str, list[str]]:
@@ -14,12 +14,12 @@ def rows(page: str) -> dict[str, list[str]]:
 
 # A name that the list leaves out.
 def test_the_list_is_complete():
-    assert ALGORITHMS.keys() | ENVIRONMENTS.keys() <= rows(listing()).keys()
+    assert ALGORITHMS.keys() | ENVIRONMENTS.keys() <= rows(list_catalogue()).keys()
 
 
 # A setting left out, or shown with another default than the one that runs.
 def test_an_algorithm():
-    page = describe("vdn")
+    page = describe_name("vdn")
     found = rows(page)
     assert "Rashid" in page
     assert found["gamma"] == ["0.99", "a", "number"]
@@ -27,7 +27,7 @@ def test_an_algorithm():
     assert {"monotonic", "sum", "independent", "file.py:Name"} <= set(found["mixer"][1:])
     assert found["optimiser.lr.value"][0] == "0.0005"
     assert "mixer.embed" not in found
-    assert "mixer.embed" in rows(describe("qmix"))
+    assert "mixer.embed" in rows(describe_name("qmix"))
     worlds = "predator_prey, pursuit, reference, speaker_listener, spread, tag"
     assert found["Tuned"] == ["for:", *worlds.split()]
 
@@ -35,12 +35,12 @@ def test_an_algorithm():
 # A name that cannot be described.
 @pytest.mark.parametrize("name", [*ALGORITHMS, *ENVIRONMENTS])
 def test_everything_can_be_described(name):
-    assert describe(name).startswith(f"{name}: ")
+    assert describe_name(name).startswith(f"{name}: ")
 
 
 # Sizes of another world than the default one.
 def test_an_environment():
-    found = rows(describe("spread"))
+    found = rows(describe_name("spread"))
     assert found["env.agents"] == ["3", "a", "whole", "number"]
     assert found["teams"] == ["team", "(3)"]
     assert found["observation"][0] == "18"
@@ -56,7 +56,7 @@ def test_a_users_own(tmp_path):
         "from covey.algorithms.random import Random\n"
         "class Mine(Random):\n    'Mine alone.'\n    size: int = 3\n    must: float = 1.0\n"
     )
-    page = describe(f"{tmp_path}/mine.py:Mine")
+    page = describe_name(f"{tmp_path}/mine.py:Mine")
     assert "Mine alone." in page
     assert rows(page)["size"] == ["3", "a", "whole", "number"]
     assert "Tuned for: nothing yet" in page
@@ -72,4 +72,4 @@ def test_traits():
 # A mistyped name that is not helped.
 def test_an_unknown_name():
     with pytest.raises(UserError, match=r"^unknown name 'spred' \(did you mean spread\?\): `covey list`"):
-        describe("spred")
+        describe_name("spred")

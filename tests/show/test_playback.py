@@ -12,8 +12,8 @@ import covey
 from covey.core.scene import Scene
 from covey.errors import UserError
 from covey.runs.folder import RunFolder
-from covey.show import playback as replays
-from covey.show import watch
+from covey.show import playback
+from covey.show.watch import returns_line, reward_table
 from covey.training.learners import LearnerSlot
 from covey.training.loop import Trainer
 from toys.learners import Reinforce
@@ -48,11 +48,11 @@ def film():
     def both(key):
         learners = (trainer.slots[0].algorithm.init(env.spec, key),)
         told = trainer.evaluate(learners, key, jnp.zeros((), int), COPIES)
-        rollouts, scenes = replays.rollout(trainer, learners, key, COPIES)
-        return rollouts, scenes, replays.gauges(trainer, learners, rollouts), told
+        rollouts, scenes = playback.play_scenes(trainer, learners, key, COPIES)
+        return rollouts, scenes, playback.measure_gauges(trainer, learners, rollouts), told
 
     *played, told = jax.tree.map(np.asarray, jax.jit(both)(KEY))
-    return [replays.episode(*played, i) for i in range(COPIES)], told
+    return [playback.cut_episode(*played, i) for i in range(COPIES)], told
 
 
 def test_episodes_are_those_of_an_evaluation(film):
@@ -90,39 +90,39 @@ def run(tmp_path_factory) -> RunFolder:
     return covey.train("random", "spread", out=place, env={"horizon": 4}, quiet=True, **options).folder
 
 
-def same(a: replays.Replay, b: replays.Replay) -> bool:
+def same(a: playback.Playback, b: playback.Playback) -> bool:
     leaves = zip(jax.tree.leaves(a.episodes), jax.tree.leaves(b.episodes), strict=True)
     return all(np.array_equal(x, y) for x, y in leaves)
 
 
 def test_the_same_is_played_when_asked_again(run):
     # Would break: keys from a clock; a seed, a `begin` or a number of episodes that is not heeded.
-    first = replays.play(run, seed=0)
+    first = playback.record_playback(run, seed=0)
     assert len(first.episodes) == 2 and first.episodes[0].scene is not None
-    assert same(first, replays.play(run, seed=0))
-    assert not same(first, replays.play(run, seed=1))
-    assert not same(first, replays.play(run, seed=0, begin=1))
+    assert same(first, playback.record_playback(run, seed=0))
+    assert not same(first, playback.record_playback(run, seed=1))
+    assert not same(first, playback.record_playback(run, seed=0, begin=1))
     with pytest.raises(UserError, match=r"seed 2 is not in .*seeds 0 to 1"):
-        replays.play(run, seed=2)
+        playback.record_playback(run, seed=2)
     with pytest.raises(UserError, match="--episodes must be at least 1"):
-        replays.play(run, episodes=0)
+        playback.record_playback(run, episodes=0)
 
 
 def test_the_best_seed_plays(run, tmp_path):
     # Would break: the worst one, or no film of a run without a summary.
     folder = RunFolder(tmp_path)
-    assert replays.best_seed(folder) == 0
+    assert playback.best_seed(folder) == 0
     folder.write_json(folder.summary, {"eval": {"team_return": {"per_seed": [-3.0, -1.0, -2.0]}}})
-    assert replays.best_seed(folder) == 1
+    assert playback.best_seed(folder) == 1
     scores = run.read_json(run.summary)["eval"]["team_return"]["per_seed"]
-    assert replays.best_seed(run) == int(np.argmax(scores))
+    assert playback.best_seed(run) == int(np.argmax(scores))
 
 
 def test_a_world_in_plain_python_is_played_too(tmp_path):
     # Would break: a film from the stand-in's zeros.
     options = {"seeds": 1, "steps": 12, "envs": 1, "eval_episodes": 1, "report_every": 12}
     run = covey.train("random", f"{WORLDS}:HostRecall", out=tmp_path / "run", quiet=True, **options)
-    played = replays.play(run.folder, episodes=24)
+    played = playback.record_playback(run.folder, episodes=24)
     assert {e.length for e in played.episodes} == {3} and played.episodes[0].scene is None
     assert np.concatenate([e.reward[-1] for e in played.episodes]).any()
     assert played.world == "HostRecall"
@@ -131,8 +131,8 @@ def test_a_world_in_plain_python_is_played_too(tmp_path):
 def test_the_log_adds_up(film):
     # Would break: a column under another's name, a sum of other steps.
     episode = max(film[0], key=lambda e: e.length)
-    replay = replays.Replay(Shown(jnp.array(6)).spec, "counting", "reinforce", 0, (episode,))
-    head, *rows, total = (line.split() for line in watch.table(replay, episode).splitlines())
+    played = playback.Playback(Shown(jnp.array(6)).spec, "counting", "reinforce", 0, (episode,))
+    head, *rows, total = (line.split() for line in reward_table(played, episode).splitlines())
     assert head == ["step", "clerk", "team", "acted"] and len(rows) == episode.length
     number = lambda cell: float(cell.replace("−", "-"))
     for column in (1, 2, 3):
@@ -144,6 +144,6 @@ def test_the_line_names_each_team(film):
     # Would break: a return without its convention, or one team's under another's name.
     episode = film[0][0]._replace(team_reward=np.array([[1.0, -2.0], [0.5, 0.0]]))
     spec = replace(Shown(jnp.array(6)).spec, names=("a", "b"), team=("red", "blue"))
-    said = watch.line(replays.Replay(spec, "world", "iql", 4, (episode, episode)))
+    said = returns_line(playback.Playback(spec, "world", "iql", 4, (episode, episode)))
     assert "red team return 1.50, 1.50; blue team return −2.00, −2.00 (team reward summed" in said
     assert said.startswith("seed 4, 2 greedy episodes")

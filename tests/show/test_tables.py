@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import covey
+from covey import charts
 from covey.algorithms.random import Random
 from covey.config.config import Config
 from covey.environments.games import Matrix, Penalty, TwoStep
@@ -17,6 +18,7 @@ from covey.runs.engine import Engine
 from covey.runs.folder import RunFolder
 from covey.runs.policy import trained
 from covey.show import tables
+from covey.text import shortest
 from covey.training.learners import LearnerSlot
 from covey.training.loop import Trainer
 
@@ -48,7 +50,7 @@ def beginner(algorithm, *settings):
 
 def play(trainer, learners, actions):
     """The one trajectory of the given actions, as the first slot stores it."""
-    joint = tables.played(trainer, learners, actions)
+    joint = tables.play_actions(trainer, learners, actions)
     return jax.tree.map(lambda x: x[0], trainer.slots[0].own_rollouts(joint))
 
 
@@ -56,7 +58,7 @@ def test_values_are_those_of_each_joint_action(run):
     # Would break: tables transposed, values of another step than the path's last, paths not taken.
     engine, learners = trained(run, 1)
     algorithm = engine.trainer.slots[0].algorithm
-    for found in tables.tables_of(engine.trainer, learners):
+    for found in tables.learned_tables(engine.trainer, learners):
         assert found.called == "Q_tot"
         for joint in np.ndindex(2, 2):
             rollout = play(engine.trainer, learners, jnp.array([[*found.table.path, joint]]))
@@ -67,14 +69,14 @@ def test_values_are_those_of_each_joint_action(run):
 def test_the_joint_action_is_the_one_its_memory_leads_to(run):
     # Would break: a learner that remembers another path than the one drawn. VDN's choice is its sum's.
     engine, learners = trained(run, 0)
-    for found in tables.tables_of(engine.trainer, learners):
+    for found in tables.learned_tables(engine.trainer, learners):
         assert found.chosen == np.unravel_index(np.argmax(found.value), found.value.shape)
 
 
 def test_values_of_each_agent_are_averaged():
     # Would break: the first agent's for everybody's; fewer choices of the third agent than there are.
     trainer, learners = beginner("iql", "env.payoff=[[[1,2,3],[4,5,6]],[[7,8,9],[1,2,3]]]")
-    (found,) = tables.tables_of(trainer, learners)
+    (found,) = tables.learned_tables(trainer, learners)
     rollout = play(trainer, learners, jnp.array([[[1, 0, 2]]]))
     told = trainer.slots[0].algorithm.insight(learners[0], rollout)["Q"]
     assert told.shape == (1, 3) and len(np.unique(told)) == 3
@@ -86,7 +88,9 @@ def test_paths_lead_where_they_say():
     for env in (TwoStep(), Matrix(rounds=2), Penalty(-5.0)):
         trainer = Trainer(env, (LearnerSlot("team", Random(), tuple(range(env.spec.agents))),), 1, 1)
         learners = (Random().init(env.spec, jr.key(0)),)
-        pay = jax.jit(lambda ways, t=trainer, ls=learners: tables.played(t, ls, ways).team_reward[..., 0])
+        pay = jax.jit(
+            lambda ways, t=trainer, ls=learners: tables.play_actions(t, ls, ways).team_reward[..., 0]
+        )
         for table in env.tables():
             rest = env.spec.horizon - len(table.path) - 1
             tail = np.array(list(np.ndindex(*table.best.shape)))
@@ -102,41 +106,41 @@ def test_one_that_cannot_tell_still_shows_the_game(tmp_path):
     (slot,) = trainer.slots
     for algorithm in (Random(), Momentary()):
         some = replace(trainer, slots=(replace(slot, algorithm=algorithm),))
-        (found,) = tables.tables_of(some, learners)
+        (found,) = tables.learned_tables(some, learners)
         assert found.value is None and found.chosen is None
-        assert tables.verdict(found, 8.0) == ""
-    tables.draw(tmp_path / "game.png", [found], ("a", "b"), "random", "")
+        assert tables.outcome_label(found, 8.0) == ""
+    tables.draw_tables(tmp_path / "game.png", [found], ("a", "b"), "random", "")
     assert (tmp_path / "game.png").read_bytes().startswith(PNG)
 
 
 def test_a_picture_comes_out(run, tmp_path):
     # Would break: anything matplotlib warns of; what `covey watch` asks for.
-    tables.picture(run, tmp_path / "game.png", 0)
+    tables.draw_run(run, tmp_path / "game.png", 0)
     assert (tmp_path / "game.png").read_bytes().startswith(PNG)
 
 
 def test_words_for_what_was_learned():
     # Would break: praise for less than the best; a first choice praised for what only better later ones earn.
-    first = tables.Learned(TwoStep().tables()[0], None, "", (1, 0))
-    assert tables.verdict(first, 8.0) == "finds 8"
-    assert tables.verdict(first, 1.0) == "settles for 1 (best 8)"
+    first = tables.LearnedTable(TwoStep().tables()[0], None, "", (1, 0))
+    assert tables.outcome_label(first, 8.0) == "finds 8"
+    assert tables.outcome_label(first, 1.0) == "settles for 1 (best 8)"
 
 
 def test_three_agents_are_drawn_in_slices(tmp_path):
     # Would break: the third agent's choices mixed up with the others'.
     game = Matrix(np.arange(8.0).reshape(2, 2, 2).tolist()).tables()[0]
-    found = tables.Learned(game, -game.best, "Q", (0, 1, 1))
-    (truth, best), (called, value) = tables.slices(found, (1,), ("a", "b", "c"))
+    found = tables.LearnedTable(game, -game.best, "Q", (0, 1, 1))
+    (truth, best), (called, value) = tables.panel_contents(found, (1,), ("a", "b", "c"))
     assert (truth, called) == ("c plays 1: best return", "c plays 1: learned Q")
     np.testing.assert_array_equal(best, [[1, 3], [5, 7]])
     np.testing.assert_array_equal(value, -best)
-    tables.draw(tmp_path / "game.png", [found], ("a", "b", "c"), "iql", "settles for 3 (best 7)")
+    tables.draw_tables(tmp_path / "game.png", [found], ("a", "b", "c"), "iql", "settles for 3 (best 7)")
     assert (tmp_path / "game.png").read_bytes().startswith(PNG)
 
 
 def test_numbers_are_short():
     # Would break: a payoff of 6.5 as 6.50, a learned value with all its digits, a hyphen for a minus.
-    told = [tables.written(x) for x in (8.0, -0.0, -6.5, 0.25, 7.0625, -0.0712349, 8.0000001, 1e6)]
+    told = [shortest(x) for x in (8.0, -0.0, -6.5, 0.25, 7.0625, -0.0712349, 8.0000001, 1e6)]
     assert told == ["8", "0", "−6.5", "0.25", "7.06", "−0.07", "8.00", "1000000"]
 
 
@@ -145,13 +149,13 @@ def test_marks_stand_on_their_entries():
     from matplotlib.figure import Figure
 
     table = Matrix([[[0, 1], [2, 9]], [[9, 5], [6, 7]]]).tables()[0]
-    one = tables.Learned(table, None, "", (1, 0, 1))
+    one = tables.LearnedTable(table, None, "", (1, 0, 1))
     want = {(0,): ([(0, 1)], []), (1,): ([(1, 0)], [(-0.5, 0.5)])}  # places are (column, row)
     for rest, (stars, frames) in want.items():
         axes = Figure().add_subplot()
-        tables.heat(axes, table.best[..., rest[0]], 9.0)
+        charts.draw_payoffs(axes, table.best[..., rest[0]], 9.0)
         assert [text.get_text() for text in axes.texts] == [f"{x:g}" for x in table.best[..., rest[0]].flat]
-        tables.marks(axes, one, rest)
+        tables.mark_joints(axes, one, rest)
         found = [text.get_position() for text in axes.texts if text.get_text() == "★"]
         assert [(round(x), round(y)) for x, y in found] == stars
         assert [patch.get_xy() for patch in axes.patches] == frames
@@ -161,4 +165,4 @@ def test_what_cannot_be_drawn_is_refused():
     # Would break: a picture nobody can read, of 21 x 21 joint actions, of seven slices or of four agents.
     for payoff in (np.zeros((21, 21)), np.zeros((2, 2, 7)), np.zeros((2, 2, 2, 2)), np.zeros(3)):
         with pytest.raises(UserError, match=r"cannot be drawn .* --out film\.gif"):
-            tables.check(Matrix(payoff.tolist()).tables())
+            tables.check_drawable(Matrix(payoff.tolist()).tables())

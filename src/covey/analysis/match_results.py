@@ -7,6 +7,7 @@ from typing import Any
 
 from ..runs.summary import statistic
 from ..text import count, signed
+from ..text import table as text_table
 
 _Statistics = dict[str, Any]  # what `statistics.describe` returns
 
@@ -79,6 +80,5 @@ class Crossplay:
     def _square_table(self, title: str, table: Sequence[Sequence[float]]) -> str:
         rows = [[f"{self.side} of ↓, {self.against} of →", *self.names]]
         rows += [[name, *map(signed, row)] for name, row in zip(self.names, table, strict=True)]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(map(str.rjust, row, widths)) for row in rows]
-        return "\n".join([f"{title}, mean over pairs of seeds", *lines])
+        numbers = text_table(rows, right=range(len(rows)), indent=0)
+        return f"{title}, mean over pairs of seeds\n{numbers}"

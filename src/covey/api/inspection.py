@@ -136,11 +136,11 @@ def watch(
     """
     RunFolder.existing(run)
     launch.prepare()
-    from ..show import watch
+    from ..show.watch import returns_line, reward_log, watch_run
 
-    playback, path = watch.watch(run, out, episodes, seed, begin, follow)
-    tables = "\n\n".join(watch.log(playback)) + "\n\n" if log else ""
-    return Film(path, tables + watch.line(playback))
+    playback, path = watch_run(run, out, episodes, seed, begin, follow)
+    tables = "\n\n".join(reward_log(playback)) + "\n\n" if log else ""
+    return Film(path, tables + returns_line(playback))
 
 
 @command(json=True)
@@ -209,14 +209,14 @@ def describe(name: str) -> str:
         name (NAME): a name from `covey list`, file.py:Name, or package.module:Name
     """
     launch.prepare("cpu")
-    from ..show.describe import describe
+    from ..show.describe import describe_name
 
-    return describe(name)
+    return describe_name(name)
 
 
 @command("list")
 def list_names() -> str:
     """List the algorithms and environments."""
-    from ..show.describe import listing
+    from ..show.describe import list_catalogue
 
-    return listing()
+    return list_catalogue()

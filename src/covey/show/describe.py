@@ -1,10 +1,10 @@
-"""What `covey list` and `covey describe` print.
+"""The texts of `covey list` and `covey describe`.
 
-What needs JAX is imported where it is needed, so that the list comes at once.
+Functions that need JAX import it themselves, so that `covey list` answers at once.
 """
 
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from .. import yaml_text
@@ -12,23 +12,28 @@ from ..config import catalogue
 from ..errors import UserError
 from ..text import table
 
+_NO_SETTINGS = "  none"
 
-def listing() -> str:
-    """Algorithms and environments, a line each."""
+
+def list_catalogue() -> str:
+    """List algorithms and environments, a line each."""
     width = max(map(len, catalogue.ALGORITHMS | catalogue.ENVIRONMENTS))
-    lines = lambda entries: table((name.ljust(width), entry.summary) for name, entry in entries.items())
     return f"""Algorithms
-{lines(catalogue.ALGORITHMS)}
+{_summaries(catalogue.ALGORITHMS, width)}
 
 Environments
-{lines(catalogue.ENVIRONMENTS)}
+{_summaries(catalogue.ENVIRONMENTS, width)}
 
-Your own are path/to/file.py:Name or package.module:Name; a PettingZoo world is pz:module.
-`covey describe NAME` tells what one is and lists every setting."""
+Your own are path/to/file.py:Name or package.module:Name; a PettingZoo environment is pz:module.
+`covey describe NAME` explains one and lists its settings."""
 
 
-def describe(name: str) -> str:
-    """An algorithm or an environment: what it is and every setting it has."""
+def _summaries(entries: Mapping[str, Any], width: int) -> str:
+    return table((name.ljust(width), entry.summary) for name, entry in entries.items())
+
+
+def describe_name(name: str) -> str:
+    """Describe an algorithm, an environment or a part, with all its settings."""
     known = catalogue.ALGORITHMS | catalogue.ENVIRONMENTS
     if name not in known and ":" not in name:
         raise UserError(f"unknown name '{name}'{catalogue.nearest(name, known)}: `covey list` shows them all")
@@ -38,22 +43,22 @@ def describe(name: str) -> str:
     thing = catalogue.load_class(catalogue.find(kind, name))
     is_a = lambda *kinds: isinstance(thing, type) and issubclass(thing, kinds)
     if is_a(AbstractAlgorithm):
-        return describe_algorithm(name)
+        return _describe_algorithm(name)
     if isinstance(thing, type) and not is_a(AbstractEnvironment, AbstractHostEnvironment):
-        return describe_part(name, thing)
-    return describe_environment(name, thing)
+        return _describe_part(name, thing)
+    return _describe_environment(name, thing)
 
 
-def describe_algorithm(name: str) -> str:
+def _describe_algorithm(name: str) -> str:
     from ..config import making, settings
     from ..config.tuned import tuned_environments
 
     cls = making.algorithm_class(name)
     _, tree = making.make_algorithm(name)
-    return f"""{name}: {about(cls)}
+    return f"""{name}: {_docstring(cls)}
 
 Settings, given as key=value
-{table(rows(settings.signature_of(cls), tree))}
+{table(_setting_rows(settings.signature_of(cls), tree))}
 
 Tuned for: {", ".join(tuned_environments(name)) or "nothing yet"}
 
@@ -61,48 +66,51 @@ Beside others
 {traits_table(dict.fromkeys([*catalogue.ALGORITHMS, name]))}"""
 
 
-def describe_part(name: str, make: type) -> str:
-    """A mixer, a network, a schedule: whatever stands in a setting."""
+def _describe_part(name: str, cls: type) -> str:
+    """Describe a class that stands in a setting: a mixer, a network, a schedule."""
     from ..config import settings
 
-    options = settings.signature_of(make, later=True)
-    return f"""{name}: {about(make)}
+    options = settings.signature_of(cls, later=True)
+    return f"""{name}: {_docstring(cls)}
 
 Its own settings, below the name of the setting it stands in
-{table(rows(options, {})) or "  none"}"""
+{table(_setting_rows(options, {})) or _NO_SETTINGS}"""
 
 
-def describe_environment(name: str, make: Any) -> str:
+def _describe_environment(name: str, make: Any) -> str:
     from ..config import making, settings
 
     env, tree = making.make_environment(name)
     spec = env.spec
-    bounds = f"{spec.actions} numbers in [{spec.bounds[0]:g}, {spec.bounds[1]:g}]" if spec.bounds else ""
+    action = f"one of {spec.actions}"
+    if spec.bounds:
+        action = f"{spec.actions} numbers in [{spec.bounds[0]:g}, {spec.bounds[1]:g}]"
+    joint = "" if spec.state else ", everybody's observations side by side"
     facts = {
         "agents": ", ".join(spec.names),
         "teams": ", ".join(f"{team} ({len(spec.members(team))})" for team in spec.teams),
         "observation": f"{spec.features} numbers",
-        "state": f"{spec.world} numbers" + ("" if spec.state else ", everybody's observations side by side"),
-        "action": bounds or f"one of {spec.actions}",
+        "state": f"{spec.world} numbers{joint}",
+        "action": action,
         "horizon": f"{spec.horizon}",
     }
-    return f"""{name}: {about(make)}
+    return f"""{name}: {_docstring(make)}
 
 Settings, given as key=value
-{table(rows(settings.signature_of(make), tree, "env")) or "  none"}
+{table(_setting_rows(settings.signature_of(make), tree, "env")) or _NO_SETTINGS}
 
 With these settings
 {table(facts.items())}"""
 
 
-def about(thing: Any) -> str:
-    """Its own words; for an algorithm of covey's its file's, which hold the equation."""
+def _docstring(thing: Any) -> str:
+    """Return a class's docstring; for covey's own algorithms their module's, which has the equation."""
     ours = thing.__module__.startswith("covey.algorithms.")
     return inspect.getdoc(inspect.getmodule(thing) if ours else thing) or "(it has no docstring)"
 
 
-def rows(options: dict[str, Any], tree: dict[str, Any], prefix: str = "") -> Iterator[list[str]]:
-    """Every setting's path, value and type; a part's own below it."""
+def _setting_rows(options: dict[str, Any], tree: dict[str, Any], prefix: str = "") -> Iterator[list[str]]:
+    """Yield the path, value and type of every setting; those of a part follow it."""
     from ..config import settings
 
     for path, value, kind in settings.walk(options, tree, settings.Place("", prefix)):
@@ -114,13 +122,13 @@ def rows(options: dict[str, Any], tree: dict[str, Any], prefix: str = "") -> Ite
 
 
 def traits_table(names: Iterable[str] = catalogue.ALGORITHMS) -> str:
-    """What each algorithm is and can do."""
+    """Write what each algorithm can learn, and from what."""
     from ..config.making import algorithm_class
 
-    table_rows = [["", "training", "data", "actions", "memory", "learns for"]]
+    rows = [["", "training", "data", "actions", "memory", "learns for"]]
     for name in names:
         traits = algorithm_class(name).traits._replace(**catalogue.find("algorithm", name).traits)
-        table_rows.append(
+        rows.append(
             [
                 name,
                 "centralised" if traits.centralised else "decentralised",
@@ -130,4 +138,4 @@ def traits_table(names: Iterable[str] = catalogue.ALGORITHMS) -> str:
                 "one team" if traits.cooperative else "any number of teams",
             ]
         )
-    return table(table_rows)
+    return table(rows)

@@ -1,4 +1,4 @@
-"""Greedy episodes of one trained seed, step by step: what films and logs are made of."""
+"""Greedy episodes of one trained seed, recorded step by step: films and logs are made of them."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -20,11 +20,14 @@ from ..training.host import Host
 from ..training.learners import view_as
 from ..training.loop import Trainer
 
-Told = dict[str, Float[Array, "n steps k"]]
+_Gauges = dict[str, Float[Array, "n steps k"]]
 
 
 class Episode(NamedTuple):
-    """T steps between T+1 moments. `scene` is one copy's: its arrays lead with moments and end without n."""
+    """T steps between T+1 moments.
+
+    `scene` is of one copy: its first axis is moments, and its last axis n is dropped.
+    """
 
     scene: Scene | None
     action: Shaped[np.ndarray, "steps agents *dims"]
@@ -43,67 +46,90 @@ class Episode(NamedTuple):
         return self.team_reward.sum(axis=0, dtype=np.float64)
 
 
-class Followed(NamedTuple):
-    """An agent, by its place in the world, and its columns among gauges."""
+class FollowedAgent(NamedTuple):
+    """An agent, by its index in the world, and its columns among gauges."""
 
     agent: int
     columns: dict[str, int]
 
 
 @dataclass(frozen=True)
-class Replay:
-    """Episodes, and whose they are. `course` holds metrics of the seed's training, report by report."""
+class Playback:
+    """Recorded episodes, and the seed that played them.
+
+    `training` holds metrics of the seed's training, report by report.
+    """
 
     spec: Spec
     world: str
     algorithm: str
     seed: int
     episodes: tuple[Episode, ...]
-    follow: Followed | None = None
-    course: dict[str, Float[np.ndarray, " reports"]] = field(default_factory=dict)
+    follow: FollowedAgent | None = None
+    training: dict[str, Float[np.ndarray, " reports"]] = field(default_factory=dict)
 
 
 def best_seed(folder: RunFolder) -> int:
-    """The seed whose evaluation was best; 0 where there was none."""
-    told = folder.read_json(folder.summary).get("eval", {})
-    return int(np.argmax(told["team_return"]["per_seed"])) if "team_return" in told else 0
+    """Return the seed whose evaluation was best; 0 where there was none."""
+    evaluation = folder.read_json(folder.summary).get("eval", {})
+    return int(np.argmax(evaluation["team_return"]["per_seed"])) if "team_return" in evaluation else 0
 
 
-def play(
+def record_playback(
     folder: RunFolder, seed: int | None = None, episodes: int = 2, begin: int = 0, follow: str | None = None
-) -> Replay:
-    """The same episodes whenever the same is asked for; another `begin`, other ones."""
+) -> Playback:
+    """Play and record greedy episodes, by default of the best seed.
+
+    The same arguments give the same episodes; another `begin` gives others.
+    """
     if episodes < 1:
         raise UserError(f"--episodes must be at least 1, not {episodes}")
     seed = best_seed(folder) if seed is None else seed
     engine, learners = trained(folder, seed)
-    config, trainer = engine.config, engine.trainer
+    config = engine.config
+    trainer = engine.trainer
     key = named(jax.random.key(config.seed + seed), "film", begin)
-    rollouts, scenes = (on_host if engine.hosted else compiled)(engine, learners, key, episodes)
-    told = jax.jit(lambda learners, rollouts: gauges(trainer, learners, rollouts))(learners, rollouts)
-    rollouts, scenes, told = jax.tree.map(np.asarray, (rollouts, scenes, told))
-    cut = tuple(episode(rollouts, scenes, told, i) for i in range(episodes))
-    name = config.environment.rpartition(":")[2]
-    course = story(folder, trainer, seed)
-    whom = followed(trainer, {n: x.shape[-1] for n, x in told.items()}, follow, bool(course))
-    return Replay(trainer.spec, name, config.algorithm, seed, cut, whom, course)
+    play_episodes = _play_on_host if engine.hosted else _play_compiled
+    rollouts, scenes = play_episodes(engine, learners, key, episodes)
+    measure = jax.jit(lambda learners, rollouts: measure_gauges(trainer, learners, rollouts))
+    gauges = measure(learners, rollouts)
+    rollouts, scenes, gauges = jax.tree.map(np.asarray, (rollouts, scenes, gauges))
+    training = _training_curves(folder, trainer, seed)
+    widths = {name: x.shape[-1] for name, x in gauges.items()}
+    return Playback(
+        spec=trainer.spec,
+        world=config.environment.rpartition(":")[2],
+        algorithm=config.algorithm,
+        seed=seed,
+        episodes=tuple(cut_episode(rollouts, scenes, gauges, i) for i in range(episodes)),
+        follow=_followed_agent(trainer, widths, follow, bool(training)),
+        training=training,
+    )
 
 
-def story(folder: RunFolder, trainer: Trainer, seed: int) -> dict[str, Float[np.ndarray, " reports"]]:
-    """The metrics that a learner wants shown, as training went."""
-    found = {}
+def _training_curves(
+    folder: RunFolder, trainer: Trainer, seed: int
+) -> dict[str, Float[np.ndarray, " reports"]]:
+    """Return the metrics of training that learners ask films to show."""
+    curves = {}
     for slot in trainer.slots:
-        for name in slot.algorithm.training_curves if isinstance(slot.algorithm, HasTrainingCurves) else ():
+        if not isinstance(slot.algorithm, HasTrainingCurves):
+            continue
+        for name in slot.algorithm.training_curves:
             label = slot.label(name, trainer.slots)
             rows = [row[label] for row in folder.rows() if row["seed"] == seed and row.get(label) is not None]
-            found |= {label: np.array(rows, float)} if rows else {}
-    return found
+            if rows:
+                curves[label] = np.array(rows, float)
+    return curves
 
 
-def followed(trainer: Trainer, told: dict[str, int], name: str | None, always: bool) -> Followed | None:
-    """Who is followed, by default (where it is `always` somebody) the first agent that learns.
+def _followed_agent(
+    trainer: Trainer, widths: dict[str, int], name: str | None, always: bool
+) -> FollowedAgent | None:
+    """Return the agent called `name`; without a name the first that learns, if `always` somebody is followed.
 
-    `told` counts gauges' columns; taken are those with one for each agent of its side or its first team.
+    `widths` has the number of columns of each gauge. The agent has a column in gauges that have one for each
+    agent of its learner slot, or of the slot's first team.
     """
     spec = trainer.spec
     if name is None and not always:
@@ -115,48 +141,56 @@ def followed(trainer: Trainer, told: dict[str, int], name: str | None, always: b
         )
     agent = trainer.learning[0].members[0] if name is None else spec.names.index(name)
     slot = next(slot for slot in trainer.slots if agent in slot.members)
-    first = tuple(m for m in slot.members if m in spec.members(slot.spec(spec).teams[0]))
-    places = {len(who): who.index(agent) for who in (first, slot.members) if agent in who}
-    thinks = isinstance(slot.algorithm, Insightful)
-    ours = lambda name: thinks and name == slot.label(name.rpartition("/")[2], trainer.slots)
-    return Followed(agent, {n: places[k] for n, k in told.items() if ours(n) and k in places})
+    if not isinstance(slot.algorithm, Insightful):
+        return FollowedAgent(agent, {})
+    first_team = tuple(m for m in slot.members if m in spec.members(slot.spec(spec).teams[0]))
+    column = {len(agents): agents.index(agent) for agents in (first_team, slot.members) if agent in agents}
+    columns = {}
+    for gauge, width in widths.items():
+        of_slot = gauge == slot.label(gauge.rpartition("/")[2], trainer.slots)
+        if of_slot and width in column:
+            columns[gauge] = column[width]
+    return FollowedAgent(agent, columns)
 
 
-def compiled(engine: Engine, learners: tuple, key: PRNGKeyArray, n: int) -> tuple[Trajectory, Scene | None]:
+def _play_compiled(
+    engine: Engine, learners: tuple, key: PRNGKeyArray, n: int
+) -> tuple[Trajectory, Scene | None]:
     trainer = engine.trainer
-    return jax.jit(lambda learners, key: rollout(trainer, learners, key, n))(learners, key)
+    return jax.jit(lambda learners, key: play_scenes(trainer, learners, key, n))(learners, key)
 
 
-def on_host(engine: Engine, learners: tuple, key: PRNGKeyArray, n: int) -> tuple[Trajectory, None]:
-    """In a world that is a Python program, which gives no scenes."""
+def _play_on_host(engine: Engine, learners: tuple, key: PRNGKeyArray, n: int) -> tuple[Trajectory, None]:
+    """Play in a world that is a Python program; it has no scenes."""
     host = Host(replace(engine.trainer, copies=n), engine.runner.make)
     return host.episodes(learners, key, jnp.zeros((), int)).trajectory, None
 
 
-def rollout(trainer: Trainer, learners: tuple, key: PRNGKeyArray, n: int) -> tuple[Trajectory, Scene | None]:
-    """Return the episodes of an evaluation, and the scene at every moment: `[moments, ..., n]`."""
+def play_scenes(
+    trainer: Trainer, learners: tuple, key: PRNGKeyArray, n: int
+) -> tuple[Trajectory, Scene | None]:
+    """Play n episodes as `Trainer.evaluate` does, and record the scenes: arrays are `[moments, ..., n]`."""
     env = trainer.env
     scene = (lambda actors: env.scene(actors.env)) if isinstance(env, Scenic) else lambda actors: None
     played = trainer.episodes(learners, key, jnp.zeros((), int), n, record=scene)
     return played.trajectory, played.recorded
 
 
-def gauges(trainer: Trainer, learners: tuple, rollouts: Trajectory) -> Told:
-    """What the learners that can tell think of each step."""
-    told = {}
+def measure_gauges(trainer: Trainer, learners: tuple, rollouts: Trajectory) -> _Gauges:
+    """Return the estimates, of each step, of all learners that have any."""
+    gauges = {}
     for slot, learner in zip(trainer.slots, learners, strict=True):
         algorithm = slot.algorithm
         if isinstance(algorithm, Insightful):
-            seen = view_as(slot, trainer.spec, slot.own_rollouts(rollouts))
-            found = jax.vmap(lambda one, a=algorithm, learner=learner: a.insight(learner, one))(seen)
-            told |= {
-                slot.label(name, trainer.slots): x.reshape(*x.shape[:2], -1) for name, x in found.items()
-            }
-    return told
+            view = view_as(slot, trainer.spec, slot.own_rollouts(rollouts))
+            insight = jax.vmap(lambda one, a=algorithm, learner=learner: a.insight(learner, one))(view)
+            for name, x in insight.items():
+                gauges[slot.label(name, trainer.slots)] = x.reshape(*x.shape[:2], -1)
+    return gauges
 
 
-def episode(rollouts: Trajectory, scenes: Scene | None, told: Any, i: int) -> Episode:
-    """Copy i's first episode, up to its own end."""
+def cut_episode(rollouts: Trajectory, scenes: Scene | None, gauges: Any, i: int) -> Episode:
+    """Return copy i's first episode, up to its own end."""
     valid = rollouts.valid[i]
     length = len(valid) if valid.all() else int(np.argmin(valid))
     cut = lambda tree: jax.tree.map(lambda x: x[i, :length], tree)
@@ -167,5 +201,5 @@ def episode(rollouts: Trajectory, scenes: Scene | None, told: Any, i: int) -> Ep
         team_reward=cut(rollouts.team_reward),
         alive=np.asarray(rollouts.obs.alive[i, : length + 1]),
         counts=cut(rollouts.counts),
-        gauges=cut(told),
+        gauges=cut(gauges),
     )

@@ -1,4 +1,4 @@
-"""Watching a run: a film of it, a line on what is seen, and every step in numbers."""
+"""Films of a run's episodes, a line on their returns, and tables of every step."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,64 +9,67 @@ from ..config.config import Config
 from ..core.scene import Tabular
 from ..runs.folder import RunFolder
 from ..runs.metrics import convention
-from ..text import count, signed
-from . import film
-from .playback import Episode, Replay, play
+from ..text import count, signed, table
+from . import film, tables
+from .playback import Episode, Playback, record_playback
 
 
-def watch(
+def watch_run(
     path: str | Path,
     out: str | Path | None = None,
     episodes: int = 2,
     seed: int | None = None,
     begin: int = 0,
     follow: str | None = None,
-) -> tuple[Replay, Path]:
-    """Plays, and draws: a film, or of a small game its whole table. Returns what was played and the file."""
+) -> tuple[Playback, Path]:
+    """Play episodes and draw them: as a film or, in a small game, as tables of its payoffs.
+
+    Return the episodes and the file.
+    """
     folder = RunFolder.existing(path)
-    game = isinstance(Config.from_yaml(folder.config).build()[0], Tabular)
-    place = Path(out) if out is not None else folder.game if game else folder.film
-    film.writer(place)
-    replay = play(folder, seed, episodes, begin, follow)
-    if game and place.suffix == ".png":
-        from . import tables
-
-        tables.picture(folder, place, replay.seed)
+    is_game = isinstance(Config.from_yaml(folder.config).build()[0], Tabular)
+    default = folder.game if is_game else folder.film
+    file = Path(out) if out is not None else default
+    film.find_writer(file)
+    playback = record_playback(folder, seed, episodes, begin, follow)
+    if is_game and file.suffix == ".png":
+        tables.draw_run(folder, file, playback.seed)
     else:
-        film.write(replay, place)
-    return replay, place
+        film.write_film(playback, file)
+    return playback, file
 
 
-def named_returns(replay: Replay) -> list[str]:
-    """What each team's rewards are called."""
-    teams = replay.spec.teams
+def _team_labels(playback: Playback) -> list[str]:
+    teams = playback.spec.teams
     return ["team"] if len(teams) == 1 else [f"{team} team" for team in teams]
 
 
-def line(replay: Replay) -> str:
-    """The episodes' returns, with their convention."""
-    returns = np.array([episode.returns for episode in replay.episodes]).T
-    told = [
-        f"{name} return {', '.join(map(signed, values))}"
-        for name, values in zip(named_returns(replay), returns, strict=True)
+def returns_line(playback: Playback) -> str:
+    """Write the episodes' returns, with their convention."""
+    returns = np.array([episode.returns for episode in playback.episodes]).T
+    parts = [
+        f"{label} return {', '.join(map(signed, values))}"
+        for label, values in zip(_team_labels(playback), returns, strict=True)
     ]
-    played = count(len(replay.episodes), "greedy episode")
-    return f"seed {replay.seed}, {played}: {'; '.join(told)} ({convention(replay.spec)})"
+    played = count(len(playback.episodes), "greedy episode")
+    return f"seed {playback.seed}, {played}: {'; '.join(parts)} ({convention(playback.spec)})"
 
 
-def log(replay: Replay) -> Iterator[str]:
-    """A table for each episode."""
-    for number, episode in enumerate(replay.episodes):
-        yield f"episode {number + 1}: rewards by agent and team\n{table(replay, episode)}"
+def reward_log(playback: Playback) -> Iterator[str]:
+    """Yield a table of rewards for each episode."""
+    for number, episode in enumerate(playback.episodes, 1):
+        yield f"episode {number}: rewards by agent and team\n{reward_table(playback, episode)}"
 
 
-def table(replay: Replay, episode: Episode) -> str:
-    """A row a step, and their sums."""
-    heads = ["step", *replay.spec.names, *named_returns(replay), *episode.counts]
-    paid = np.concatenate([episode.reward, episode.team_reward], axis=1, dtype=np.float64)
-    counted = np.reshape([*episode.counts.values()], (len(episode.counts), episode.length)).T
-    row = lambda name, paid, counted: [name, *map(signed, paid), *(f"{x:g}" for x in counted)]
-    rows = [row(str(t + 1), paid[t], counted[t]) for t in range(episode.length)]
-    rows = [heads, *rows, row("sum", paid.sum(axis=0), counted.sum(axis=0))]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(map(str.rjust, cells, widths)) for cells in rows)
+def reward_table(playback: Playback, episode: Episode) -> str:
+    """Write a row for each step, and the sums."""
+    head = ["step", *playback.spec.names, *_team_labels(playback), *episode.counts]
+    rewards = np.concatenate([episode.reward, episode.team_reward], axis=1, dtype=np.float64)
+    counts = np.reshape([*episode.counts.values()], (len(episode.counts), episode.length)).T
+    rows = [_reward_row(str(t + 1), rewards[t], counts[t]) for t in range(episode.length)]
+    total = _reward_row("sum", rewards.sum(axis=0), counts.sum(axis=0))
+    return table([head, *rows, total], right=range(len(head)), indent=0)
+
+
+def _reward_row(name: str, rewards: np.ndarray, counts: np.ndarray) -> list[str]:
+    return [name, *map(signed, rewards), *(f"{x:g}" for x in counts)]

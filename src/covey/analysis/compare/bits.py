@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 Row = dict[str, Any]
-Place = tuple[int, int]  # iterations done, and the seed
+ReportKey = tuple[int, int]  # iterations done, and the seed
 _EXEMPT = ("seconds", "report", "seed")  # times, and where a row stands
 _EVIDENCE = ("fingerprint", "seen", "step")  # weights, actions, and the steps so far
 _DIGITS = 8  # of a tensor's fingerprint
@@ -38,12 +38,12 @@ class BitComparison:
         return self.reports > 0 and self.first_difference is None
 
 
-def rows_by_place(rows: Iterable[Row], first_seed: int, iterations: int) -> dict[Place, Row]:
+def rows_by_place(rows: Iterable[Row], first_seed: int, iterations: int) -> dict[ReportKey, Row]:
     """Return rows by the iterations done and by the seed itself, not its position in the run."""
     return {(row["report"] * iterations, first_seed + row["seed"]): row for row in rows}
 
 
-def compare_bits(a: Mapping[Place, Row], b: Mapping[Place, Row], aligned: bool) -> BitComparison:
+def compare_bits(a: Mapping[ReportKey, Row], b: Mapping[ReportKey, Row], aligned: bool) -> BitComparison:
     """Compare the rows of two runs in the order of time.
 
     `aligned` says that both report equally often, so that means over a report are of the same updates.

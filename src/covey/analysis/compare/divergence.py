@@ -21,7 +21,7 @@ from ...runs.metrics import fingerprint
 from ...runs.run import Training
 from ...training.learners import UpdateContext
 from ...training.loop import TrainState
-from .bits import BitComparison, Place, Row
+from .bits import BitComparison, ReportKey, Row
 from .differences import tensor_shapes
 
 _NamedArrays = list[tuple[str, Shaped[np.ndarray, "..."]]]
@@ -77,7 +77,7 @@ class NoSearch:
 class Rerun:
     """The lane of a run that holds a seed, run again from its beginning."""
 
-    def __init__(self, folder: RunFolder, training: Training, seed: int, rows: Mapping[Place, Row]):
+    def __init__(self, folder: RunFolder, training: Training, seed: int, rows: Mapping[ReportKey, Row]):
         training.start()
         self.folder = folder
         self.engine = training.engine

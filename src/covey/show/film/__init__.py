@@ -1,5 +1,5 @@
-"""Films: a replay drawn on NumPy arrays, moment by moment, and written in four formats."""
+"""Films: a playback drawn on NumPy arrays, moment by moment, and written in four formats."""
 
-from .writers import write, writer
+from .writers import find_writer, write_film
 
-__all__ = ["write", "writer"]
+__all__ = ["find_writer", "write_film"]

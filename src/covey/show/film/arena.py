@@ -8,79 +8,65 @@ from jaxtyping import Bool, Float
 
 from ...core import Spec
 from ...core.scene import ObjectKind, Scene
-from . import marks, theme
-from .marks import brush, stamp
-from .theme import ARENA, GRID, MUTED, PLACES, TEXT, Number, Picture
+from . import sprites, theme
+from .signs import agent_colours, agent_labels
+from .sprites import brush, stamp
+from .theme import ARENA, GRID, MUTED, PLAIN, TEXT, Picture, Real
 
 SIDE = 960  # pixels
-CORNER = 20
-WIDEST = 2.2  # to each side of the origin; who goes further is pointed at
-TRAIL, DOTS = 6, 8  # a trail's steps, and dots a step
-REACH = 30  # of a flash
-FADE, SPREAD = 2.0, (2.2, 4.5)  # a capture's light: the steps it lasts; its first and last size, in radii
-PAST = 0.42  # how bright they are drawn who take no more part, and things that are gone
-SPEECH = 46.0  # a bubble's side
+WIDEST = 2.2  # the most to each side of the origin; an arrow points at agents beyond it
+_CORNER = 20  # pixels
+_EDGE = 26  # pixels from an arrow's middle to the edge
+_TRAIL_STEPS = 6
+_DOTS_PER_STEP = 8
+_FLASH_REACH = 30  # pixels
+_LIGHT_STEPS = 2.0  # of a capture
+_LIGHT_SIZES = (2.2, 4.5)  # of a capture, at first and at last, in radii
+_DIM = 0.42  # the strength of agents that take no more part and of removed objects
+_BUBBLE = 46.0  # pixels of a side
 
-
-def labels(spec: Spec) -> tuple[str, ...]:
-    """A sign for each agent, its own within a team: the number in its name, its initial, or a count."""
-    signs = list(spec.names)
-    for team in spec.teams:
-        members = spec.members(team)
-        names = [spec.names[i] for i in members]
-        digits = [name[len(name.rstrip("0123456789")) :] for name in names]
-        initials, counts = [name[:1].upper() for name in names], [str(i) for i in range(len(names))]
-        unlike = lambda found: all(found) and len(set(found)) == len(found)
-        for i, sign in zip(members, next(filter(unlike, (digits, initials, counts))), strict=True):
-            signs[i] = sign
-    return tuple(signs)
-
-
-def colours(spec: Spec) -> tuple[str, ...]:
-    """Each agent's, by team."""
-    team = {i: theme.team_colour(t) for t, name in enumerate(spec.teams) for i in spec.members(name)}
-    return tuple(team[i] for i in range(spec.agents))
+_Point = Float[np.ndarray, "2"]
 
 
 def camera(scene: Scene) -> float:
-    """How far to see to each side: the world's view, or to who goes furthest, at most `WIDEST`."""
+    """Return how far to see to each side: the world's extent or, up to `WIDEST`, the agent furthest out."""
     everything = ((scene.agents, scene.agent_radii), (scene.objects, scene.object_radii))
     reach = [np.abs(np.asarray(x)).max(axis=(0, 2)) + np.array(sizes) for x, sizes in everything]
     most = 1.03 * np.concatenate(reach).max(initial=0.0)
     return float(np.clip(most, scene.extent, max(WIDEST, scene.extent)))
 
 
-def ground(half: float) -> Picture:
-    """An empty field with a line every half unit."""
-    field = np.full((SIDE, SIDE), PLACES[ARENA], np.uint8)
+def _empty_field(half: float) -> Picture:
+    """Draw a field with a line every half unit."""
+    field = np.full((SIDE, SIDE), PLAIN[ARENA], np.uint8)
     lines = np.arange(-np.floor(2 * half), np.floor(2 * half) + 1) / 2
     for at in np.rint(SIDE / 2 * (1 + lines / half)).astype(int):
-        for place in (field[:, max(at - 1, 0) : at + 1], field[max(at - 1, 0) : at + 1]):
-            place[:] = PLACES[GRID]
+        field[:, max(at - 1, 0) : at + 1] = PLAIN[GRID]
+        field[max(at - 1, 0) : at + 1] = PLAIN[GRID]
     return field
 
 
 @cache
-def outside() -> Bool[np.ndarray, "side side"]:
-    """What a field's rounded corners leave free."""
-    return marks.rounded_alpha(SIDE - 2, SIDE - 2, CORNER) < 0.5
+def field_corners() -> Bool[np.ndarray, "side side"]:
+    """Return the pixels outside a field's rounded corners."""
+    return sprites.rounded_alpha(SIDE - 2, SIDE - 2, _CORNER) < 0.5
 
 
-class Thing(NamedTuple):
-    """One of what stands about, as it looks at a moment."""
+class _Object(NamedTuple):
+    """An object of the scene at one moment."""
 
     kind: ObjectKind
     radius: float
-    paint: str
-    place: Float[np.ndarray, "2"]
-    lit: bool | np.bool_
-    gone: bool | np.bool_
+    colour: str
+    place: _Point
+    highlighted: bool | np.bool_
+    removed: bool | np.bool_
 
 
 class Arena:
-    """Draws an episode's moments, and what lies between them."""
+    """Draws an episode's moments, and the times between them."""
 
-    smooth = True  # whether there is anything to see between two moments
+    smooth = True  # there is motion between two moments
 
     def __init__(
         self,
@@ -89,140 +75,151 @@ class Arena:
         alive: Bool[np.ndarray, "moments agents"],
         followed: int | None = None,
     ):
-        self.scene, self.alive, self.half, self.followed = scene, alive, camera(scene), followed
-        self.colours, self.labels = colours(spec), labels(spec)
-        self.scale = SIDE / 2 / self.half
-        places = (scene.agents, scene.objects, scene.links)
-        self.agents, self.things, self.links = (self.pixels(np.asarray(x, float)) for x in places)
-        self.touching, self.caught = np.asarray(scene.touching, float), np.asarray(scene.caught)
+        self.scene = scene
+        self.alive = alive
+        self.followed = followed
+        self.half = camera(scene)
+        self.colours = agent_colours(spec)
+        self.labels = agent_labels(spec)
+        self.agents = self._pixels(np.asarray(scene.agents, float))
+        self.objects = self._pixels(np.asarray(scene.objects, float))
+        self.links = self._pixels(np.asarray(scene.links, float))
+        self.touching = np.asarray(scene.touching, float)
+        self.caught = np.asarray(scene.caught)
         speed = np.hypot(*np.moveaxis(np.diff(self.agents, axis=0), -1, 0))
         self.speed = speed / max(speed.max(initial=0.0), 1e-9)
-        self.field = ground(self.half)
+        self.field = _empty_field(self.half)
 
-    def pixels(self, x: Float[np.ndarray, "moments *b 2"]) -> Float[np.ndarray, "moments *b 2"]:
-        """Upwards is upwards."""
+    def _pixels(self, x: Float[np.ndarray, "moments *b 2"]) -> Float[np.ndarray, "moments *b 2"]:
+        """Turn the world's coordinates, in which y points up, into pixels."""
         return SIDE / 2 * (1 + x / self.half * np.array([1, -1]))
 
-    def radius(self, size: Number) -> float:
-        return max(5.0, round(2 * size * self.scale) / 2)
+    def _radius(self, size: Real) -> float:
+        """Turn a radius of the world into pixels, in half pixels so that sprites are shared."""
+        return max(5.0, round(2 * size * (SIDE / 2 / self.half)) / 2)
 
-    def at(self, x: Float[np.ndarray, "moments *b"], time: Number) -> Float[np.ndarray, "*b"]:
-        """Between two moments; the last one lasts."""
+    def _agent_radius(self, i: int) -> float:
+        return self._radius(self.scene.agent_radii[i])
+
+    def _at(self, x: Float[np.ndarray, "moments *b"], time: Real) -> Float[np.ndarray, "*b"]:
+        """Interpolate between two moments; the last one lasts."""
         last = len(x) - 1
         now = min(int(time), last)
         return x[now] + (time - now) * (x[min(now + 1, last)] - x[now])
 
-    def draw(self, picture: Picture, time: Number) -> None:
+    def draw(self, picture: Picture, time: Real) -> None:
+        """Draw the episode at a time, counted in steps."""
         picture[:] = self.field
-        moment, agents = min(int(time), len(self.agents) - 1), self.at(self.agents, time)
-        things = self.things_at(time, moment)
-        self.draw_things(picture, things)
+        moment = min(int(time), len(self.agents) - 1)
+        agents = self._at(self.agents, time)
+        objects = self._objects_at(time, moment)
+        self._draw_objects(picture, objects)
         for i, alive in enumerate(self.alive[moment]):
             if alive:
-                self.draw_trail(picture, i, time)
-        for start, end in self.at(self.links, time):
-            dotted(picture, start, end)
+                self._draw_trail(picture, i, time)
+        for start, end in self._at(self.links, time):
+            _dotted_line(picture, start, end)
         for i, place in enumerate(agents):
-            self.draw_capture(picture, i, place, time, moment)
-            self.draw_flash(picture, i, place, time, moment)
+            self._draw_capture(picture, i, place, time, moment)
+            self._draw_flash(picture, i, place, time, moment)
             if i == self.followed:
-                stamp(
-                    picture,
-                    marks.ring(self.radius(self.scene.agent_radii[i]) + 9, 4, TEXT, ARENA, 0.7),
-                    *place,
-                )
+                stamp(picture, sprites.ring(self._agent_radius(i) + 9, 4, TEXT, ARENA, 0.7), *place)
         for i, place in enumerate(agents):
-            self.draw_agent(picture, i, place, bool(self.alive[moment, i]))
-        self.draw_frames(picture, things)
-        for i, said in enumerate(map(int, self.scene.words[moment])):
-            if said >= 0:
-                bubble(picture, agents[i], self.radius(self.scene.agent_radii[i]), said)
-        picture[outside()] = PLACES[theme.PAGE]
+            self._draw_agent(picture, i, place, bool(self.alive[moment, i]))
+        self._draw_target_outlines(picture, objects)
+        for i, word in enumerate(map(int, self.scene.words[moment])):
+            if word >= 0:
+                _draw_bubble(picture, agents[i], self._agent_radius(i), word)
+        picture[field_corners()] = PLAIN[theme.PAGE]
 
-    def draw_things(self, picture: Picture, things: list[Thing]) -> None:
-        for thing in things:
-            if thing.gone:
-                stamp(picture, marks.frame(1.25 * thing.radius, 4, thing.paint, ARENA, PAST), *thing.place)
+    def _draw_objects(self, picture: Picture, objects: list[_Object]) -> None:
+        for thing in objects:
+            size = 1.25 * thing.radius
+            if thing.removed:
+                sprite = sprites.diamond_outline(size, 4, thing.colour, ARENA, _DIM)
             elif thing.kind == "obstacle":
-                stamp(picture, marks.boulder(thing.radius, thing.paint, ARENA), *thing.place)
+                sprite = sprites.boulder(thing.radius, thing.colour, ARENA)
             else:
-                stamp(picture, marks.diamond(1.25 * thing.radius, thing.paint, ARENA), *thing.place)
-        for thing in things:
-            if thing.lit:
-                stamp(picture, marks.ring(1.25 * thing.radius + 14, 5, theme.GOAL, ARENA), *thing.place)
+                sprite = sprites.diamond(size, thing.colour, ARENA)
+            stamp(picture, sprite, *thing.place)
+        for thing in objects:
+            if thing.highlighted:
+                stamp(picture, sprites.ring(1.25 * thing.radius + 14, 5, theme.GOAL, ARENA), *thing.place)
 
-    def draw_frames(self, picture: Picture, things: list[Thing]) -> None:
-        """So that a target is seen through whoever stands on it."""
-        for thing in things:
-            if thing.kind == "target" and not thing.gone:
-                brush(picture, marks.frame(1.25 * thing.radius, 4, thing.paint, ARENA), *thing.place)
+    def _draw_target_outlines(self, picture: Picture, objects: list[_Object]) -> None:
+        """Draw targets' outlines over agents, so that an agent on a target does not hide it."""
+        for thing in objects:
+            if thing.kind == "target" and not thing.removed:
+                outline = sprites.diamond_outline(1.25 * thing.radius, 4, thing.colour, ARENA)
+                brush(picture, outline, *thing.place)
 
-    def things_at(self, time: Number, moment: int) -> list[Thing]:
+    def _objects_at(self, time: Real, moment: int) -> list[_Object]:
         scene = self.scene
-        radii, paints = map(self.radius, scene.object_radii), (theme.THINGS[c] for c in scene.object_colours)
-        marked = scene.highlighted[moment], scene.removed[moment]
-        return list(map(Thing, scene.object_kinds, radii, paints, self.at(self.things, time), *marked))
+        radii = map(self._radius, scene.object_radii)
+        colours = (theme.OBJECT_COLOURS[colour] for colour in scene.object_colours)
+        places = self._at(self.objects, time)
+        marked = (scene.highlighted[moment], scene.removed[moment])
+        return list(map(_Object, scene.object_kinds, radii, colours, places, *marked))
 
-    def draw_trail(self, picture: Picture, i: int, time: Number) -> None:
-        """Thin and dark where it is old, bright where the agent was fast."""
-        radius = self.radius(self.scene.agent_radii[i])
-        for age in range(int(DOTS * min(TRAIL, time)), 0, -1):
-            then = time - age / DOTS
-            left = 1 - age / (TRAIL * DOTS + 1)
+    def _draw_trail(self, picture: Picture, i: int, time: Real) -> None:
+        """Draw where an agent was: thin and dark long ago, bright where it was fast."""
+        widest = min(self._agent_radius(i), 40)
+        for age in range(int(_DOTS_PER_STEP * min(_TRAIL_STEPS, time)), 0, -1):
+            then = time - age / _DOTS_PER_STEP
+            left = 1 - age / (_TRAIL_STEPS * _DOTS_PER_STEP + 1)
             quick = 0.55 + 0.45 * self.speed[min(int(then), len(self.speed) - 1), i]
-            size = max(2.0, round(2 * min(radius, 40) * (0.1 + 0.4 * left)) / 2)
-            strength = max(1, round(theme.TOP * 0.9 * left * quick)) / theme.TOP
-            brush(picture, marks.disc(size, self.colours[i], ARENA, strength), *self.at(self.agents, then)[i])
+            size = max(2.0, round(2 * widest * (0.1 + 0.4 * left)) / 2)
+            strength = max(1, round(theme.RAMP_STEPS * 0.9 * left * quick)) / theme.RAMP_STEPS
+            dot = sprites.disc(size, self.colours[i], ARENA, strength)
+            brush(picture, dot, *self._at(self.agents, then)[i])
 
-    def draw_flash(
-        self, picture: Picture, i: int, place: Float[np.ndarray, "2"], time: Number, moment: int
-    ) -> None:
-        """Full while two touch, and gone within a step after."""
-        touches = float(self.touching[moment, i] * self.at(self.touching, time)[i])
+    def _draw_flash(self, picture: Picture, i: int, place: _Point, time: Real, moment: int) -> None:
+        """Draw a flash while two agents touch; it fades within the next step."""
+        touches = float(self.touching[moment, i] * self._at(self.touching, time)[i])
         strength = round(6 * touches) / 6
-        if strength and self.inside(place):
-            radius = self.radius(self.scene.agent_radii[i])
-            brush(picture, marks.flash(radius, REACH, strength, TEXT, ARENA), *place)
+        if strength and _is_inside(place):
+            flash = sprites.flash(self._agent_radius(i), _FLASH_REACH, strength, TEXT, ARENA)
+            brush(picture, flash, *place)
 
-    def draw_capture(
-        self, picture: Picture, i: int, place: Float[np.ndarray, "2"], time: Number, moment: int
-    ) -> None:
-        """A disc that lights up when it is caught, grows and fades."""
+    def _draw_capture(self, picture: Picture, i: int, place: _Point, time: Real, moment: int) -> None:
+        """Draw the light of an agent that is caught: a disc that grows and fades."""
         ages = time - np.flatnonzero(self.caught[: moment + 1, i])
-        age = ages.min(initial=FADE) / FADE
-        if age < 1 and self.inside(place):
-            size = round(self.radius(self.scene.agent_radii[i]) * (SPREAD[0] + (SPREAD[1] - SPREAD[0]) * age))
-            brush(picture, marks.disc(size, theme.GOAL, ARENA, round(6 * (1 - age)) / 6), *place)
+        age = ages.min(initial=_LIGHT_STEPS) / _LIGHT_STEPS
+        if age < 1 and _is_inside(place):
+            first, last = _LIGHT_SIZES
+            size = round(self._agent_radius(i) * (first + (last - first) * age))
+            brush(picture, sprites.disc(size, theme.GOAL, ARENA, round(6 * (1 - age)) / 6), *place)
 
-    def inside(self, place: Float[np.ndarray, "2"]) -> bool:
-        return bool((np.abs(place - SIDE / 2) < SIDE / 2).all())
-
-    def draw_agent(self, picture: Picture, i: int, place: Float[np.ndarray, "2"], alive: bool) -> None:
-        radius, colour = self.radius(self.scene.agent_radii[i]), self.colours[i]
-        if not self.inside(place):
-            edge = np.clip(place, 26, SIDE - 26)
+    def _draw_agent(self, picture: Picture, i: int, place: _Point, alive: bool) -> None:
+        radius = self._agent_radius(i)
+        colour = self.colours[i]
+        if not _is_inside(place):
+            edge = np.clip(place, _EDGE, SIDE - _EDGE)
             right, down = place - edge
             angle = round(float(np.arctan2(-down, right)), 1)
-            stamp(picture, marks.arrow(22.0, angle, colour, ARENA), *edge)
+            stamp(picture, sprites.arrow(22.0, angle, colour, ARENA), *edge)
         elif alive:
-            stamp(picture, marks.badge(radius, self.labels[i], colour, ARENA), *place)
+            stamp(picture, sprites.badge(radius, self.labels[i], colour, ARENA), *place)
         else:
-            stamp(picture, marks.ring(radius - 2, 4, colour, ARENA, PAST), *place)
+            stamp(picture, sprites.ring(radius - 2, 4, colour, ARENA, _DIM), *place)
 
 
-def dotted(picture: Picture, start: Float[np.ndarray, "2"], end: Float[np.ndarray, "2"]) -> None:
+def _is_inside(place: _Point) -> bool:
+    return bool((np.abs(place - SIDE / 2) < SIDE / 2).all())
+
+
+def _dotted_line(picture: Picture, start: _Point, end: Float[np.ndarray, "2"]) -> None:
     length = float(np.hypot(*(end - start)))
     for share in np.arange(8, length, 16) / max(length, 1):
-        brush(picture, marks.disc(2.5, MUTED, ARENA, 0.75), *(start + share * (end - start)))
+        brush(picture, sprites.disc(2.5, MUTED, ARENA, 0.75), *(start + share * (end - start)))
 
 
-def bubble(picture: Picture, place: Float[np.ndarray, "2"], radius: Number, said: int) -> None:
-    """Up and to the right of an agent, or wherever there is room."""
-    far = place + (radius + 10 + SPEECH) * np.array([1, -1])
+def _draw_bubble(picture: Picture, place: _Point, radius: Real, word: int) -> None:
+    """Draw a word above an agent and to its right, or on the side where there is room."""
+    far = place + (radius + 10 + _BUBBLE) * np.array([1, -1])
     side = np.array([-1 if far[0] > SIDE else 1, 1 if far[1] < 0 else -1])
     rim = place + (0.71 * radius + 5) * side
-    stamp(picture, marks.disc(5.0, TEXT, ARENA), *rim)
-    letter = chr(ord("A") + said) if said < 26 else str(said)
-    stamp(
-        picture, marks.plate(SPEECH, SPEECH, 14.0, letter, 30, TEXT, ARENA), *(rim + (4 + SPEECH / 2) * side)
-    )
+    stamp(picture, sprites.disc(5.0, TEXT, ARENA), *rim)
+    letter = chr(ord("A") + word) if word < 26 else str(word)
+    plate = sprites.plate(_BUBBLE, _BUBBLE, 14.0, letter, 30, TEXT, ARENA)
+    stamp(picture, plate, *(rim + (4 + _BUBBLE / 2) * side))

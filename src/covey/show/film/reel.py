@@ -1,4 +1,4 @@
-"""A replay as a row of pictures, each with the time for which it is seen."""
+"""A playback as a sequence of pictures, each with the time for which it is shown."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -6,68 +6,77 @@ from typing import NamedTuple
 import numpy as np
 
 from ...text import count
-from ..playback import Episode, Replay
-from . import footer
+from ..playback import Episode, Playback
+from .action_table import ActionTable
 from .arena import SIDE, Arena
-from .panel import HEIGHT, WIDTH, Heading, Panel
-from .table import Table
-from .theme import PAGE, PLACES, Picture
+from .footer import FOOTER_HEIGHT, Footer, has_footer
+from .panel import PANEL_HEIGHT, PANEL_WIDTH, Heading, SidePanel
+from .theme import PAGE, PLAIN, Picture
 
-MARGIN = 40
-BREADTH = SIDE + WIDTH + 3 * MARGIN  # at twice the size it is meant for
+PAGE_MARGIN = 40
 TICK = 60  # milliseconds; all times are multiples of it
-BEGIN, END = 6 * TICK, 17 * TICK  # how long first and last moments are seen
-MOST = 240  # pictures of an episode, before there are fewer than three a step
-PAUSE = 4 * TICK  # a step where nothing moves
+FIRST = 6 * TICK  # how long the first moment is shown
+LAST = 17 * TICK
+_PAGE_WIDTH = SIDE + PANEL_WIDTH + 3 * PAGE_MARGIN  # twice the size that it is shown at
+_MOST_SHOTS = 240  # of an episode; a longer one gets fewer than three a step
+_STEP_TIME = 4 * TICK  # of a step where nothing moves
 
 
 class Shot(NamedTuple):
+    """A picture of a film."""
+
     picture: Picture
     milliseconds: int
-    moment: bool  # not between two
+    moment: bool  # at a step, not between two
     caption: str
 
 
-def size(replay: Replay) -> tuple[int, int]:
-    """Width and height in pixels, twice those it is meant for."""
-    return BREADTH, HEIGHT + 2 * MARGIN + (footer.HEIGHT + MARGIN) * footer.has_any(replay)
+def page_size(playback: Playback) -> tuple[int, int]:
+    """Return the width and height in pixels, twice the size that it is shown at."""
+    foot = FOOTER_HEIGHT + PAGE_MARGIN if has_footer(playback) else 0
+    return _PAGE_WIDTH, PANEL_HEIGHT + 2 * PAGE_MARGIN + foot
 
 
-def stage(replay: Replay, episode: Episode) -> Arena | Table:
+def make_field(playback: Playback, episode: Episode) -> Arena | ActionTable:
+    """Return what draws the episode: its scene, or a table of actions where the world has no scene."""
     if episode.scene is None:
-        return Table(replay.spec, episode.action, episode.reward)
-    followed = replay.follow.agent if replay.follow else None
-    return Arena(replay.spec, episode.scene, episode.alive, followed)
+        return ActionTable(playback.spec, episode.action, episode.reward)
+    followed = playback.follow.agent if playback.follow else None
+    return Arena(playback.spec, episode.scene, episode.alive, followed)
 
 
-def heading(replay: Replay, number: int) -> Heading:
-    of = f"episode {number + 1} of {len(replay.episodes)}"
-    return Heading(replay.world, replay.algorithm, replay.seed, of, replay.episodes[number].length)
+def shots(playback: Playback) -> Iterator[Shot]:
+    """Yield the shots of all episodes, each drawn when it is asked for."""
+    for number, episode in enumerate(playback.episodes):
+        yield from _episode_shots(playback, number, episode)
 
 
-def shots(replay: Replay) -> Iterator[Shot]:
-    """All of it, drawn as it is asked for."""
-    for number, episode in enumerate(replay.episodes):
-        yield from played(replay, number, episode)
-
-
-def played(replay: Replay, number: int, episode: Episode) -> Iterator[Shot]:
-    scenery, panel = stage(replay, episode), Panel(replay.spec, episode, heading(replay, number))
-    between = max(1, min(3, MOST // episode.length)) if scenery.smooth else 1
-    pace = TICK if scenery.smooth else PAUSE
-    page = np.full(size(replay)[::-1], PLACES[PAGE], np.uint8)
-    field = page[MARGIN : MARGIN + SIDE, MARGIN : MARGIN + SIDE]
-    beside = page[MARGIN : MARGIN + HEIGHT, SIDE + 2 * MARGIN : SIDE + 2 * MARGIN + WIDTH]
-    below = page[HEIGHT + 2 * MARGIN : HEIGHT + 2 * MARGIN + footer.HEIGHT, MARGIN:-MARGIN]
-    foot = footer.Footer(replay, episode, below.shape[1]) if footer.has_any(replay) else None
-    last = episode.length * between
+def _episode_shots(playback: Playback, number: int, episode: Episode) -> Iterator[Shot]:
+    field = make_field(playback, episode)
+    panel = SidePanel(playback.spec, episode, _heading(playback, number))
+    per_step = max(1, min(3, _MOST_SHOTS // episode.length)) if field.smooth else 1
+    pace = TICK if field.smooth else _STEP_TIME
+    page = np.full(page_size(playback)[::-1], PLAIN[PAGE], np.uint8)
+    field_part = page[PAGE_MARGIN : PAGE_MARGIN + SIDE, PAGE_MARGIN : PAGE_MARGIN + SIDE]
+    right = SIDE + 2 * PAGE_MARGIN
+    panel_part = page[PAGE_MARGIN : PAGE_MARGIN + PANEL_HEIGHT, right : right + PANEL_WIDTH]
+    below = PANEL_HEIGHT + 2 * PAGE_MARGIN
+    footer_part = page[below : below + FOOTER_HEIGHT, PAGE_MARGIN:-PAGE_MARGIN]
+    footer = Footer(playback, episode, footer_part.shape[1]) if has_footer(playback) else None
+    last = episode.length * per_step
     for tick in range(last + 1):
-        moment, part = divmod(tick, between)
-        scenery.draw(field, tick / between)
+        moment, part = divmod(tick, per_step)
+        field.draw(field_part, tick / per_step)
         if not part:
-            panel.draw(beside, moment)
-            if foot:
-                foot.draw(below, moment)
-        time = {0: BEGIN, last: END}.get(tick, pace)
+            panel.draw(panel_part, moment)
+            if footer:
+                footer.draw(footer_part, moment)
+        time = {0: FIRST, last: LAST}.get(tick, pace)
         caption = f"episode {number + 1}, step {moment} of {count(episode.length, 'step')}"
         yield Shot(page.copy(), time, not part, caption)
+
+
+def _heading(playback: Playback, number: int) -> Heading:
+    which = f"episode {number + 1} of {len(playback.episodes)}"
+    steps = playback.episodes[number].length
+    return Heading(playback.world, playback.algorithm, playback.seed, which, steps)

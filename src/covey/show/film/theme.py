@@ -1,7 +1,7 @@
 """Colours, and the one palette that every film shares.
 
-A picture is an array of indices into it. Whatever is drawn is a colour on a ground, and between the
-two lies a ramp: so edges are smooth, and nothing is ever quantised.
+A picture is an array of indices into the palette. Everything drawn is a colour on a ground, and the palette
+holds a ramp between the two: edges are smooth, and no colour is ever quantised.
 """
 
 import numpy as np
@@ -9,47 +9,61 @@ from jaxtyping import UInt8
 
 from ...core.scene import Colour
 
-PAGE, ARENA = "#10181f", "#18232d"  # grounds
-GRID, TRACK = "#22303c", "#26333f"  # lines in the arena, empty bars on the page
-TEXT, MUTED = "#e8eef3", "#8a99a6"
-TEAMS = ("#4fa3e3", "#f0815c", "#5fc48a", "#b792de", "#e6c35c", "#e58fb1")  # told apart by colour-blind eyes
-THINGS: dict[Colour, str] = {"grey": "#a3b0bb", "red": "#e2605c", "green": "#74c365", "blue": "#5b8def"}
-GOAL = TEAMS[4]  # the ring round what is to be reached
+# grounds
+PAGE = "#10181f"
+ARENA = "#18232d"
+# lines in the arena, and empty bars on the page
+GRID = "#22303c"
+TRACK = "#26333f"
+TEXT = "#e8eef3"
+MUTED = "#8a99a6"
+# colour-blind eyes can tell these apart
+TEAM_COLOURS = ("#4fa3e3", "#f0815c", "#5fc48a", "#b792de", "#e6c35c", "#e58fb1")
+OBJECT_COLOURS: dict[Colour, str] = {
+    "grey": "#a3b0bb",
+    "red": "#e2605c",
+    "green": "#74c365",
+    "blue": "#5b8def",
+}
+GOAL = TEAM_COLOURS[4]  # the ring round a goal, and the light of a capture
 
-TOP = 12  # a ramp's steps: 0 is the ground, TOP the colour
+RAMP_STEPS = 12  # step 0 of a ramp is the ground, the last step the colour
 TRANSPARENT = 255
 
-Number = int | float
+Real = int | float
 Ramp = UInt8[np.ndarray, "levels"]
 Picture = UInt8[np.ndarray, "height width"]
 
 
-def rgb(colour: str) -> UInt8[np.ndarray, "3"]:
+def _rgb(colour: str) -> UInt8[np.ndarray, "3"]:
     return np.frombuffer(bytes.fromhex(colour[1:]), np.uint8)
 
 
-def laid_out() -> tuple[UInt8[np.ndarray, "256 3"], dict[str, int], dict[tuple[str, str], Ramp]]:
-    """The palette's rows, where plain colours stand in it, and where ramps do."""
+def _build_palette() -> tuple[UInt8[np.ndarray, "256 3"], dict[str, int], dict[tuple[str, str], Ramp]]:
+    """Return the palette's rows, the indices of plain colours, and the indices of each ramp."""
     plain = (PAGE, ARENA, GRID, TRACK)
-    rows = [rgb(colour) for colour in plain]
-    places, ramps = {colour: i for i, colour in enumerate(plain)}, {}
-    share = np.arange(1, TOP + 1)[:, None] / TOP
-    for ground, colours in {
-        ARENA: (TEXT, MUTED, *TEAMS, *THINGS.values()),
-        PAGE: (TEXT, MUTED, *TEAMS),
-    }.items():
+    rows = [_rgb(colour) for colour in plain]
+    indices = {colour: i for i, colour in enumerate(plain)}
+    ramps = {}
+    share = np.arange(1, RAMP_STEPS + 1)[:, None] / RAMP_STEPS
+    colours_on = {
+        ARENA: (TEXT, MUTED, *TEAM_COLOURS, *OBJECT_COLOURS.values()),
+        PAGE: (TEXT, MUTED, *TEAM_COLOURS),
+    }
+    for ground, colours in colours_on.items():
         for colour in colours:
-            ramps[colour, ground] = np.array([places[ground], *range(len(rows), len(rows) + TOP)], np.uint8)
-            rows += list(
-                np.rint(rgb(ground) + share * (rgb(colour) - rgb(ground).astype(float))).astype(np.uint8)
-            )
+            new = range(len(rows), len(rows) + RAMP_STEPS)
+            ramps[colour, ground] = np.array([indices[ground], *new], np.uint8)
+            steps = _rgb(ground) + share * (_rgb(colour) - _rgb(ground).astype(float))
+            rows += list(np.rint(steps).astype(np.uint8))
     palette = np.zeros((256, 3), np.uint8)
     palette[: len(rows)] = rows
-    return palette, places, ramps
+    return palette, indices, ramps
 
 
-PALETTE, PLACES, RAMPS = laid_out()
+PALETTE, PLAIN, RAMPS = _build_palette()
 
 
 def team_colour(i: int) -> str:
-    return TEAMS[i % len(TEAMS)]
+    """Return the colour of the i-th team."""
+    return TEAM_COLOURS[i % len(TEAM_COLOURS)]

@@ -1,4 +1,4 @@
-"""A film's formats: .gif, .mp4, .html and, of its first episode, .png."""
+"""A film's formats: .gif, .mp4, .html and, for its first episode, .png."""
 
 import html
 import importlib.util
@@ -17,98 +17,103 @@ from PIL import GifImagePlugin, Image
 
 from ...errors import UserError
 from ...files import atomic
-from ..playback import Replay
-from .reel import TICK, shots, size
-from .strip import strip
+from ..playback import Playback
+from .reel import TICK, page_size, shots
+from .strip import film_strip
 from .theme import PALETTE, TRANSPARENT, Picture
 
-Writer = Callable[[Replay], bytes]
-BGRA = np.insert(PALETTE[:, ::-1], 3, 255, axis=1).tobytes()  # the palette as ffmpeg takes it
+Writer = Callable[[Playback], bytes]
+_BGRA = np.insert(PALETTE[:, ::-1], 3, 255, axis=1).tobytes()  # the palette in ffmpeg's order
 
 
-def image(picture: Picture) -> Image.Image:
-    made = Image.fromarray(np.ascontiguousarray(picture))
-    made.putpalette(PALETTE.tobytes())
-    return made
+def _image(picture: Picture) -> Image.Image:
+    image = Image.fromarray(np.ascontiguousarray(picture))
+    image.putpalette(PALETTE.tobytes())
+    return image
 
 
-def png(picture: Picture) -> bytes:
+def _png(picture: Picture) -> bytes:
     file = io.BytesIO()
-    image(picture).save(file, "PNG")
+    _image(picture).save(file, "PNG")
     return file.getvalue()
 
 
-def box(changed: Bool[np.ndarray, "h w"]) -> tuple[slice, slice]:
-    """The smallest box round what is true, of at least a pixel."""
-    rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
+def _bounding_box(changed: Bool[np.ndarray, "h w"]) -> tuple[slice, slice]:
+    """Return the smallest box round what is true, of at least a pixel."""
+    rows = np.flatnonzero(changed.any(axis=1))
+    columns = np.flatnonzero(changed.any(axis=0))
     span = lambda xs: slice(int(xs[0]), int(xs[-1]) + 1) if len(xs) else slice(0, 1)
     return span(rows), span(columns)
 
 
-def gif(replay: Replay) -> bytes:
-    """One palette; of each picture the box that has changed, transparent where it has not."""
-    chunks, before = [], None
-    for picture, milliseconds, *_ in shots(replay):
-        cut, offset = picture, (0, 0)
+def gif(playback: Playback) -> bytes:
+    """Write a GIF of one palette: each picture is the box that has changed, transparent where it has not."""
+    chunks = []
+    before = None
+    for picture, milliseconds, *_ in shots(playback):
+        cut = picture
+        offset = (0, 0)
         if before is None:
-            chunks += GifImagePlugin.getheader(image(picture), info={"loop": 0})[0]
+            chunks += GifImagePlugin.getheader(_image(picture), info={"loop": 0})[0]
         else:
             changed = picture != before
-            rows, columns = box(changed)
+            rows, columns = _bounding_box(changed)
             cut = np.where(changed, picture, np.uint8(TRANSPARENT))[rows, columns]
-            offset = columns.start, rows.start
-        kept = {"duration": milliseconds, "transparency": TRANSPARENT, "disposal": 1}
-        chunks += GifImagePlugin.getdata(image(cut), offset, **kept)
+            offset = (columns.start, rows.start)
+        info = {"duration": milliseconds, "transparency": TRANSPARENT, "disposal": 1}
+        chunks += GifImagePlugin.getdata(_image(cut), offset, **info)
         before = picture
     return b"".join([*chunks, b";"])
 
 
-def mp4(replay: Replay) -> bytes:
-    """H.264 at an even rate: a picture is sent as often as it is seen."""
+def mp4(playback: Playback) -> bytes:
+    """Write H.264 at an even rate: a picture is sent as many times as its duration has ticks."""
     from imageio_ffmpeg import get_ffmpeg_exe
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "film.mp4"
-        width, height = size(replay)
-        taken = f"-f rawvideo -pix_fmt pal8 -s {width}x{height} -r 1000/{TICK} -i -"
-        made = "-c:v libx264 -pix_fmt yuv420p -preset superfast -tune animation -crf 20 -bitexact"
-        command = [get_ffmpeg_exe(), "-v", "error", *taken.split(), *made.split(), str(path)]
+        width, height = page_size(playback)
+        source = f"-f rawvideo -pix_fmt pal8 -s {width}x{height} -r 1000/{TICK} -i -"
+        codec = "-c:v libx264 -pix_fmt yuv420p -preset superfast -tune animation -crf 20 -bitexact"
+        command = [get_ffmpeg_exe(), "-v", "error", *source.split(), *codec.split(), str(path)]
         with subprocess.Popen(command, stdin=subprocess.PIPE) as ffmpeg:
             assert ffmpeg.stdin is not None
-            for shot in shots(replay):
+            for shot in shots(playback):
                 for _ in range(shot.milliseconds // TICK):
-                    ffmpeg.stdin.write(shot.picture.tobytes() + BGRA)
+                    ffmpeg.stdin.write(shot.picture.tobytes() + _BGRA)
         if ffmpeg.returncode:
             raise UserError("ffmpeg could not encode --out film.mp4: use .gif or .html")
         return path.read_bytes()
 
 
-def page(replay: Replay) -> bytes:
-    """A page that needs nothing from elsewhere."""
-    told = [
-        (b64encode(png(picture)).decode(), milliseconds, int(moment), caption)
-        for picture, milliseconds, moment, caption in shots(replay)
+def html_page(playback: Playback) -> bytes:
+    """Write a page that holds everything it needs."""
+    pictures = [
+        (b64encode(_png(picture)).decode(), milliseconds, int(moment), caption)
+        for picture, milliseconds, moment, caption in shots(playback)
     ]
-    width, height = size(replay)
-    text = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8")).substitute(
-        title=html.escape(f"{replay.world} · {replay.algorithm} · seed {replay.seed}"),
+    width, height = page_size(playback)
+    template = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
+    page = template.substitute(
+        title=html.escape(f"{playback.world} · {playback.algorithm} · seed {playback.seed}"),
         width=width // 2,
         pixels=width,
         lines=height,
-        shots=json.dumps(told, separators=(",", ":")),
+        shots=json.dumps(pictures, separators=(",", ":")),
     )
-    return text.encode()
+    return page.encode()
 
 
-def still(replay: Replay) -> bytes:
-    return png(strip(replay))
+def still(playback: Playback) -> bytes:
+    """Write moments of the first episode side by side."""
+    return _png(film_strip(playback))
 
 
-WRITERS: dict[str, Writer] = {".gif": gif, ".mp4": mp4, ".html": page, ".png": still}
+WRITERS: dict[str, Writer] = {".gif": gif, ".mp4": mp4, ".html": html_page, ".png": still}
 
 
-def writer(path: Path) -> Writer:
-    """By the file's ending. Refuses what cannot be written before anything is played."""
+def find_writer(path: Path) -> Writer:
+    """Return the writer for a file's ending; refuse others, before anything is played."""
     suffix = path.suffix.lower()
     if suffix not in WRITERS:
         raise UserError(f"--out {path} has no ending that says what to write: take {', '.join(WRITERS)}")
@@ -117,7 +122,8 @@ def writer(path: Path) -> Writer:
     return WRITERS[suffix]
 
 
-def write(replay: Replay, path: Path) -> None:
-    made = writer(path)(replay)
+def write_film(playback: Playback, path: Path) -> None:
+    """Write a film in the format of the file's ending."""
+    content = find_writer(path)(playback)
     with atomic(path, "the film") as file:
-        file.write(made)
+        file.write(content)
