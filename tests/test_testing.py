@@ -122,26 +122,26 @@ class Count(AbstractEnvironment):
 
 
 WORLD_FAULTS = {
-    "names": r"spec\.names gives a name twice",
+    "names": r"spec\.names contains a name twice",
     "horizon": r"spec\.horizon is 0: it must be 1 or more",
-    "width": r"`agents` from env\.reset has shape \(3, 2, 1\), .* asks for \(3, 2, 2\)",
-    "teams": r"`team_reward` has shape \(3, 1\), .* asks for \(3, 2\)",
-    "lead": r"state\['x'\] has shape \(3, 1\): every array of the state must END with the copies",
-    "type": r"env\.step turns state\['t'\] from int32\[3\] into float32\[3\]",
+    "width": r"`agents` from env\.reset has shape \(3, 2, 1\), .* needs \(3, 2, 2\)",
+    "teams": r"`team_reward` has shape \(3, 1\), .* needs \(3, 2\)",
+    "lead": r"state\['x'\] has shape \(3, 1\): the last axis of every array in the state must be the copies",
+    "type": r"env\.step changes state\['t'\] from int32\[3\] to float32\[3\]",
     "structure": r"env\.step changes the structure of state",
-    "branch": r"env\.step needs an array's value while it is being compiled .* use jnp\.where",
-    "deaf": r"env\.reset draws the same random numbers whatever its key",
-    "alike": r"env\.reset draws, but begins every copy alike",
-    "python": r"env\.reset gives two results for one key: draw by jax\.random only",
-    "mixing": r"What one copy does changes what happens in another",
-    "first": r"`first` must be true in what env\.reset returns.*after 0 steps",
-    "reset": r"`first` is true in what env\.step returns.*must not reset itself.*after 3 steps",
+    "branch": r"env\.step needs the value of an array while JAX compiles it .* use jnp\.where",
+    "deaf": r"env\.reset draws the same random numbers for every key",
+    "alike": r"env\.reset draws random numbers but starts every copy alike",
+    "python": r"env\.reset gives two results for the same key: draw with jax\.random only",
+    "mixing": r"The actions in one copy change what happens in another",
+    "first": r"`first` must be true in the observation that env\.reset returns.*after 0 steps",
+    "reset": r"`first` is true in an observation that env\.step returns.*not reset itself.*after 3 steps",
     "both": r"both terminated and truncated.*after 3 steps",
     "endless": r"An episode is longer than spec\.horizon, 2 steps",
     "nan": r"observation's `agents` is not finite.*after 2 steps \(copy 1, b\)",
     "infinite": r"step's `reward` is not finite.*after 2 steps \(copy 0, b\)",
     "stuck": r"An agent has no legal action.*after 1 steps \(copy 0, a\)",
-    "zombie": r"A dead agent sees something.*after 2 steps \(copy 0, a\)",
+    "zombie": r"A dead agent observes something.*after 2 steps \(copy 0, a\)",
     "choice": r"A dead agent has a choice.*after 2 steps \(copy 0, a\)",
 }
 
@@ -163,7 +163,7 @@ def test_one_copy_has_to_be_lifted():
     class One:
         spec = Count().spec
 
-    with pytest.raises(CheckError, match=r"One is no AbstractEnvironment: .*Vectorised"):
+    with pytest.raises(CheckError, match=r"One is not an AbstractEnvironment: .*Vectorised"):
         check_environment(One())
 
 
@@ -219,17 +219,17 @@ class Bandit(AbstractAlgorithm):
 
 
 ALGORITHM_FAULTS = {
-    "float": r"learner\[1\] is float, no JAX array",
-    "deaf": r"init draws the same random numbers whatever its key",
-    "all": r"the action has shape \(5,\), and a learner that controls 2 agents asks for \(2,\)",
-    "floating": r"the action is of type float32: it must be integer",
+    "float": r"learner\[1\] is of type float, not a JAX array",
+    "deaf": r"init draws the same random numbers for every key",
+    "all": r"The action has shape \(5,\), but a learner of 2 agents needs \(2,\)",
+    "floating": r"The action has type float32: it must be integer",
     "illegal": r"act with explore=True takes actions that are not legal",
     "restless": r"act with explore=False depends on its key",
-    "memory": r"act with explore=True turns memory from float32\[2\] into int32\[2\]",
+    "memory": r"act with explore=True changes carry from float32\[2\] to int32\[2\]",
     "idle": r"update changes no parameter",
-    "nan": r"After an update learner\.bias is not finite",
-    "half": r"update turns learner\.bias from float32\[2, 3\] into float16\[2, 3\]",
-    "python": r"update gives two results for one key",
+    "nan": r"After an update, learner\.bias is not finite",
+    "half": r"update changes learner\.bias from float32\[2, 3\] to float16\[2, 3\]",
+    "python": r"update gives two results for the same key",
     "broken": r"update fails with KeyError: 'no such thing'",
 }
 
@@ -252,7 +252,7 @@ def test_an_algorithm_s_fault_is_named(fault):
 def test_actions_have_to_stay_in_bounds():
     # Would break: a policy whose actions a world has to clip behind its back.
     with pytest.raises(
-        CheckError, match=r"act with explore=True returns -\d.* to \d.*, and the world allows -1 to 1"
+        CheckError, match=r"act with explore=True returns -\d.* to \d.*, but the world allows -1 to 1"
     ):
         check_algorithm(Bandit(fault="bold"), probes.Meeting())
 

@@ -1,0 +1,122 @@
+"""What the checks share: sentences for failures, and requirements of functions and arrays."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jax.tree_util import keystr, tree_leaves_with_path
+from jaxtyping import Array, Bool, PRNGKeyArray, PyTree, Shaped
+
+_TRACING_ERRORS = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+)
+
+
+class CheckError(AssertionError):
+    """A part of the protocol that is not kept, in one sentence."""
+
+
+def require(condition: Any, sentence: str) -> None:
+    if not condition:
+        raise CheckError(sentence)
+
+
+@contextmanager
+def explain_failures(what: str) -> Iterator[None]:
+    """Turn any exception inside into a sentence about `what`."""
+    try:
+        yield
+    except CheckError:
+        raise
+    except _TRACING_ERRORS as error:
+        raise CheckError(
+            f"{what} needs the value of an array while JAX compiles it (`if`, `while`, `int()` or NumPy on a "
+            "JAX array): use jnp.where, jax.lax.cond and jax.numpy."
+        ) from error
+    except Exception as error:
+        reason = next(iter(str(error).strip().splitlines()), "")
+        raise CheckError(f"{what} fails with {type(error).__name__}: {reason}") from error
+
+
+def bitwise_equal(a: PyTree, b: PyTree) -> bool:
+    is_key = lambda x: jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
+    raw = lambda x: np.asarray(jr.key_data(x) if is_key(x) else x).tobytes()
+    return all(raw(x) == raw(y) for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=False))
+
+
+def require_deterministic(f: Callable[..., PyTree], what: str, *args: Any) -> None:
+    """Require that f depends on its arguments alone; shapes suffice as arguments.
+
+    f is traced twice. The same program both times means that nothing was drawn in Python.
+    """
+    programs = {jax.jit(lambda *args: f(*args)).lower(*args).as_text() for _ in range(2)}
+    require(
+        len(programs) == 1,
+        f"{what} gives two results for the same key: draw with jax.random only, from the key it gets.",
+    )
+
+
+def require_key_is_used(f: Callable[[PRNGKeyArray], PyTree], what: str) -> tuple[PyTree, bool]:
+    """Require that f, if it draws at all, draws from its key; return a result, and whether it draws."""
+    f = jax.jit(f)
+    result = f(jr.key(0))
+    draws = "random_bits" in str(jax.make_jaxpr(f)(jr.key(0)))
+    require(
+        not draws or not bitwise_equal(result, f(jr.key(1))),
+        f"{what} draws the same random numbers for every key: draw from the key that it receives.",
+    )
+    return result, draws
+
+
+def require_shape_and_type(x: Any, shape: tuple[int, ...], kind: Any, what: str, whose: str) -> None:
+    """Require a shape, and one of several kinds of type; `whose` names what the shape follows from."""
+    require(x.shape == shape, f"{what} has shape {x.shape}, but {whose} needs {shape}.")
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    names = {jnp.floating: "floating", jnp.integer: "integer", jnp.bool_: "boolean"}
+    allowed = " or ".join(names[kind] for kind in kinds)
+    matches = any(jnp.issubdtype(x.dtype, kind) for kind in kinds)
+    require(matches, f"{what} has type {x.dtype}: it must be {allowed}.")
+
+
+def require_unchanged_types(before: PyTree, after: PyTree, what: str, where: str) -> None:
+    """Require the same structure, shapes and types, as the carry of a scan does."""
+    require(
+        jax.tree.structure(before) == jax.tree.structure(after),
+        f"{where} changes the structure of {what}, from {jax.tree.structure(before)} to "
+        f"{jax.tree.structure(after)}: return the same tree of arrays that came in.",
+    )
+    describe = lambda x: f"{'weakly typed ' * x.weak_type}{x.dtype}{list(x.shape)}"
+    for (path, x), y in zip(tree_leaves_with_path(before), jax.tree.leaves(after), strict=True):
+        require(
+            describe(x) == describe(y),
+            f"{where} changes {what}{keystr(path)} from {describe(x)} to {describe(y)}: keep its shape and "
+            "type, and give constants a type, as in jnp.zeros((), int).",
+        )
+
+
+def require_nowhere(
+    bad: Bool[Array | np.ndarray, "moments copies *rest"], sentence: str, names: tuple[str, ...] = ()
+) -> None:
+    """Require that nothing is bad; otherwise say where it is first."""
+    if bad.any():
+        moment, copy, *rest = np.argwhere(bad)[0]
+        agent = f", {names[rest[0]]}" if names else ""
+        raise CheckError(f"{sentence} Found after {moment} steps (copy {copy}{agent}).")
+
+
+def require_finite(
+    x: Shaped[Array | np.ndarray, "moments copies *rest"],  # numbers or booleans
+    real: Bool[Array | np.ndarray, "moments copies"],
+    what: str,
+    names: tuple[str, ...] = (),
+) -> None:
+    """Require finite numbers at the moments that are `real`."""
+    bad = ~np.isfinite(x) & real.reshape(*real.shape, *[1] * (x.ndim - 2))
+    advice = "look for a division by zero or the root of zero"
+    require_nowhere(bad, f"{what} is not finite (NaN or infinite): {advice}.", names)
