@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from covey import yaml_text
 from covey.algorithms.qmix import QMIX
 from covey.config import settings
-from covey.config.settings import Place, apply, choices, coerce, construct, dump, restore
+from covey.config.settings import SettingPlace as Place
+from covey.config.settings import apply, choices, coerce, construct, dump, restore
 from covey.environments.particles.spread import Spread
 from covey.errors import UserError
 from covey.experience import OnPolicy, Replay

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from covey.config import settings
-from covey.config.settings import Place, apply, construct, dump, restore
+from covey.config.settings import SettingPlace as Place
+from covey.config.settings import apply, construct, dump, restore
 from covey.errors import UserError
 from covey.networks.mixers import AbstractMixer, MonotonicMixer, SumMixer
 from covey.parts import AbstractTarget, Factory, HardTarget, SoftTarget, find_setting, promoted

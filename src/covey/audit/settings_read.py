@@ -28,7 +28,7 @@ class Setting(NamedTuple):
 def settings_in_tree(cls: Any, tree: Tree) -> list[Setting]:
     """Return all settings of a class or function, as they stand in `tree`."""
     options = settings.signature_of(cls)
-    walked = settings.walk(options, tree, settings.Place(""))
+    walked = settings.walk(options, tree, settings.SettingPlace(""))
     return [Setting(*entry) for entry in walked if entry[1] is not MISSING]
 
 

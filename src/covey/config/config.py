@@ -23,7 +23,7 @@ from .opponents import frozen_player
 from .options import option
 from .paths import find_config, replace_files
 from .renamed import RENAMED_FIELDS
-from .settings import Place, Tree
+from .settings import SettingPlace, Tree
 from .teams import ALL_TEAMS, IDLE, assign_algorithms, check_teams, route_settings, split_opponents
 from .tuned import tuned_settings
 
@@ -195,7 +195,7 @@ def _check_fields(values: Mapping[str, Any], where: str) -> dict[str, Any]:
             raise UserError(f"{where}: there is no '{name}'{catalogue.nearest(str(name), kinds)}")
         if isinstance(value, str) and kinds[name] is int:
             value = yaml_text.parse(value, option(name))
-        checked[name] = settings.coerce(kinds[name], value, Place("", f"{RUN_FIELD}{name}"))
+        checked[name] = settings.coerce(kinds[name], value, SettingPlace("", f"{RUN_FIELD}{name}"))
     return checked
 
 

@@ -7,7 +7,7 @@ from ..core import AbstractAlgorithm, AbstractEnvironment, AbstractHostEnvironme
 from ..errors import UserError
 from . import catalogue
 from .fitting import require_subclass
-from .settings import Place, Tree, construct, defaults, layer
+from .settings import SettingPlace, Tree, construct, defaults, layer
 
 AnyEnvironment = AbstractEnvironment | AbstractHostEnvironment
 RUN_PREFIX = "run:"  # `TEAM=run:DIR` is an opponent that an earlier run trained
@@ -23,7 +23,7 @@ def make_environment(name: str, *layers: Mapping[str, Any]) -> tuple[AnyEnvironm
     entry = catalogue.find("environment", name)
     maker = catalogue.load_class(entry)
     tree = layer(defaults(maker), entry.fixed, *layers)
-    env, tree = construct(maker, tree, Place(name, "env"))
+    env, tree = construct(maker, tree, SettingPlace(name, "env"))
     if not isinstance(getattr(env, "spec", None), Spec):
         raise UserError(f"{name} makes no environment: derive it from covey.core:AbstractEnvironment")
     return env, tree
@@ -42,5 +42,5 @@ def make_algorithm(name: str, *layers: Mapping[str, Any]) -> tuple[AbstractAlgor
     """Return an algorithm by its name, and the tree of all its settings."""
     cls = algorithm_class(name)
     tree = layer(defaults(cls), catalogue.find("algorithm", name).fixed, *layers)
-    algorithm, tree = construct(cls, tree, Place(name))
+    algorithm, tree = construct(cls, tree, SettingPlace(name))
     return algorithm, {"name": name} | tree

@@ -17,36 +17,36 @@ from .signatures import MISSING, Option, make_object, signature_of, takes_anythi
 from .trees import Tree, as_part, defaults, dump, flatten, layer
 
 __all__ = [
-    "MISSING", "Option", "Place", "Tree", "apply", "build", "choice_name", "choices", "coerce", "construct",
-    "defaults", "describe_type", "dump", "flatten", "is_factory", "layer", "part_of", "restore",
+    "MISSING", "Option", "SettingPlace", "Tree", "apply", "build", "choice_name", "choices", "coerce",
+    "construct", "defaults", "describe_type", "dump", "flatten", "is_factory", "layer", "part_of", "restore",
     "signature_of", "walk",
 ]  # fmt: skip
 
 _T = TypeVar("_T")
 
 
-class Place(NamedTuple):
+class SettingPlace(NamedTuple):
     """The owner of a setting and the setting's path, for messages."""
 
     of: str
     path: str = ""
 
-    def at(self, name: str) -> "Place":
+    def at(self, name: str) -> "SettingPlace":
         """Return the place of a setting below this one."""
-        return Place(self.of, f"{self.path}.{name}" if self.path else name)
+        return SettingPlace(self.of, f"{self.path}.{name}" if self.path else name)
 
 
 def apply(thing: _T, overrides: Mapping[str, Any], of: str = "") -> _T:
     """Return the object with other settings, each named by its dotted path."""
-    return build(type(thing), layer(dump(thing), overrides), Place(of or choice_name(type(thing))))
+    return build(type(thing), layer(dump(thing), overrides), SettingPlace(of or choice_name(type(thing))))
 
 
 def restore(kind: Any, tree: Any) -> Any:
     """Return the object that was dumped; `kind` is its type, or that of the field it stands in."""
-    return build(kind, tree, Place("it"))
+    return build(kind, tree, SettingPlace("it"))
 
 
-def construct(target: Callable[..., _T], tree: Mapping[str, Any], place: Place) -> tuple[_T, Tree]:
+def construct(target: Callable[..., _T], tree: Mapping[str, Any], place: SettingPlace) -> tuple[_T, Tree]:
     """Return the object that a constructor makes of these options, and the tree of all its options."""
     values = _check_options(target, tree, place)
     try:
@@ -58,7 +58,7 @@ def construct(target: Callable[..., _T], tree: Mapping[str, Any], place: Place) 
     return thing, {name: dump(value) for name, value in values.items()}
 
 
-def walk(options: dict[str, Option], tree: Tree, place: Place) -> Iterator[tuple[str, Any, Any]]:
+def walk(options: dict[str, Option], tree: Tree, place: SettingPlace) -> Iterator[tuple[str, Any, Any]]:
     """Yield every setting's path, value and type; a part's own settings follow it."""
     for name, option in options.items():
         value = tree.get(name, option.default)
@@ -71,7 +71,7 @@ def walk(options: dict[str, Option], tree: Tree, place: Place) -> Iterator[tuple
             yield from walk(signature_of(cls, later), value, here)
 
 
-def build(kind: Any, tree: Any, place: Place) -> Any:
+def build(kind: Any, tree: Any, place: SettingPlace) -> Any:
     """Return what a tree describes, checked against the type that is expected."""
     base = part_of(kind)
     if base is None:
@@ -88,7 +88,7 @@ def build(kind: Any, tree: Any, place: Place) -> Any:
 
 
 def _check_options(
-    target: Callable[..., Any], tree: Mapping[str, Any], place: Place, later: bool = False
+    target: Callable[..., Any], tree: Mapping[str, Any], place: SettingPlace, later: bool = False
 ) -> dict[str, Any]:
     """Return all options of a constructor: those in the tree, checked, and the others' defaults."""
     options = signature_of(target, later)
@@ -107,7 +107,7 @@ def _refuse_unknown(
     target: Callable[..., Any],
     tree: Mapping[str, Any],
     options: Mapping[str, Option],
-    place: Place,
+    place: SettingPlace,
     later: bool,
 ) -> None:
     unknown = [name for name in tree if name not in options]
@@ -122,7 +122,7 @@ def _refuse_unknown(
     raise UserError(f"{place.of} has no setting {meant}: `covey describe {place.of}` lists them")
 
 
-def _refuse_prefix(path: str, field: str, options: Mapping[str, Option], place: Place) -> None:
+def _refuse_prefix(path: str, field: str, options: Mapping[str, Option], place: SettingPlace) -> None:
     """Answer `ppo.gamma` where `ppo` is a promoted field: its settings have no prefix."""
     inner = path.removeprefix(f"{field}.")
     if inner.split(".")[0] in options:
@@ -130,7 +130,7 @@ def _refuse_prefix(path: str, field: str, options: Mapping[str, Option], place: 
         raise UserError(f"{place.at(path).path} is called {new}: write {new}=…")
 
 
-def coerce(kind: Any, value: Any, place: Place) -> Any:
+def coerce(kind: Any, value: Any, place: SettingPlace) -> Any:
     """Return a plain value as the type that is expected; a whole number may be written as 1e6."""
     origin = get_origin(kind) or kind
     if origin in (Union, UnionType):
@@ -170,7 +170,7 @@ def _item_kinds(kind: Any, length: int) -> Sequence[Any]:
     return [*args, Any][:1] * length
 
 
-def _first_that_takes(kind: Any, value: Any, place: Place) -> Any:
+def _first_that_takes(kind: Any, value: Any, place: SettingPlace) -> Any:
     """Return the value as the first of several types that takes it; a single part complains itself."""
     kinds = [arg for arg in get_args(kind) if arg is not NoneType]
     if value is None and len(kinds) < len(get_args(kind)):
@@ -184,6 +184,6 @@ def _first_that_takes(kind: Any, value: Any, place: Place) -> Any:
     raise _wrong_type(kind, value, place)
 
 
-def _wrong_type(kind: Any, value: Any, place: Place) -> UserError:
+def _wrong_type(kind: Any, value: Any, place: SettingPlace) -> UserError:
     problem = f"takes {describe_type(kind)}, not {json.dumps(value, default=str)}"
     return SettingError(place.path, problem)

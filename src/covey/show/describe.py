@@ -113,7 +113,7 @@ def _setting_rows(options: dict[str, Any], tree: dict[str, Any], prefix: str = "
     """Yield the path, value and type of every setting; those of a part follow it."""
     from ..config import settings
 
-    for path, value, kind in settings.walk(options, tree, settings.Place("", prefix)):
+    for path, value, kind in settings.walk(options, tree, settings.SettingPlace("", prefix)):
         if settings.part_of(kind) is not None and isinstance(value, dict):
             yield [path, value["name"], settings.describe_type(kind)]
             continue
