@@ -3,15 +3,9 @@
 Run it by `python docs/figures/dual_q.py`.
 """
 
-from pathlib import Path
-
-import matplotlib
-
-matplotlib.use("svg")
-from matplotlib import pyplot as plt
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from style import BLUE, GREEN, INK, MUTED, RED, figure_axes, save
 
-INK, MUTED, RED, BLUE, GREEN = "#22303c", "#8a97a3", "#c05640", "#1b6ca8", "#2e8b57"
 BOXES = {
     "batch": (0.9, 2.0, "one batch of\ntransitions\n$x,\\ a,\\ r_i,\\ r_{team},\\ x',\\ s,\\ s'$", INK),
     "target": (3.3, 2.0, "target actors\n$a' = \\mu^-(o')$", MUTED),
@@ -34,23 +28,20 @@ ARROWS = [
     ("alpha", "actor", RED),
 ]
 
-matplotlib.rcParams.update({"svg.hashsalt": "covey", "font.family": "sans-serif", "svg.fonttype": "none"})
-figure, axes = plt.subplots(figsize=(11.5, 3.6))
+figure, axes = figure_axes("svg", figsize=(11.5, 3.6))
 for x, y, text, colour in BOXES.values():
     style = {"boxstyle": "round,pad=0.08", "facecolor": "white", "edgecolor": colour, "linewidth": 1.6}
     wide = 2.5 if y != 2.0 else 1.8
     axes.add_patch(FancyBboxPatch((x - wide / 2, y - 0.42), wide, 0.84, **style))
     axes.text(x, y, text, ha="center", va="center", color=colour, fontsize=9)
 for start, end, colour in ARROWS:
-    (x, y, *_), (u, v, *_) = BOXES[start], BOXES[end]
-    left, right = (0.95 if y == 2.0 else 1.3), (0.95 if v == 2.0 else 1.3)
+    x, y, *_ = BOXES[start]
+    u, v, *_ = BOXES[end]
+    left = 0.95 if y == 2.0 else 1.3
+    right = 0.95 if v == 2.0 else 1.3
     axes.add_patch(
         FancyArrowPatch((x + left, y), (u - right, v), arrowstyle="-|>", mutation_scale=12, color=colour)
     )
 axes.text(7.6, 3.55, "agents outside the team: $Q_i$ alone", color=MUTED, fontsize=8, ha="left")
 axes.text(7.6, 0.4, "the mixed value itself never reaches an actor", color=MUTED, fontsize=8, ha="left")
-axes.set_xlim(-0.1, 12.2)
-axes.set_ylim(0.0, 4.0)
-axes.axis("off")
-figure.tight_layout(pad=0.2)
-figure.savefig(Path(__file__).parents[1] / "pictures" / "dual-q.svg", metadata={"Date": None})
+save(figure, axes, "dual-q.svg", (-0.1, 12.2), (0.0, 4.0))

@@ -3,18 +3,15 @@
 Run it by `python docs/figures/hyper_mappo.py`.
 """
 
-from pathlib import Path
-
-import matplotlib
-
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from style import BLUE, GREEN, INK, MUTED, RED, figure_axes, save
 
-INK, MUTED, BLUE, RED, GREEN = "#22303c", "#8a97a3", "#1b6ca8", "#c05640", "#2e8b57"
-WIDTH, HEIGHT = 1.75, 0.74
+WIDTH = 1.75  # of a box
+HEIGHT = 0.74
+TOP = 3.1  # the height of the upper row's middle
+LOW = 0.65
 
-figure, axes = plt.subplots(figsize=(11.5, 4.5), dpi=150)
+figure, axes = figure_axes("png", figsize=(11.5, 4.5), dpi=150)
 
 
 def box(x, y, text, colour, note="", width=WIDTH):
@@ -47,7 +44,6 @@ def label(x, y, text, colour=INK, size=9):
     axes.text(x, y, text, ha="center", va="center", color=colour, fontsize=size)
 
 
-TOP, LOW = 3.1, 0.65
 label(0.15, TOP + 0.02, "all observations,\nagent ids", size=9)
 for x, name, note in (
     (2.15, "encoder", "shared by all agents"),
@@ -72,8 +68,4 @@ label(10.1, 1.78, "ΔW, Δb: one for the team\nor one for each agent", RED)
 arrow((6.6, LOW + 0.44), (6.0, LOW + 0.44), RED, 1.7, (0, (3, 2)))
 label(5.1, LOW + 1.05, "compose=accumulate:\ncarried to the next step", RED, 8)
 
-axes.set_xlim(-0.6, 11.2)
-axes.set_ylim(-0.2, 4.35)
-axes.axis("off")
-figure.tight_layout(pad=0.4)
-figure.savefig(Path(__file__).parents[1] / "pictures" / "hyper-mappo.png")
+save(figure, axes, "hyper-mappo.png", (-0.6, 11.2), (-0.2, 4.35), pad=0.4)

@@ -3,21 +3,16 @@
 Run it by `python docs/figures/trajectory.py`.
 """
 
-from pathlib import Path
-
-import matplotlib
-
-matplotlib.use("svg")
-from matplotlib import pyplot as plt
 from matplotlib.patches import FancyArrowPatch, Rectangle
+from style import BLUE, GREEN, INK, MUTED, RED, figure_axes, save
 
-INK, MUTED, RED, BLUE, GREEN = "#22303c", "#8a97a3", "#c05640", "#1b6ca8", "#2e8b57"
 OBSERVATIONS = ["A0", "A1", "A2", "A3", "B0", "B1", "B2", "C0"]
-RESETS, CUT, END = (3, 6), 2, 5
+RESETS = (3, 6)  # steps that lead from one episode to the next
+TIME_LIMIT = 2
+TERMINATED = 5
 COLOUR = {"A": BLUE, "B": GREEN, "C": MUTED}
 
-matplotlib.rcParams.update({"svg.hashsalt": "covey", "font.family": "sans-serif", "svg.fonttype": "none"})
-figure, axes = plt.subplots(figsize=(9.2, 2.7))
+figure, axes = figure_axes("svg", figsize=(9.2, 2.7))
 for i, name in enumerate(OBSERVATIONS):
     first = name.endswith("0")
     box = Rectangle((i - 0.22, 0.78), 0.44, 0.44, facecolor=COLOUR[name[0]], alpha=0.9 if first else 0.35)
@@ -27,7 +22,8 @@ for i, name in enumerate(OBSERVATIONS):
 
 for t in range(len(OBSERVATIONS) - 1):
     reset = t in RESETS
-    colour, style = (MUTED, (0, (2, 2))) if reset else (INK, "-")
+    colour = MUTED if reset else INK
+    style = (0, (2, 2)) if reset else "-"
     arrow = FancyArrowPatch(
         (t + 0.25, 1), (t + 0.75, 1), arrowstyle="-|>", mutation_scale=10, color=colour, linestyle=style
     )
@@ -35,11 +31,10 @@ for t in range(len(OBSERVATIONS) - 1):
     label = "reset" if reset else f"action[{t}]"
     axes.text(t + 0.5, 0.62, label, ha="center", va="center", color=colour, fontsize=8)
     axes.text(t + 0.5, 0.38, "not valid" if reset else "valid", ha="center", color=colour, fontsize=8)
-for t, word in ((CUT, "time limit:\nbootstraps from A3"), (END, "terminated:\nthe reward alone")):
+for t, word in (
+    (TIME_LIMIT, "time limit:\nbootstraps from A3"),
+    (TERMINATED, "terminated:\nthe reward alone"),
+):
     axes.text(t + 0.5, 0.0, word, ha="center", va="center", color=RED, fontsize=8)
 
-axes.set_xlim(-0.5, 7.5)
-axes.set_ylim(-0.2, 1.6)
-axes.axis("off")
-figure.tight_layout(pad=0.2)
-figure.savefig(Path(__file__).parents[1] / "pictures" / "trajectory.svg", metadata={"Date": None})
+save(figure, axes, "trajectory.svg", (-0.5, 7.5), (-0.2, 1.6))

@@ -1,1 +1,1 @@
-"""What the numbers of finished runs say."""
+"""Analysis of runs: comparison, ablation, and runs that play against each other."""

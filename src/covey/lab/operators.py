@@ -51,6 +51,7 @@ class Projection(NamedTuple):
 
     @property
     def exact(self) -> bool:
+        """True if no table has a smaller error."""
         return self.bound == self.error
 
 

@@ -1,1 +1,1 @@
-"""What people look at: films, plots, tables, descriptions."""
+"""Everything that people look at: films, plots, tables, descriptions."""

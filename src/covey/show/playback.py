@@ -39,10 +39,12 @@ class Episode(NamedTuple):
 
     @property
     def length(self) -> int:
+        """The number of steps."""
         return len(self.reward)
 
     @property
     def returns(self) -> Float[np.ndarray, " teams"]:
+        """Each team's return."""
         return self.team_reward.sum(axis=0, dtype=np.float64)
 
 

@@ -35,6 +35,7 @@ class BitComparison:
 
     @property
     def identical(self) -> bool:
+        """True if no weight and no action differs in what both runs reported."""
         return self.reports > 0 and self.first_difference is None
 
 

@@ -47,9 +47,11 @@ class _RunOnDisk:
         self.provenance = self.folder.read_json(self.folder.run)
 
     def curve(self, team: str) -> Curve:
+        """Return the greedy returns of a team over steps."""
         return curves(self.rows, f"eval/return/{team}")
 
-    def described(self, team: str) -> ComparedRun:
+    def summarise(self, team: str) -> ComparedRun:
+        """Return the facts that a comparison keeps."""
         return ComparedRun(
             run=str(self.folder.path),
             what=f"{self.config.algorithm} on {self.config.environment}",
@@ -81,8 +83,8 @@ def compare_runs(
     names = tensor_shapes(first.engine)
     tensors = tensor_differences(names, tensor_shapes(second.engine))
     return Comparison(
-        a=first.described(team),
-        b=second.described(team),
+        a=first.summarise(team),
+        b=second.summarise(team),
         team=team,
         convention=convention(first.spec),
         horizon=first.spec.horizon,

@@ -142,11 +142,13 @@ class Rerun:
         return self.program(f"update {i}", once, *args, shared=2)
 
     def set_learner(self, i: int, learner: PyTree[Array]) -> None:
+        """Replace the learner of slot i."""
         learners = self.state.learners
         self.state = replace(self.state, learners=(*learners[:i], learner, *learners[i + 1 :]))
 
     @property
     def step(self) -> int:
+        """Environment steps of the seed so far."""
         return int(np.asarray(self.state.steps)[self.place])
 
     @property
@@ -183,7 +185,8 @@ def find_divergence(a: Rerun, b: Rerun, bits: BitComparison, say: Callable[[str]
     """Run both again, up to the end of the report at which their records differ."""
     assert bits.first_difference is not None
     beginning = a.learners
-    if gaps := _gaps(beginning, b.learners):
+    gaps = _gaps(beginning, b.learners)
+    if gaps:
         return Divergence("start", tensors=gaps, of=len(beginning))
     common = bits.last_match.clock if bits.last_match else 0
     for run in (a, b):
@@ -206,7 +209,8 @@ def _compare_iteration(a: Rerun, b: Rerun, clock: int) -> Divergence | None:
     before = Divergence("collecting", a.step, clock + 1)
     rollouts = [run.collect(clock) for run in runs]
     collected = [run.collected(rollout) for run, rollout in zip(runs, rollouts, strict=True)]
-    if gaps := _earliest_gaps(*collected):
+    gaps = _earliest_gaps(*collected)
+    if gaps:
         return replace(before, tensors=gaps, of=len(collected[0]))
     for i, slot in enumerate(a.engine.trainer.slots):
         due = [run.updates(i, clock) for run in runs]
@@ -218,7 +222,8 @@ def _compare_iteration(a: Rerun, b: Rerun, clock: int) -> Divergence | None:
             pairs = zip(runs, learners, rollouts, strict=True)
             learners = [run.update(i, learner, rollout, clock, number) for run, learner, rollout in pairs]
             tensors = [run.arrays(learner) for run, learner in zip(runs, learners, strict=True)]
-            if gaps := _gaps(*tensors):
+            gaps = _gaps(*tensors)
+            if gaps:
                 return replace(here, kind="update", tensors=gaps, of=len(tensors[0]))
         for run, learner in zip(runs, learners, strict=True):
             run.set_learner(i, learner)

@@ -16,6 +16,7 @@ _SCOPE = ("--steps", "--seeds", "--seed", "--eval-every", "--report-every")  # t
 
 
 def run_line(letter: str, run: ComparedRun) -> str:
+    """Write a run's folder, work and status."""
     work = f"{count(run.seeds, 'seed')} × {count(run.steps, 'step')}"
     return f"{letter}  {run.run}: {run.what}, {work}, {run.status}"
 
@@ -27,6 +28,7 @@ def _value(value: Any) -> str:
 
 
 def settings_lines(settings: Sequence[Difference], nested: NestedSettings, bits: BitComparison) -> list[str]:
+    """Write the settings that differ, and which of them did nothing."""
     if not settings:
         return ["settings: all the same"]
     rows = [["setting", "A", "B", ""]]
@@ -56,6 +58,7 @@ def _evaluated_differently(bits: BitComparison) -> bool:
 
 
 def circumstances_lines(circumstances: Sequence[Difference]) -> list[str]:
+    """Write the versions, machines and commits that differ."""
     if not circumstances:
         return []
     rows = [[d.setting, _value(d.a), _value(d.b)] for d in circumstances]

@@ -57,7 +57,7 @@ def make_sprite(alpha: Alpha, colour: str, ground: str) -> Sprite:
 
 
 def _plane(width: Real, height: Real) -> tuple[Float[np.ndarray, "1 w"], Float[np.ndarray, "h 1"]]:
-    """Return the coordinates of pixels, from the middle of a box that is a little larger than asked for."""
+    """Return the coordinates of pixels, from the middle of a box a little larger than this."""
     w = int(np.ceil(width)) + 2
     h = int(np.ceil(height)) + 2
     return (np.arange(w) - (w - 1) / 2)[None], (np.arange(h) - (h - 1) / 2)[:, None]
@@ -70,6 +70,7 @@ def coverage(distance: Float[np.ndarray, "h w"]) -> Alpha:
 
 @cache
 def disc(radius: Real, colour: str, ground: str, strength: Real = 1.0) -> Sprite:
+    """A disc; `strength` below 1 makes it darker."""
     away = np.hypot(*_plane(2 * radius, 2 * radius)) - radius
     return make_sprite(strength * coverage(away), colour, ground)
 
@@ -84,6 +85,7 @@ def boulder(radius: Real, colour: str, ground: str) -> Sprite:
 
 @cache
 def ring(radius: Real, width: Real, colour: str, ground: str, strength: Real = 1.0) -> Sprite:
+    """A circle; the radius is that of its line's middle."""
     size = 2 * radius + width
     away = np.abs(np.hypot(*_plane(size, size)) - radius)
     return make_sprite(strength * coverage(away - width / 2), colour, ground)
@@ -101,6 +103,7 @@ def flash(radius: Real, reach: Real, strength: Real, colour: str, ground: str) -
 
 @cache
 def diamond(radius: Real, colour: str, ground: str) -> Sprite:
+    """A square that stands on a corner."""
     x, y = _plane(2 * radius, 2 * radius)
     return make_sprite(coverage((np.abs(x) + np.abs(y) - radius) / np.sqrt(2)), colour, ground)
 
@@ -126,6 +129,7 @@ def rounded_alpha(width: Real, height: Real, corner: Real) -> Alpha:
 def rounded(
     width: Real, height: Real, corner: Real, colour: str, ground: str, strength: Real = 1.0
 ) -> Sprite:
+    """A box with rounded corners."""
     return make_sprite(strength * rounded_alpha(width, height, corner), colour, ground)
 
 
@@ -169,6 +173,7 @@ def fit_text(text: str, size: int, bold: bool, room: Real) -> str:
 
 @cache
 def text_sprite(text: str, size: int, colour: str, ground: str, bold: bool = False) -> Sprite:
+    """A line of text."""
     return make_sprite(_text_alpha(text, size, bold), colour, ground)
 
 
