@@ -10,7 +10,6 @@ import pytest
 from covey.networks import increments as inc
 from covey.networks.agents import Recurrent
 from covey.networks.attention import Attention, TransformerBlock
-from covey.networks.hypernetworks import IncrementHead
 from covey.networks.layers import Linear
 from toys.hyper import SMALL, SPEC, hyper_mappo, sights, stirred
 
@@ -48,7 +47,7 @@ def test_a_block_reads_only_the_mask():
 def test_low_rank_of_full_rank_is_full():
     # Would break: factors in another order than weights, biases among them. With B the identity, A is dW.
     shapes = ((4, 3), (5, 2))
-    full, low = IncrementHead(6, shapes, 0, key=jr.key(0)), IncrementHead(6, shapes, 9, key=jr.key(0))
+    full, low = inc.IncrementHead(6, shapes, 0, key=jr.key(0)), inc.IncrementHead(6, shapes, 9, key=jr.key(0))
     blocks, at, bias, into = [], 0, [], []
     size = inc.increment_size(shapes)
     weight = jr.normal(jr.key(1), (6, size))
@@ -66,7 +65,7 @@ def test_low_rank_of_full_rank_is_full():
 
 def test_low_rank_is_low_and_begins_at_zero():
     # Would break: a rank that limits nothing; a beginning that moves the policy, or that no gradient leaves.
-    head = IncrementHead(6, ((4, 3),), 1, key=jr.key(0))
+    head = inc.IncrementHead(6, ((4, 3),), 1, key=jr.key(0))
     code = jr.normal(jr.key(1), (6,))
     assert np.all(np.asarray(head(code)) == 0)
     grads = jax.grad(lambda h: jnp.sum(h(code) ** 2 + h(code)))(head)

@@ -96,7 +96,7 @@ class PredatorPrey(AbstractEnvironment[PredatorPreyState]):
 
     @property
     def offsets(self) -> np.ndarray:
-        """What a step right, down, left or up adds to a cell's number."""
+        """The differences to the cells on the right, below, on the left and above."""
         return np.array([1, self.stride, -1, -self.stride], np.int32)
 
     def inside(self, cell: Int[Array, "*b"]) -> Bool[Array, "*b"]:

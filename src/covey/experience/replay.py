@@ -50,7 +50,7 @@ class Replay(AbstractExperience):
     half: bool = False  # store observations and state as float16: up to 65504, with three digits
 
     def rollout_length(self, spec: Spec, n: int) -> int:
-        """With `every`: about an episode, and a whole number of updates."""
+        """Return the steps of an iteration; with `every`, about an episode and a whole number of updates."""
         if self.steps or not self.every:
             return self.steps or episode_steps(spec)
         least = self.every // math.gcd(self.every, n)

@@ -22,7 +22,7 @@ class Moments(eqx.Module):
 
 
 class HyperCarry(eqx.Module):
-    """What goes from one step of an episode to the next; None where it is not needed."""
+    """The carry from one step of an episode to the next; None where a part is not needed."""
 
     hidden: Float[Array, "*rows d"] | None  # of a recurrent core
     past: Moments | None  # the last k moments, oldest first

@@ -23,58 +23,12 @@ from .hyper_carry import (
     preceding_moments,
     unroll_gru,
 )
-from .increments import Layers, Output
-from .layers import GRU, MLP, Linear
+from .increments import IncrementHead, Layers, Output
+from .layers import GRU, MLP
 
 Context = Literal["team", "own"]
 History = Literal["none", "recurrent", "last_k", "attention", "kl_weighted"]
 IncrementRows = Literal["shared", "agent"]
-
-
-class IncrementHead(eqx.Module):
-    """The last layer: from a code to a flat increment. It starts at zero, or at the weights `start`.
-
-    With a `rank` r, each matrix is A B with A `[i, r]` and B `[r, o]`, both from the code. A starts at zero
-    and B orthogonal, so that gradients reach A at once.
-    """
-
-    linear: Linear
-    shapes: tuple[tuple[int, int], ...] = eqx.field(static=True)
-    rank: int = eqx.field(static=True)
-
-    def __init__(
-        self,
-        width: int,
-        shapes: tuple[tuple[int, int], ...],
-        rank: int,
-        start: Float[Array, " P"] | None = None,
-        *,
-        key: PRNGKeyArray,
-    ):
-        self.shapes = shapes
-        self.rank = rank
-        parts = []
-        for n, (i, o) in enumerate(shapes):
-            r = min(rank, i, o)
-            basis = jax.nn.initializers.orthogonal()(named(key, "basis", n), (r, o)) if r else jnp.zeros(0)
-            parts += [jnp.zeros(i * (r or o)), basis.ravel(), jnp.zeros(o)]
-        bias = jnp.concatenate(parts) if start is None else start
-        zero = Linear(width, len(bias), bound=0.0, key=key)
-        self.linear = eqx.tree_at(lambda x: x.bias, zero, bias)
-
-    def __call__(self, code: Float[Array, "*b d"]) -> Float[Array, "*b P"]:
-        x = self.linear(code)
-        if not self.rank:
-            return x
-        parts = []
-        at = 0
-        for i, o in self.shapes:
-            r = min(self.rank, i, o)
-            a, b, bias = jnp.split(x[..., at : at + (i + o) * r + o], (i * r, (i + o) * r), axis=-1)
-            product = a.reshape(*a.shape[:-1], i, r) @ b.reshape(*b.shape[:-1], r, o)
-            parts += [product.reshape(*product.shape[:-2], i * o), bias]
-            at += (i + o) * r + o
-        return jnp.concatenate(parts, axis=-1)
 
 
 class Hypernetwork(eqx.Module):
@@ -129,14 +83,9 @@ class Hypernetwork(eqx.Module):
         features = spec.features + agent_id * spec.agents + self.recalls_moments * spec.actions
         self.encoder = MLP(features, width, width, activated=True, key=part("encoder"))
         self.attention = Attention(width, heads, key=part("agents")) if context == "team" else None
-        self.core = None
+        self.core = self.make_core(width, heads, part("core"))
         self.position = None
-        if history == "recurrent":
-            self.core = GRU(width, width, key=part("core"))
-        elif history == "last_k":
-            self.core = MLP((k + 1) * width, width, activated=True, key=part("core"))
-        elif history == "attention":
-            self.core = TransformerBlock(width, heads, key=part("core"))
+        if history == "attention":
             self.position = 0.1 * jax.random.normal(part("place"), (k + 1, width))
         net = actor.networks.nets
         if not actor.networks.shared:
@@ -144,6 +93,14 @@ class Hypernetwork(eqx.Module):
         start = inc.flatten_weights(net, layers) if output == "weights" else None
         self.head = IncrementHead(width, inc.layer_shapes(net, layers), rank, start, key=part("head"))
         self.scales = jnp.ones(len(inc.other_layers(net, layers)))
+
+    def make_core(self, width: int, heads: int, key: PRNGKeyArray) -> GRU | MLP | TransformerBlock | None:
+        """Return the network that combines each code with the past."""
+        if self.history == "recurrent":
+            return GRU(width, width, key=key)
+        if self.history == "last_k":
+            return MLP((self.k + 1) * width, width, activated=True, key=key)
+        return TransformerBlock(width, heads, key=key) if self.history == "attention" else None
 
     @property
     def recalls_moments(self) -> bool:

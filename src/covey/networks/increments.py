@@ -11,15 +11,62 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from ..core import Observation
+from ..ops import named
 from .actors import Actor
 from .distributions import AbstractDistribution
 from .layers import GRU, Linear
 
 Layers = Literal["none", "last", "all", "everything"]
 Output = Literal["increment", "weights"]
+
+
+class IncrementHead(eqx.Module):
+    """The last layer: from a code to a flat increment. It starts at zero, or at the weights `start`.
+
+    With a `rank` r, each matrix is A B with A `[i, r]` and B `[r, o]`, both from the code. A starts at zero
+    and B orthogonal, so that gradients reach A at once.
+    """
+
+    linear: Linear
+    shapes: tuple[tuple[int, int], ...] = eqx.field(static=True)
+    rank: int = eqx.field(static=True)
+
+    def __init__(
+        self,
+        width: int,
+        shapes: tuple[tuple[int, int], ...],
+        rank: int,
+        start: Float[Array, " P"] | None = None,
+        *,
+        key: PRNGKeyArray,
+    ):
+        self.shapes = shapes
+        self.rank = rank
+        parts = []
+        for n, (i, o) in enumerate(shapes):
+            r = min(rank, i, o)
+            basis = jax.nn.initializers.orthogonal()(named(key, "basis", n), (r, o)) if r else jnp.zeros(0)
+            parts += [jnp.zeros(i * (r or o)), basis.ravel(), jnp.zeros(o)]
+        bias = jnp.concatenate(parts) if start is None else start
+        zero = Linear(width, len(bias), bound=0.0, key=key)
+        self.linear = eqx.tree_at(lambda x: x.bias, zero, bias)
+
+    def __call__(self, code: Float[Array, "*b d"]) -> Float[Array, "*b P"]:
+        x = self.linear(code)
+        if not self.rank:
+            return x
+        parts = []
+        at = 0
+        for i, o in self.shapes:
+            r = min(self.rank, i, o)
+            a, b, bias = jnp.split(x[..., at : at + (i + o) * r + o], (i * r, (i + o) * r), axis=-1)
+            product = a.reshape(*a.shape[:-1], i, r) @ b.reshape(*b.shape[:-1], r, o)
+            parts += [product.reshape(*product.shape[:-2], i * o), bias]
+            at += (i + o) * r + o
+        return jnp.concatenate(parts, axis=-1)
 
 
 class IncrementedLinear(eqx.Module):
