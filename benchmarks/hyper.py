@@ -118,8 +118,8 @@ def among_old_partners(run: covey.Run, episodes: int = 64) -> dict[str, float]:
     """
     engine = Engine(replace(Config.from_yaml(run.folder.config), eval_episodes=episodes))
     trainer = engine.trainer
-    shapes = engine.everybody(engine.shapes).learners
-    stages = [checkpoint.load_learners(run.path / "stages" / f"{n}.npz", shapes) for n in range(STAGES)]
+    shapes = engine.all_seeds(engine.shapes).learners
+    stages = [checkpoint.restore_learners(run.path / "stages" / f"{n}.npz", shapes) for n in range(STAGES)]
     slot = trainer.slots[0]
     team = trainer.spec.teams.index(slot.spec(trainer.spec).teams[0])
 

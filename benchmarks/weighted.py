@@ -14,7 +14,7 @@ import numpy as np
 import covey
 from covey.runs import launch, policy
 from covey.runs.folder import RunFolder
-from covey.runs.metrics import Curve, curves
+from covey.runs.metrics import LearningCurve, curves
 from covey.show.plot import overlay
 from covey.show.tables import learned_tables
 from covey.statistics import describe
@@ -38,7 +38,7 @@ AUTHORS = {"vdn": "36.7", "qmix": "30 to 38", "cw_qmix": "37", "ow_qmix": "36 to
 
 def best_entry(run: covey.Run, seed: int) -> float:
     """Return the learned value of the game's best joint action."""
-    engine, learners = policy.trained(RunFolder.existing(run.path), seed)
+    engine, learners = policy.load_trained(RunFolder.existing(run.path), seed)
     (game,) = learned_tables(engine.trainer, learners)
     assert game.value is not None
     return float(game.value.ravel()[game.table.best.argmax()])
@@ -149,7 +149,7 @@ def hunt_row(name: str, result: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def join_curves(runs: list[covey.Run], steps: int) -> Curve:
+def join_curves(runs: list[covey.Run], steps: int) -> LearningCurve:
     """Return all seeds' curves at common steps: early ends of episodes let the runs' reports drift apart."""
     grid = np.linspace(0, steps, 21)[1:]
     parts = [curves(run.metrics, "eval/return/team") for run in runs]

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and what the file system refuses as a sentence."""
+"""Files that appear whole or not at all, and refusals of the file system as a sentence."""
 
 import errno
 import os
@@ -13,7 +13,7 @@ from .errors import UserError
 
 @contextmanager
 def write_errors_explained(what: str, path: Path) -> Iterator[None]:
-    """Turns what the file system refuses into a sentence."""
+    """Turn what the file system refuses into a sentence."""
     try:
         yield
     except OSError as error:
@@ -31,16 +31,16 @@ def write_errors_explained(what: str, path: Path) -> Iterator[None]:
 
 @contextmanager
 def atomic(path: Path, what: str) -> Iterator[BinaryIO]:
-    """A file that appears whole or not at all, whenever the program or the machine stops."""
-    aside = path.with_name(path.name + ".part")
+    """Open a file that appears whole or not at all, even if the program or the machine stops."""
+    part = path.with_name(path.name + ".part")
     with write_errors_explained(what, path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with open(aside, "wb") as file:
+            with open(part, "wb") as file:
                 yield file
                 file.flush()
-                os.fsync(file.fileno())
-            os.replace(aside, path)
+                os.fsync(file.fileno())  # a rename must not reach the disk before the content
+            os.replace(part, path)
         except BaseException:
-            aside.unlink(missing_ok=True)
+            part.unlink(missing_ok=True)
             raise

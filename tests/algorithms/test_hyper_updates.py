@@ -12,7 +12,7 @@ from covey.environments.games import TwoStep
 from covey.environments.probes import Death, Meeting
 from covey.errors import UserError
 from covey.parts import Adam, ConstantSchedule, HardTarget
-from covey.runs.checkpoint import load_part, named_leaves, save, within
+from covey.runs.checkpoint import named_leaves, path_from_part, restore_part, save
 from covey.testing import check_algorithm
 from covey.training.costs import cost
 from covey.training.learners import LearnerSlot
@@ -105,7 +105,7 @@ def test_costs_are_told_beforehand():
     own = count((learner.ppo.actor, learner.ppo.critic, learner.ppo.scale))
     plain, whole = cost(algorithm.ppo, SPEC), cost(algorithm, SPEC)
     assert plain.parameters == own and whole.parameters == own + count(learner.hyper)
-    assert whole.flops > plain.flops > 0 and whole.kept > plain.kept > 0
+    assert whole.flops > plain.flops > 0 and whole.extras > plain.extras > 0
     assert [line.split(":")[0] for line in algorithm.notes(SPEC, 2, 5)] == ["mappo", "hyper_mappo"]
     assert replace(algorithm, layers="none").notes(SPEC, 2, 5) == []
 
@@ -117,18 +117,18 @@ def test_parts_of_another_run(tmp_path):
     seeds = lambda x, n: jax.tree.map(lambda y: jnp.stack([y + k for k in range(n)]), x)
     save(path, [{"learners": (seeds(algorithm.ppo.init(SPEC, jr.key(1)), 2),)}], {"mark": {}})
     mine = (seeds(algorithm.init(SPEC, jr.key(0)), 3),)
-    found = load_part(path, mine, "actor")[0]
+    found = restore_part(path, mine, "actor")[0]
     assert found.hyper is None or not jax.tree.leaves(found.hyper)
     assert jax.tree.leaves(found.ppo.critic) == []
     wanted = jax.tree.leaves(algorithm.ppo.init(SPEC, jr.key(1)).actor)
     for x, y in zip(jax.tree.leaves(found.ppo.actor), wanted, strict=True):
         np.testing.assert_array_equal(x, np.stack([y, y + 1, y]))
     with pytest.raises(UserError, match=r"no part 'actr' \(did you mean actor\?\)"):
-        load_part(path, mine, "actr")
+        restore_part(path, mine, "actr")
     with pytest.raises(UserError, match=r"it has no learners\.0\.hyper\."):
-        load_part(path, mine, "hyper")
+        restore_part(path, mine, "hyper")
     wide = (seeds(algorithm.init(replace(SPEC, features=5), jr.key(0)), 3),)
     with pytest.raises(UserError, match=r"0\.actor\.crew.* is float32\[3, 5, 4\], not float32\[3, 7, 4\]"):
-        load_part(path, wide, "actor")
-    assert within("learners.1.ppo.actor.crew.0.weight", "actor") == "learners.1.actor.crew.0.weight"
-    assert within("learners.1.ppo.actor_moments.0", "actor") == ""
+        restore_part(path, wide, "actor")
+    assert path_from_part("learners.1.ppo.actor.crew.0.weight", "actor") == "learners.1.actor.crew.0.weight"
+    assert path_from_part("learners.1.ppo.actor_moments.0", "actor") == ""

@@ -34,7 +34,7 @@ COMMAND = ["ablate", "vdn", "two_step", "gamma=.5,.9", *SMALL, *SHORT]
 )
 def test_refused_before_anything_trains(words, says, tmp_path, monkeypatch, capsys):
     # Would break: a mistake in the last cell that is found after a day.
-    monkeypatch.setattr(run, "train", None)
+    monkeypatch.setattr(run, "train_run", None)
     with pytest.raises(UserError, match=says):
         ablation.train_grid("vdn", "two_step", grid.parse_axes(words), {}, learning_curve, tmp_path / "out")
     assert not list(tmp_path.iterdir())
@@ -70,8 +70,8 @@ def test_a_job(job, capsys):
 
 def test_the_same_command_again_trains_nothing(job, capsys, monkeypatch):
     # Would break: finished cells trained twice.
-    monkeypatch.setattr(run, "train", None)
-    monkeypatch.setattr(run, "resume", None)
+    monkeypatch.setattr(run, "train_run", None)
+    monkeypatch.setattr(run, "resume_run", None)
     assert main([*COMMAND, f"--out={job}"]) == 0
     said = capsys.readouterr().out
     assert "[1/2] gamma=0.5: finished before" in said
@@ -101,7 +101,7 @@ def test_a_grid_can_grow(job, tmp_path):
 
 def test_stopped_and_gone_on(tmp_path, monkeypatch, capsys):
     # Would break: Ctrl-C that loses a cell or the job; a second go that begins the broken cell anew.
-    told, real = [], run.Training.tell
+    told, real = [], run.Training.show_progress
 
     def tell(training, rows, rate):
         if not told:
@@ -109,7 +109,7 @@ def test_stopped_and_gone_on(tmp_path, monkeypatch, capsys):
             os.kill(os.getpid(), signal.SIGINT)
         real(training, rows, rate)
 
-    monkeypatch.setattr(run.Training, "tell", tell)
+    monkeypatch.setattr(run.Training, "show_progress", tell)
     command = [*COMMAND, f"--out={tmp_path}"]
     assert main(command) == 130
     assert "the same command goes on" in capsys.readouterr().out
@@ -124,14 +124,14 @@ def test_stopped_and_gone_on(tmp_path, monkeypatch, capsys):
 
 def test_a_cell_that_fails_does_not_stop_the_others(tmp_path, monkeypatch, capsys):
     # Would break: a night lost to the first cell's NaN; a failure that nobody hears of.
-    real = run.train
+    real = run.train_run
 
     def train(config, out, quiet):
         if "gamma=0.5" in str(out):
             raise UserError("loss became NaN")
         return real(config, out, quiet)
 
-    monkeypatch.setattr(run, "train", train)
+    monkeypatch.setattr(run, "train_run", train)
     assert main([*COMMAND, f"--out={tmp_path}"]) == 2
     said = capsys.readouterr()
     assert "1 cell of 2 failed, first gamma=0.5: loss became NaN; the same command tries again" in said.err

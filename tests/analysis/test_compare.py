@@ -54,7 +54,7 @@ def trained(tmp_path_factory):
 
     def train(name: str, config: Config) -> Path:
         if name not in made:
-            made[name] = run.train(config, root / name, quiet=True).folder.path
+            made[name] = run.train_run(config, root / name, quiet=True).folder.path
         return made[name]
 
     return train
@@ -303,6 +303,6 @@ def test_on_policy_likewise(tmp_path):
     options = {"seeds": 1, "steps": 64, "eval_every": 64, "eval_episodes": 2, "report_every": 32}
     make = lambda **more: Config.parse("ippo", "two_step", small | more, options)
     a, b = make(), make(gamma=0.5)
-    paths = [run.train(c, tmp_path / name, quiet=True).folder.path for name, c in (("a", a), ("b", b))]
+    paths = [run.train_run(c, tmp_path / name, quiet=True).folder.path for name, c in (("a", a), ("b", b))]
     divergence = covey.compare(*paths).divergence
     assert divergence.kind == "update" and divergence.update == 1

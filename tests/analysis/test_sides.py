@@ -47,7 +47,7 @@ OPTIONS = {
 
 
 def trained(path: Path, algorithm: str, *settings: str, **options) -> Path:
-    return run.train(
+    return run.train_run(
         Config.parse(algorithm, FACTIONS, [*SMALL, *settings], OPTIONS | options), path, True
     ).folder.path
 
@@ -97,7 +97,7 @@ def test_a_frozen_side_stays_as_it_was(runs, hunt):
 def test_resumed_without_the_earlier_run(runs, hunt, tmp_path):
     whole = trained(tmp_path / "whole", f"red=iql+blue=run:{runs['one']}", seeds=3, steps=600)
     shutil.copytree(hunt, tmp_path / "hunt")
-    run.resume(tmp_path / "hunt", 600, quiet=True)
+    run.resume_run(tmp_path / "hunt", 600, quiet=True)
     first, second = arrays(whole), arrays(tmp_path / "hunt")
     assert first.keys() == second.keys()
     for name, x in first.items():
@@ -258,4 +258,4 @@ def test_weights_from_one_agent(runs, tmp_path):
     wide = Config.parse(
         "iql", FACTIONS, [*SMALL, "agent.hidden=5"], OPTIONS | {"source": f"{runs['one']}:r1"}
     )
-    assert "no network here has the shape of r1's" in said(run.train, wide, tmp_path / "wide", True)
+    assert "no network here has the shape of r1's" in said(run.train_run, wide, tmp_path / "wide", True)

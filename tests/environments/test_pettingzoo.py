@@ -118,7 +118,7 @@ def test_a_run_is_evaluated_in_the_original_with_the_teams_it_had(tmp_path):
     settings = ["agent=feed_forward", "agent.hidden=4", "experience.capacity=4", "experience.batch_size=2"]
     options = {"preset": "original", "seeds": "1", "steps": "50", "envs": "2", "eval_episodes": "2"}
     config = Config.parse("iql", "speaker_listener", settings, options)
-    path = run.train(config, tmp_path / "run", quiet=True).folder.path
+    path = run.train_run(config, tmp_path / "run", quiet=True).folder.path
     told = covey.evaluate(path, episodes=2, environment="pz:mpe2.simple_speaker_listener_v4")
     assert told.teams.keys() == {"team"}
     assert told.agent_return["speaker_0"] == told.agent_return["listener_0"] < 0

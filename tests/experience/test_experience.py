@@ -13,7 +13,7 @@ from covey.environments.particles.spread import Spread
 from covey.environments.probes import Truncation
 from covey.errors import UserError
 from covey.experience import Replay
-from covey.runs.memory import size
+from covey.training.costs import bytes_of
 from covey.training.learners import LearnerSlot
 from covey.training.loop import Trainer
 from toys.worlds import Counting
@@ -182,4 +182,4 @@ def test_a_million_transitions_of_pursuit(half, gigabytes):
     replay = Replay(capacity=1_000_000, window=1, half=half, steps=25)
     trainer = Trainer(Pursuit(), (LearnerSlot("all", Random(experience=replay), tuple(range(7))),), 16, 25)
     buffer = jax.eval_shape(trainer.init, jax.random.key(0)).buffers[0]
-    assert size(buffer) / 1e9 == pytest.approx(gigabytes, abs=0.01)
+    assert bytes_of(buffer) / 1e9 == pytest.approx(gigabytes, abs=0.01)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from covey.runs import progress
-from covey.runs.progress import Progress, bar
+from covey.runs.progress import Progress, progress_bar
 from covey.text import clock, count
 
 
@@ -29,7 +29,12 @@ def test_words():
     assert [clock(x) for x in (7.4, 750.0, 3723.0)] == ["0:07", "12:30", "1:02:03"]
     assert [count(1, "seed"), count(8_000, "seed")] == ["1 seed", "8,000 seeds"]
     assert [count(1, "copy", "copies"), count(2, "copy", "copies")] == ["1 copy", "2 copies"]
-    assert [bar(0.5, 10), bar(0.0, 4), bar(1.0, 99), bar(0.5, -3)] == ["━━━━━─────", "────", "━" * 20, ""]
+    assert [progress_bar(*x) for x in ((0.5, 10), (0.0, 4), (1.0, 99), (0.5, -3))] == [
+        "━━━━━─────",
+        "────",
+        "━" * 20,
+        "",
+    ]
 
 
 def test_a_terminal_sees_one_line(now, monkeypatch):

@@ -54,21 +54,21 @@ def assert_same(a: Path, b: Path) -> None:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory) -> Path:
     """An unbroken run."""
-    result = run.train(config(), tmp_path_factory.mktemp("runs") / "whole", quiet=True)
+    result = run.train_run(config(), tmp_path_factory.mktemp("runs") / "whole", quiet=True)
     return result.close(learning_curve).path
 
 
 def test_same_command_same_bits(whole, tmp_path):
     """Any draw from the clock, the process or a set's order would part the two."""
-    again = run.train(config(), tmp_path / "again", quiet=True).folder.path
+    again = run.train_run(config(), tmp_path / "again", quiet=True).folder.path
     assert_same(whole, again)
 
 
 def test_longer_by_resuming(whole, tmp_path):
     """Half a run, then `resume --steps`: lost replay, memory, clocks or schedules would show. The
     evaluation at the half's own end is the one row that an unbroken run has not."""
-    path = run.train(config(steps="560"), tmp_path / "half", quiet=True).folder.path
-    run.resume(path, 1200, quiet=True)
+    path = run.train_run(config(steps="560"), tmp_path / "half", quiet=True).folder.path
+    run.resume_run(path, 1200, quiet=True)
     first, second = arrays(whole), arrays(path)
     for name, value in first.items():
         np.testing.assert_array_equal(value, second[name], err_msg=name)
@@ -119,7 +119,7 @@ def test_a_run_of_ones_own_files_can_be_moved(tmp_path):
         (tmp_path / name / "mine.py").write_text(text)
     settings = [f"mixer={tmp_path}/mixer/mine.py:Mine", *SMALL[2:]]
     options = OPTIONS | {"steps": "80"}
-    path = run.train(
+    path = run.train_run(
         Config.parse("qmix", f"{tmp_path}/world/mine.py:Mine", settings, options), tmp_path / "run"
     ).folder.path
     for name in own:
@@ -127,14 +127,14 @@ def test_a_run_of_ones_own_files_can_be_moved(tmp_path):
     moved = path.rename(tmp_path / "moved")
     told = covey.evaluate(moved)
     assert told.team_return == json.loads((moved / "summary.json").read_text())["eval"]["team_return"]
-    run.resume(moved, 160, quiet=True)
+    run.resume_run(moved, 160, quiet=True)
     assert str(tmp_path) not in (moved / "config.yaml").read_text()
 
 
 def test_an_interrupted_run_gets_its_curve(tmp_path, monkeypatch, capsys):
     # Would break: no picture of a run that was stopped; a script that takes it for a finished one.
     monkeypatch.setattr(run.Training, "run", lambda training: None)
-    result = run.train(config(), tmp_path / "stopped")
+    result = run.train_run(config(), tmp_path / "stopped")
     with pytest.raises(KeyboardInterrupt):
         result.close(lambda path, rows, key, title, label: key == "eval/return/team")
     *_, curve, where = capsys.readouterr().out.splitlines()
@@ -148,7 +148,7 @@ def test_start_from_weights(whole, tmp_path):
     late = Config.parse(
         SMALL[0], SMALL[1], [*SMALL[2:], "experience.start=1000"], OPTIONS | {"steps": "80", "seeds": "4"}
     )
-    path = run.train(replace(late, source=str(whole)), tmp_path / "more", quiet=True).folder.path
+    path = run.train_run(replace(late, source=str(whole)), tmp_path / "more", quiet=True).folder.path
     old, new = (checkpoint_of(p) for p in (whole, path))
     for name, value in new.items():
         if "online" in name and "optimiser" not in name:
@@ -159,7 +159,7 @@ def test_start_from_weights(whole, tmp_path):
 
 def checkpoint_of(path: Path) -> dict[str, np.ndarray]:
     """A run's learners, by where each array stands, seeds first."""
-    names = checkpoint.facts(path / "checkpoints" / "last.npz")["leaves"]
+    names = checkpoint.read_facts(path / "checkpoints" / "last.npz")["leaves"]
     stored = arrays(path)
     lanes = sorted({int(name.split("/")[0]) for name in stored})
     whole = {leaf: np.concatenate([stored[f"{i}/{j}.npy"] for i in lanes]) for j, leaf in enumerate(names)}
@@ -169,16 +169,16 @@ def checkpoint_of(path: Path) -> dict[str, np.ndarray]:
 def test_one_process_at_a_time(whole):
     # Would break: a run resumed twice, whose two processes write over each other's metrics and checkpoints.
     before = (whole / "config.yaml").read_text()
-    with run.RunFolder(whole).held(), pytest.raises(UserError, match="another process is training"):
-        run.resume(whole, 5000, quiet=True)
+    with run.RunFolder(whole).locked(), pytest.raises(UserError, match="another process is training"):
+        run.resume_run(whole, 5000, quiet=True)
     assert (whole / "config.yaml").read_text() == before
-    run.resume(whole, quiet=True)
+    run.resume_run(whole, quiet=True)
 
 
 @pytest.mark.parametrize(("asked", "took", "waits"), [(60, 0.1, 60), (60, 24.0, 456), (0, 24.0, 0)])
 def test_large_checkpoints_are_written_less_often(asked, took, waits):
     # Would break: a replay of gigabytes, written every minute, that takes a third of the training's time.
-    assert run.patience(asked, took) == waits
+    assert run.seconds_between_saves(asked, took) == waits
 
 
 @pytest.mark.slow

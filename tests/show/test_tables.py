@@ -16,7 +16,7 @@ from covey.environments.games import Matrix, Penalty, TwoStep
 from covey.errors import UserError
 from covey.runs.engine import Engine
 from covey.runs.folder import RunFolder
-from covey.runs.policy import trained
+from covey.runs.policy import load_trained
 from covey.show import tables
 from covey.text import shortest
 from covey.training.learners import LearnerSlot
@@ -56,7 +56,7 @@ def play(trainer, learners, actions):
 
 def test_values_are_those_of_each_joint_action(run):
     # Would break: tables transposed, values of another step than the path's last, paths not taken.
-    engine, learners = trained(run, 1)
+    engine, learners = load_trained(run, 1)
     algorithm = engine.trainer.slots[0].algorithm
     for found in tables.learned_tables(engine.trainer, learners):
         assert found.called == "Q_tot"
@@ -68,7 +68,7 @@ def test_values_are_those_of_each_joint_action(run):
 
 def test_the_joint_action_is_the_one_its_memory_leads_to(run):
     # Would break: a learner that remembers another path than the one drawn. VDN's choice is its sum's.
-    engine, learners = trained(run, 0)
+    engine, learners = load_trained(run, 0)
     for found in tables.learned_tables(engine.trainer, learners):
         assert found.chosen == np.unravel_index(np.argmax(found.value), found.value.shape)
 

@@ -38,7 +38,7 @@ from ..networks.actors import Actor
 from ..networks.hypernetworks import Hypernetwork
 from ..networks.increments import Layers, Output
 from ..parts import AbstractOptimiser, AbstractTarget, Adam, ConstantSchedule, Factory, HardTarget, promoted
-from ..training.costs import comparison
+from ..training.costs import cost_lines
 from . import ppo
 from .on_policy.passes import Chunk, PolicyCarry, chunk_length, policy_terms, run_epochs
 from .ppo import PPO
@@ -176,7 +176,7 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
     def notes(self, spec: Spec, copies: int, length: int) -> list[str]:
         """Return the costs of this algorithm beside MAPPO's, for the start of a run."""
         both = {} if self.layers == "none" else {"mappo": self.ppo, "hyper_mappo": self}
-        return comparison(both, spec, copies, length)
+        return cost_lines(both, spec, copies, length)
 
 
 def unroll_policies(hyper: Hypernetwork, actor: Actor, chunk: Chunk):

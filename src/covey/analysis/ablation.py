@@ -16,7 +16,7 @@ from ..config.options import command_line_sentence
 from ..errors import UserError
 from ..runs import run
 from ..runs.folder import RunFolder
-from ..runs.summary import DrawCurve
+from ..runs.results import DrawCurve
 from .ablation_results import Ablation, AblationCell
 from .compare.differences import differing, every_setting
 
@@ -126,9 +126,9 @@ def _refuse_another_run(cell: _Cell) -> None:
 
 def _train_cell(cell: _Cell, quiet: bool, draw_curve: DrawCurve) -> None:
     if cell.exists:
-        result = run.resume(cell.folder.path, quiet=quiet)
+        result = run.resume_run(cell.folder.path, quiet=quiet)
     else:
-        result = run.train(cell.config, cell.folder.path, quiet)
+        result = run.train_run(cell.config, cell.folder.path, quiet)
     result.close(draw_curve)
 
 

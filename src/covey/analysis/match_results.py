@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..runs.summary import statistic
+from ..runs.results import statistics_text
 from ..text import count, signed
 from ..text import table as text_table
 
@@ -34,8 +34,10 @@ class Match:
         """Return a line for each team and each count."""
         games = f"{count(self.pairs, 'pair')} of seeds × {count(self.episodes, 'greedy episode')}"
         head = f"{self.run} against {self.versus} in {self.environment}, {games} ({self.convention})"
-        teams = [f"{team} of {self.sides[team]}: return {statistic(r)}" for team, r in self.teams.items()]
-        counts = [f"{name} an episode: {statistic(r)}" for name, r in self.counts.items()]
+        teams = [
+            f"{team} of {self.sides[team]}: return {statistics_text(r)}" for team, r in self.teams.items()
+        ]
+        counts = [f"{name} an episode: {statistics_text(r)}" for name, r in self.counts.items()]
         return "\n".join([head, *teams, *counts])
 
 

@@ -70,7 +70,7 @@ class _Arena:
             seeds = np.array([pair[team not in teams] for pair in pairs])
             weights = self._weights(team, tree, engine.shapes.learners[i])
             learners.append(jax.tree.map(lambda x, seeds=seeds: x[seeds], weights))
-        return engine.judged(tuple(learners), [a.config.seed + i for i, _ in pairs])
+        return engine.evaluate_learners(tuple(learners), [a.config.seed + i for i, _ in pairs])
 
     def _weights(self, team: str, tree: Tree, like: Any) -> PyTree:
         place = (tree["run"], team)

@@ -76,14 +76,14 @@ def train(
     device = options.get("device")
     launch.prepare(device)
     from ..config.config import Config
-    from ..runs import run
+    from ..runs.run import train_run
     from ..show.plot import learning_curve
 
     launch.check_device(device)
     run_options = {name: options.pop(name) for name in list(options) if name in TrainOptions.__annotations__}
     world = {f"env.{name}": value for name, value in (env or {}).items()}
     pairs = {**options, **(settings or {}), **world}
-    result = run.train(Config.parse(algorithm, environment, pairs, run_options), out, quiet)
+    result = train_run(Config.parse(algorithm, environment, pairs, run_options), out, quiet)
     return Run(result.close(learning_curve).path)
 
 
@@ -98,10 +98,10 @@ def resume(run: RunPath, *, steps: Count | None = None, quiet: bool = False) -> 
     """
     RunFolder.existing(run)
     launch.prepare()
-    from ..runs import run as session
+    from ..runs.run import resume_run
     from ..show.plot import learning_curve
 
-    return Run(session.resume(run, steps, quiet).close(learning_curve).path)
+    return Run(resume_run(run, steps, quiet).close(learning_curve).path)
 
 
 @command(options=TrainOptions)

@@ -7,11 +7,12 @@ from ..commands import Count, Index, command
 from ..errors import UserError
 from ..runs import launch
 from ..runs.folder import RunFolder
-from .results import Evaluation, Film, LabReport, RunPath
+from .results import Film, LabReport, RunPath
 
 if TYPE_CHECKING:
     from ..analysis.compare import Comparison
     from ..analysis.match_results import Crossplay, Match
+    from ..runs.results import Evaluation
 
 
 @overload
@@ -22,7 +23,7 @@ def evaluate(
     environment: str | None = None,
     env: Mapping[str, Any] | None = None,
     versus: None = None,
-) -> Evaluation: ...
+) -> "Evaluation": ...
 @overload
 def evaluate(
     run: RunPath,
@@ -64,9 +65,9 @@ def evaluate(
     if side or pairs:
         raise UserError("--side and --pairs say who plays against whom: name the other run with --versus")
     launch.prepare()
-    from ..runs import evaluation
+    from ..runs.evaluation import evaluate_run
 
-    return Evaluation(**evaluation.evaluate(run, episodes, environment, dict(env or {})))
+    return evaluate_run(run, episodes, environment, dict(env or {}))
 
 
 def versus(

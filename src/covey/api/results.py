@@ -1,6 +1,5 @@
 """Results that the functions of the package return; each prints itself."""
 
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,34 +66,6 @@ class LabReport:
     def __str__(self) -> str:
         picture = f"picture: {self.picture}" if self.picture else "too large to be drawn"
         return f"{self.study}\n\n{picture}"
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Greedy returns of a run over its seeds; statistics are those of `covey.statistics.describe`."""
-
-    run: str
-    environment: str
-    seeds: int
-    convention: str
-    episodes: int  # of each seed
-    team: str  # the first team that learns
-    team_return: dict[str, Any]
-    teams: dict[str, dict[str, Any]]
-    agent_return: dict[str, float]
-    length: float  # steps of an episode
-    counts: dict[str, float] = field(default_factory=dict)
-    win_rate: float | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain data, with the keys of `covey eval --json`; counts only if the world has any."""
-        return {name: value for name, value in asdict(self).items() if value not in (None, {})}
-
-    def __str__(self) -> str:
-        """Return the first team's return in words."""
-        from ..runs import summary
-
-        return f"{self.run} in {self.environment}\n{summary.lines(self.to_json(), self.seeds)}"
 
 
 def load(run: RunPath, seed: int = 0) -> "Policy":

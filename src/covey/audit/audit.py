@@ -50,7 +50,7 @@ class Audit:
 
     def _arrays(self, states: list[TrainState]) -> dict[int, SeedArrays]:
         """Return every learner's arrays, of all seeds, copied."""
-        learners = self.engine.joined([[state.learners[i] for i in self.watches] for state in states])
+        learners = self.engine.join([[state.learners[i] for i in self.watches] for state in states])
         return {i: jax.tree.leaves(learner) for i, learner in zip(self.watches, learners, strict=True)}
 
     def begin(self, states: list[TrainState], clock: int) -> None:

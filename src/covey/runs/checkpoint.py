@@ -1,7 +1,7 @@
-"""Arrays and a few facts in one file: a zip of plain NumPy arrays. Nothing in it is ever executed.
+"""Checkpoints: arrays and a few facts in one file, a zip of plain NumPy arrays. Nothing in it is executed.
 
-The zip's checksums tell a damaged file; names, shapes and types, compared with what the run
-would hold, tell a foreign one.
+The zip's checksums reveal a damaged file. Names, shapes and types, compared with those that the run
+expects, reveal the file of another run.
 """
 
 import json
@@ -20,32 +20,32 @@ from ..core import OptState
 from ..errors import UserError
 from ..files import atomic
 
-T = TypeVar("T")
-FORMAT = 2
-FACTS = "facts.json"
+_T = TypeVar("_T")
+_FORMAT = 2
+_FACTS = "facts.json"
 
 
 def plain(x: Any) -> Any:
-    """A key as the numbers it is made of; any other array as it is."""
-    return jax.random.key_data(x) if is_key(x) else x
+    """Return a random key as the numbers it is made of, and any other array unchanged."""
+    return jax.random.key_data(x) if _is_key(x) else x
 
 
-def is_key(x: Any) -> bool:
+def _is_key(x: Any) -> bool:
     return jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
 
 
 def named_leaves(tree: PyTree) -> list[tuple[str, Any]]:
-    """Every array with where it stands in the tree."""
+    """Return every array with its path in the tree."""
     name = lambda path: jax.tree_util.keystr(path, simple=True, separator=".")
     return [(name(path), leaf) for path, leaf in jax.tree.leaves_with_path(tree)]
 
 
 def save(path: Path, lanes: list[Any], facts: dict[str, Any]) -> int:
-    """Writes lanes' states, which lead with seeds; returns the size in bytes."""
+    """Write the states of lanes, whose first axis is seeds; return the size in bytes."""
     names = [name for name, _ in named_leaves(lanes[0])]
-    header = facts | {"format": FORMAT, "leaves": names}
+    header = facts | {"format": _FORMAT, "leaves": names}
     with atomic(path, "a checkpoint") as file, zipfile.ZipFile(file, "w") as archive:
-        archive.writestr(FACTS, json.dumps(header))
+        archive.writestr(_FACTS, json.dumps(header))
         for i, lane in enumerate(lanes):
             for j, leaf in enumerate(jax.tree.leaves(lane)):
                 with archive.open(f"{i}/{j}.npy", "w", force_zip64=True) as entry:
@@ -53,13 +53,13 @@ def save(path: Path, lanes: list[Any], facts: dict[str, Any]) -> int:
     return path.stat().st_size
 
 
-def facts(path: Path) -> dict[str, Any]:
-    """What a checkpoint says of itself."""
-    with Archive(path) as archive:
-        return read_facts(archive, path)
+def read_facts(path: Path) -> dict[str, Any]:
+    """Return the facts beside a checkpoint's arrays."""
+    with _Archive(path) as archive:
+        return archive.facts()
 
 
-class Archive(zipfile.ZipFile):
+class _Archive(zipfile.ZipFile):
     """A checkpoint opened for reading; damage becomes a sentence."""
 
     def __init__(self, path: Path):
@@ -69,103 +69,107 @@ class Archive(zipfile.ZipFile):
         try:
             super().__init__(path)
         except (zipfile.BadZipFile, OSError) as error:
-            raise damaged(path) from error
+            raise _damaged(path) from error
 
     def __exit__(self, kind, error, trace):
         super().__exit__(kind, error, trace)
         if isinstance(error, zipfile.BadZipFile | EOFError | ValueError | KeyError):
-            raise damaged(self.where) from error
+            raise _damaged(self.where) from error
+
+    def facts(self) -> dict[str, Any]:
+        if _FACTS not in self.namelist():
+            raise UserError(f"{self.where} is no checkpoint of covey's")
+        header = json.loads(self.read(_FACTS))
+        if header.get("format") != _FORMAT:
+            raise UserError(
+                f"{self.where} has format {header.get('format')}, and this covey reads format {_FORMAT}"
+            )
+        return header
+
+    def array(self, leaf: int) -> np.ndarray:
+        """Return a leaf of the state, for the seeds of all lanes."""
+        lanes = sorted({int(name.split("/")[0]) for name in self.namelist() if "/" in name})
+        parts = []
+        for lane in lanes:
+            with self.open(f"{lane}/{leaf}.npy") as entry:
+                parts.append(np.lib.format.read_array(entry, allow_pickle=False))
+        return np.concatenate(parts)
 
 
-def damaged(path: Path) -> UserError:
+def _damaged(path: Path) -> UserError:
     other = path.with_name("best.npz" if path.name == "last.npz" else "last.npz")
     remedy = f"{other} may still be whole" if other.exists() else "it has to be trained again"
     return UserError(f"the checkpoint {path} is damaged or cut short, and cannot be read; {remedy}")
 
 
-def read_facts(archive: zipfile.ZipFile, path: Path) -> dict[str, Any]:
-    if FACTS not in archive.namelist():
-        raise UserError(f"{path} is no checkpoint of covey's")
-    header = json.loads(archive.read(FACTS))
-    if header.get("format") != FORMAT:
-        raise UserError(f"{path} has format {header.get('format')}, and this covey reads format {FORMAT}")
-    return header
+def restore(
+    path: Path, like: _T, partial: bool = False, rename: Callable[[str], str] = str
+) -> tuple[_T, dict[str, Any]]:
+    """Return the state of all seeds, as NumPy arrays in the shapes of `like`, and the facts.
 
-
-def load(
-    path: Path, like: T, partial: bool = False, called: Callable[[str], str] = str
-) -> tuple[T, dict[str, Any]]:
-    """The state of all seeds, as NumPy arrays in the shape of `like` (arrays that lead with seeds).
-
-    `partial` takes what `like` has and leaves the rest; seeds that are not there start from the
-    first ones again. `called` says how `like` names what is stored under another name.
+    `partial` takes what `like` has and leaves the rest; seeds that the file lacks take the first ones
+    again. `rename` maps the name of a stored array to its name in `like`.
     """
     expected = named_leaves(like)
-    with Archive(path) as archive:
-        header = read_facts(archive, path)
-        stored = {called(name): j for j, name in enumerate(header["leaves"])}
-        lanes = sorted({int(name.split("/")[0]) for name in archive.namelist() if "/" in name})
+    with _Archive(path) as archive:
+        header = archive.facts()
+        stored = {rename(name): j for j, name in enumerate(header["leaves"])}
         leaves = []
         for name, leaf in expected:
             if name not in stored:
-                raise foreign(path, f"it has no {name}")
-            parts = []
-            for lane in lanes:
-                with archive.open(f"{lane}/{stored[name]}.npy") as entry:
-                    parts.append(np.lib.format.read_array(entry, allow_pickle=False))
-            value = np.concatenate(parts)
+                raise _foreign(path, f"it has no {name}")
+            value = archive.array(stored[name])
             if partial:
                 value = value[np.arange(leaf.shape[0]) % len(value)]
             want = jax.eval_shape(plain, leaf)
             if value.shape != want.shape or value.dtype != want.dtype:
-                raise foreign(
-                    path, f"{name} is {value.dtype}{list(value.shape)}, not {want.dtype}{list(want.shape)}"
-                )
-            leaves.append(jax.random.wrap_key_data(jnp.asarray(value)) if is_key(leaf) else value)
+                there = f"{value.dtype}{list(value.shape)}"
+                raise _foreign(path, f"{name} is {there}, not {want.dtype}{list(want.shape)}")
+            leaves.append(jax.random.wrap_key_data(jnp.asarray(value)) if _is_key(leaf) else value)
         extra = sorted(set(stored) - {name for name, _ in expected})
         if extra and not partial:
-            raise foreign(path, f"it also holds {extra[0]}")
+            raise _foreign(path, f"it also holds {extra[0]}")
     return jax.tree.unflatten(jax.tree.structure(like), leaves), header
 
 
-def foreign(path: Path, how: str) -> UserError:
+def _foreign(path: Path, difference: str) -> UserError:
     return UserError(
-        f"the checkpoint {path} belongs to another kind of run: {how}; give the run that made it, or one of "
-        "the same algorithm, settings, environment and seeds"
+        f"the checkpoint {path} belongs to another kind of run: {difference}; give the run that made it, or "
+        "one of the same algorithm, settings, environment and seeds"
     )
 
 
-def load_learners(path: Path, like: T) -> T:
-    """What learnt, and nothing else of a run; `like` has the shapes of all seeds."""
-    return load(path, {"learners": like}, partial=True)[0]["learners"]
+def restore_learners(path: Path, like: _T) -> _T:
+    """Return the learners, and nothing else of a run; `like` has the shapes of all seeds."""
+    return restore(path, {"learners": like}, partial=True)[0]["learners"]
 
 
-def load_part(path: Path, like: T, part: str) -> T:
-    """One part of what learnt, wherever it stands in a learner; None everywhere else."""
+def restore_part(path: Path, like: _T, part: str) -> _T:
+    """Return one part of the learners, at any place in them; None everywhere else."""
     names = [name for name, _ in named_leaves({"learners": like})]
     leaves, structure = jax.tree.flatten(like)
-    wanted = {
-        within(name, part): leaf for name, leaf in zip(names, leaves, strict=True) if within(name, part)
-    }
+    pairs = zip(names, leaves, strict=True)
+    wanted = {path_from_part(name, part): leaf for name, leaf in pairs if path_from_part(name, part)}
     if not wanted:
-        parts = dict.fromkeys(
-            piece for name in names for piece in name.split(".")[2:4] if piece.isidentifier()
-        )
+        pieces = [piece for name in names for piece in name.split(".")[2:4] if piece.isidentifier()]
+        parts = dict.fromkeys(pieces)
         meant = nearest(part, parts)
         raise UserError(f"--from: the learner has no part '{part}'{meant}: it has {', '.join(parts)}")
-    found = load(path, wanted, True, lambda name: within(name, part) or name)[0]
-    return jax.tree.unflatten(structure, [found.get(within(name, part)) for name in names])
+    arrays = restore(path, wanted, True, lambda name: path_from_part(name, part) or name)[0]
+    return jax.tree.unflatten(structure, [arrays.get(path_from_part(name, part)) for name in names])
 
 
-def within(name: str, part: str) -> str:
-    """The path of a tensor from its learner's part on; "" where it is not within it."""
-    learner, rest = name.split(".")[:2], ".".join(["", *name.split(".")[2:], ""])
-    _, found, after = rest.partition(f".{part}.")
-    return ".".join([*learner, part, after]).rstrip(".") if found else ""
+def path_from_part(name: str, part: str) -> str:
+    """Return the path of a tensor from its learner's part on, or "" if it is not in the part."""
+    pieces = name.split(".")
+    learner = pieces[:2]
+    rest = ".".join(["", *pieces[2:], ""])
+    _, inside, after = rest.partition(f".{part}.")
+    return ".".join([*learner, part, after]).rstrip(".") if inside else ""
 
 
-def weights(fresh: T, found: T) -> T:
-    """A new learner with another's weights: what optimisers remember, and counters, begin anew."""
-    opt_state = lambda x: isinstance(x, OptState)
-    own = lambda x: opt_state(x) or not jax.numpy.issubdtype(x.dtype, jax.numpy.floating)
-    return jax.tree.map(lambda new, old: new if own(new) else old, fresh, found, is_leaf=opt_state)
+def replace_weights(new: _T, trained: _T) -> _T:
+    """Return a new learner with a trained one's weights; optimiser states and counters stay new."""
+    is_opt_state = lambda x: isinstance(x, OptState)
+    stays = lambda x: is_opt_state(x) or not jnp.issubdtype(x.dtype, jnp.floating)
+    return jax.tree.map(lambda n, t: n if stays(n) else t, new, trained, is_leaf=is_opt_state)

@@ -1,4 +1,4 @@
-"""A run's compiled programs: begin, advance by a chunk, evaluate. What is Python about it is elsewhere."""
+"""The compiled programs of a run: begin, advance by a chunk, evaluate."""
 
 from functools import cached_property
 from typing import Any
@@ -14,31 +14,34 @@ from ..algorithms.frozen_opponent import FrozenOpponent
 from ..config.config import Config
 from ..core import AbstractHostEnvironment
 from ..ops import named
+from ..training import costs
 from ..training.devices import Layout
 from ..training.host import Host, StandIn, in_turn
 from ..training.loop import Trainer, TrainState
 from . import frozen_opponents, memory
 
-States = list[TrainState]  # one a lane; leaves lead with the lane's seeds
+States = list[TrainState]  # one for each lane, with the lane's seeds as first axis
 
 
 class Engine:
-    """Everything compiled for one configuration: each program once."""
+    """The compiled programs of one configuration, each compiled once: init, chunk, evaluation."""
 
     def __init__(self, config: Config):
         env, slots = config.build()
-        self.config, self.hosted = config, isinstance(env, AbstractHostEnvironment)
+        self.config = config
+        self.hosted = isinstance(env, AbstractHostEnvironment)
         world = StandIn(env.spec, env.counts) if isinstance(env, AbstractHostEnvironment) else env
         length = max(slot.algorithm.experience.rollout_length(env.spec, config.envs) for slot in slots)
         self.trainer = Trainer(world, slots, config.envs, length)
         self.runner: Any = Host(self.trainer, lambda: config.build()[0]) if self.hosted else self.trainer  # pyright: ignore
         self.layout = Layout(config.seeds, alone=self.hosted)
         horizon = env.spec.horizon
+        # A reset takes one of the horizon + 1 places of an episode in a rollout, and is no step.
         self.iteration_steps = max(1, round(config.envs * length * horizon / (horizon + 1)))
         self.iterations = max(1, round(config.report_every / self.iteration_steps))  # of a chunk
 
     def program(self, f: Any, *args: Any, shared: int = 0, donate: int | None = None) -> Any:
-        """f over a lane's seeds; what runs in Python compiles its own parts."""
+        """Return f compiled over the seeds of a lane. In a host world f itself runs in Python."""
         if self.hosted:
             return in_turn(f, shared)
         return self.layout.compiled(f, *args, shared=shared, donate=donate)
@@ -47,48 +50,59 @@ class Engine:
         data = [jr.key_data(jr.key(self.config.seed + seed)) for seed in seeds]
         return self.layout.put(jr.wrap_key_data(jnp.stack(data)))
 
+    @property
+    def learning_team(self) -> str:
+        """The first team that learns, or the first of all where none does."""
+        trainer = self.trainer
+        return trainer.learning[0].spec(trainer.spec).teams[0]
+
     @cached_property
     def shapes(self) -> TrainState:
-        """A lane's state, without any of it existing yet."""
+        """The shapes of a lane's state."""
         one = jax.eval_shape(self.trainer.init, jr.key(0))
-        wide = lambda x: jax.ShapeDtypeStruct(
+        of_lane = lambda x: jax.ShapeDtypeStruct(
             (self.layout.width, *x.shape), x.dtype, sharding=self.layout.sharding
         )
-        return jax.tree.map(wide, one)
+        return jax.tree.map(of_lane, one)
 
     @cached_property
     def clocks(self) -> jax.ShapeDtypeStruct:
+        """The shape of a chunk's clocks, which count iterations and are the same for every seed."""
         return jax.ShapeDtypeStruct((self.iterations,), jnp.arange(0).dtype)
 
     @cached_property
     def chunk(self) -> Any:
+        """The program of a chunk. The old state is donated, so replay is held once and written in place."""
         return self.program(self.runner.chunk, self.shapes, self.clocks, shared=1, donate=0)
 
     @cached_property
-    def begin(self) -> Any:
+    def init(self) -> Any:
+        """The program that makes a lane's first state."""
         return self.program(self.runner.init, self.keys(self.layout.lanes[0]))
 
     @cached_property
-    def judge(self) -> Any:
+    def evaluation(self) -> Any:
+        """The program of a greedy evaluation."""
         episodes = self.config.eval_episodes
 
         def evaluate(learners, key, steps):
             return self.runner.evaluate(learners, named(key, "evaluate"), steps, episodes)
 
-        seen = self.shapes
-        return self.program(evaluate, seen.learners, seen.key, seen.steps)
+        return self.program(evaluate, self.shapes.learners, self.shapes.key, self.shapes.steps)
 
     def memory(self) -> str:
-        """What the run will take, in a line; refuses what cannot fit."""
-        lanes, copies = len(self.layout.lanes), self.layout.parts
-        needed = memory.size(self.shapes) * lanes * copies
-        replay = memory.size(self.shapes.buffers) * lanes * copies
-        working = 2 * memory.size(self.shapes) // self.layout.width  # what a chunk needs beside its state
-        return memory.check(needed + working, replay, self.config.seeds, memory.free())
+        """Return one line on the memory that the run takes; refuse a run that cannot fit."""
+        copies = len(self.layout.lanes) * self.layout.parts
+        state = costs.bytes_of(self.shapes)
+        replay = costs.bytes_of(self.shapes.buffers) * copies
+        working = 2 * state // self.layout.width  # a chunk's temporary arrays, of one seed
+        return memory.check_memory(
+            state * copies + working, replay, self.config.seeds, memory.available_memory()
+        )
 
     def start(self) -> States:
-        """Everything new, but for players from earlier runs."""
-        states = [self.begin(self.keys(lane)) for lane in self.layout.lanes]
+        """Return new states; frozen opponents take their weights from their own runs."""
+        states = [self.init(self.keys(lane)) for lane in self.layout.lanes]
         for i, slot in enumerate(self.trainer.slots):
             if isinstance(slot.algorithm, FrozenOpponent):
                 like = self.shapes.learners[i]
@@ -99,48 +113,49 @@ class Engine:
         return states
 
     def advance(self, states: States, clock: int) -> tuple[States, dict[str, Any], tuple[Any, ...]]:
-        """A chunk of every lane: states, metrics `[seeds, iterations, ...]`, fingerprints by side."""
+        """Run a chunk of every lane; return states, metrics `[seeds, iterations, ...]`, and fingerprints."""
         clocks = jnp.arange(clock, clock + self.iterations)
-        told: list[Any] = []
+        reports: list[Any] = []
         for i in range(len(states)):
-            states[i], metrics, prints = self.chunk(states[i], clocks)
-            told.append((metrics, prints))
-            if self.layout.parts > 1:  # two programs that exchange things must not overtake each other
+            states[i], metrics, fingerprints = self.chunk(states[i], clocks)
+            reports.append((metrics, fingerprints))
+            if self.layout.parts > 1:  # two programs that exchange arrays must not overtake each other
                 jax.block_until_ready(states[i])
-        metrics, prints = self.joined(told)
-        return states, metrics, prints
+        metrics, fingerprints = self.join(reports)
+        return states, metrics, fingerprints
 
     def evaluate(self, states: States) -> dict[str, Any]:
-        """Greedy episodes of every seed: `[seeds, episodes, ...]`. The same beginnings every time."""
-        return self.joined([self.judge(state.learners, state.key, state.steps) for state in states])
+        """Play greedy episodes of every seed: `[seeds, episodes, ...]`. They always begin in the same way."""
+        return self.join([self.evaluation(state.learners, state.key, state.steps) for state in states])
 
-    def judged(self, learners: PyTree, seeds: list[int]) -> Any:
-        """Greedy episodes of given learners, which lead with as many seeds as the layout has; each begins
-        and draws as its number in `seeds` says."""
+    def evaluate_learners(self, learners: PyTree, seeds: list[int]) -> Any:
+        """Play greedy episodes of given learners, as many as the layout has seeds.
+
+        Each begins and draws as the seed of its number in `seeds` does.
+        """
         results = []
         for lane, weights in zip(self.layout.lanes, self.lanes(learners), strict=True):
             steps = self.layout.put(jnp.zeros(len(lane), self.shapes.steps.dtype))
-            results.append(self.judge(weights, self.keys([seeds[i] for i in lane]), steps))
-        return self.joined(results)
+            results.append(self.evaluation(weights, self.keys([seeds[i] for i in lane]), steps))
+        return self.join(results)
 
     def updates(self, clock: int) -> int:
         """Return the number of updates of all learners together in the first `clock` iterations."""
         shape = self.trainer.shape
         return sum(slot.updates_before(clock, shape) for slot in self.trainer.slots)
 
-    def everybody(self, tree: PyTree) -> PyTree:
-        """The shapes of all seeds together, from those of a lane."""
-        wide = lambda x: jax.ShapeDtypeStruct((self.config.seeds, *x.shape[1:]), x.dtype)
-        return jax.tree.map(wide, tree)
+    def all_seeds(self, tree: PyTree) -> PyTree:
+        """Return the shapes for all seeds, from those of a lane."""
+        return jax.tree.map(lambda x: jax.ShapeDtypeStruct((self.config.seeds, *x.shape[1:]), x.dtype), tree)
 
     def lanes(self, tree: PyTree) -> list[Any]:
-        """All seeds' arrays, cut into lanes and put where they belong."""
+        """Cut the arrays of all seeds into lanes, each on its devices."""
         return [
             self.layout.put(jax.tree.map(lambda x, lane=lane: x[np.array(lane)], tree))
             for lane in self.layout.lanes
         ]
 
-    def joined(self, lanes: list[Any]) -> PyTree:
-        """What lanes gave, as NumPy arrays that lead with all seeds."""
-        gathered = lambda *xs: np.concatenate([np.asarray(x) for x in xs])
-        return jax.tree.map(gathered, *self.layout.own(lanes))
+    def join(self, lanes: list[Any]) -> PyTree:
+        """Join the lanes' arrays to NumPy arrays with all seeds as first axis."""
+        concatenate = lambda *xs: np.concatenate([np.asarray(x) for x in xs])
+        return jax.tree.map(concatenate, *self.layout.own(lanes))

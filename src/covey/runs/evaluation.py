@@ -1,4 +1,4 @@
-"""Evaluating a finished run, in its own world or in another of the same shape."""
+"""Evaluation of a finished run, in its own world or in another of the same shape."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,38 +11,38 @@ from ..errors import UserError
 from . import checkpoint
 from .engine import Engine
 from .folder import RunFolder
-from .run import learning_team
-from .summary import evaluation
+from .results import Evaluation, summarise
 
 
-def evaluate(
+def evaluate_run(
     path: str | Path, episodes: int | None, environment: str | None, env: dict[str, Any]
-) -> dict[str, Any]:
-    """Returns over seeds, as `summary.json` holds them; asked again, over the same episodes."""
+) -> Evaluation:
+    """Play greedy episodes of every seed's policy; the same call plays the same episodes."""
     folder = RunFolder.existing(path)
     config = Config.from_yaml(folder.config)
     trained = config.build()[0].spec
     if episodes is not None:
         config = replace(config, eval_episodes=episodes)
     if environment is not None or env:
-        own = config.env if environment is None else fellows(environment, trained)
-        config = config.elsewhere(environment or config.environment, own | env)
+        settings = config.env if environment is None else _team_settings(environment, trained)
+        config = config.elsewhere(environment or config.environment, settings | env)
     engine = Engine(config)
-    check_shape(trained, engine.trainer.spec, config.environment)
-    found = checkpoint.load_learners(folder.last, engine.everybody(engine.shapes).learners)
-    results = engine.judged(found, list(range(config.seeds)))
-    told = evaluation(engine.trainer.spec, results, learning_team(engine))
-    return {"run": str(folder.path), "environment": config.environment, "seeds": config.seeds} | told
+    _check_shape(trained, engine.trainer.spec, config.environment)
+    learners = checkpoint.restore_learners(folder.last, engine.all_seeds(engine.shapes).learners)
+    results = engine.evaluate_learners(learners, list(range(config.seeds)))
+    evaluation = summarise(engine.trainer.spec, results, engine.learning_team)
+    return replace(evaluation, run=str(folder.path), environment=config.environment)
 
 
-def fellows(environment: str, trained: Spec) -> dict[str, Any]:
-    """PettingZoo has no word for teams: who belonged together in the run does so there."""
+def _team_settings(environment: str, trained: Spec) -> dict[str, Any]:
+    """Return the teams of the run as a setting of a PettingZoo world, which names no teams itself."""
     return {"team": list(trained.team)} if environment.startswith("pz:") else {}
 
 
-def check_shape(trained: Spec, other: Spec, name: str) -> None:
-    if apart := shape_difference(trained, other):
+def _check_shape(trained: Spec, other: Spec, name: str) -> None:
+    difference = shape_difference(trained, other)
+    if difference is not None:
         raise UserError(
-            f"--env {name} has {apart[1]}, and the run's own world {apart[0]}: "
+            f"--env {name} has {difference[1]}, and the run's own world {difference[0]}: "
             "choose a world of the same shape (its settings can follow as env.key=value)"
         )

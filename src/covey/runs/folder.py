@@ -1,4 +1,4 @@
-"""A run's folder: what it is called, what lies in it, and writing so that nothing is ever half-written."""
+"""The folder of a run: its name, its files, and a lock for the process that trains it."""
 
 import json
 import os
@@ -35,15 +35,15 @@ class RunFolder:
         self.best = self.path / "checkpoints" / "best.npz"
 
     @staticmethod
-    def fresh(out: str | Path | None, name: str) -> "RunFolder":
-        """A folder for a new run: `out`, or one under runs/ named after the work and the time."""
+    def new(out: str | Path | None, name: str) -> "RunFolder":
+        """Make the folder of a new run: `out`, or one under runs/ with the name and the time."""
         now = datetime.now().strftime("%Y-%m-%d_%H%M%S")
         folder = RunFolder(out or Path("runs") / f"{name}_{now}")
         if out is None:
-            for again in range(2, 1000):
+            for number in range(2, 1000):
                 if not folder.path.exists():
                     break
-                folder = RunFolder(Path("runs") / f"{name}_{now}_{again}")
+                folder = RunFolder(Path("runs") / f"{name}_{now}_{number}")
         if folder.config.exists():
             raise UserError(
                 f"--out {out} already holds a run: continue it with `covey resume {out}`, or name another"
@@ -58,29 +58,29 @@ class RunFolder:
         return RunFolder(path)
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """By one process at a time, until it ends in whatever way; where the file system knows locks."""
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for this process until it ends in any way, if the file system has locks."""
         if fcntl is None:
             yield
             return
         with write_errors_explained("the run", self.config):
-            place = os.open(self.path, os.O_RDONLY)
+            handle = os.open(self.path, os.O_RDONLY)
         try:
             try:
-                fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise UserError(
                     f"another process is training {self.path}: wait for its end, or stop it (Ctrl-C "
                     "saves what it has) and `covey resume` the run"
                 ) from error
-            except OSError:
+            except OSError:  # a file system without locks
                 pass
             yield
         finally:
-            os.close(place)
+            os.close(handle)
 
     def discard(self) -> None:
-        """Takes away the folders of a run that never began; whatever holds a file stays."""
+        """Remove the folders of a run that never began, unless they hold files."""
         for path in (self.last.parent, self.path):
             if path.is_dir() and not any(path.iterdir()):
                 path.rmdir()
@@ -90,25 +90,26 @@ class RunFolder:
             file.write(json.dumps(content, indent=1).encode() + b"\n")
 
     def read_json(self, path: Path) -> dict[str, Any]:
+        """Return a file's content, or nothing where it is missing or cut short."""
         try:
             return json.loads(path.read_text())
         except (OSError, ValueError):
             return {}
 
     def append(self, rows: list[dict[str, Any]]) -> int:
-        """Adds rows to the metrics, and returns how long the file is then."""
+        """Add rows to the metrics; return the size of the file."""
         with write_errors_explained("metrics.jsonl", self.metrics), open(self.metrics, "ab") as file:
             file.write("".join(json.dumps(row) + "\n" for row in rows).encode())
             file.flush()
             return file.tell()
 
     def cut(self, size: int) -> None:
-        """Takes the metrics back to what they were when a checkpoint was made."""
+        """Cut the metrics back to their size when a checkpoint was made."""
         with write_errors_explained("metrics.jsonl", self.metrics), open(self.metrics, "ab") as file:
             file.truncate(size)
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """The metrics; a last line that a sudden end left unfinished is passed over."""
+        """Yield the metrics, without a last line that a sudden end left unfinished."""
         if not self.metrics.exists():
             return
         with open(self.metrics, encoding="utf-8") as file:

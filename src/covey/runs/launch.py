@@ -1,7 +1,7 @@
-"""How JAX is started: on a CPU every core a device of one thread; a cache of compiled programs.
+"""The settings of JAX: on a CPU every core a device of one thread; a cache of compiled programs.
 
-All of it is environment variables that JAX reads when its first device is asked for, so `prepare`
-comes before that. What a user has set is left alone.
+All of them are environment variables that JAX reads when its first device is asked for, so `prepare`
+comes before that. Variables that a user has set are left alone.
 """
 
 import os
@@ -12,12 +12,12 @@ from ..errors import UserError
 
 
 def cores() -> int:
-    """The cores this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def started() -> bool:
-    """Whether JAX has already chosen its devices."""
+    """Return whether JAX has already chosen its devices."""
     if "jax" not in sys.modules:
         return False
     from jax._src import xla_bridge  # there is no public way to ask
@@ -31,7 +31,7 @@ def cache_folder() -> Path:
 
 
 def prepare(device: str | None = None) -> None:
-    """Sets JAX up for training on `device`, `cpu` or `gpu`; None takes what there is."""
+    """Set JAX up for training on `device`, `cpu` or `gpu`, or by default on the best there is."""
     if started():
         return
     if device:
@@ -51,7 +51,7 @@ def prepare(device: str | None = None) -> None:
 
 
 def check_device(device: str | None) -> None:
-    """Says clearly that a device asked for is not there."""
+    """Refuse a GPU that JAX does not see."""
     import jax
 
     try:

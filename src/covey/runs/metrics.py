@@ -1,4 +1,4 @@
-"""What is written down at each report: a row a seed in metrics.jsonl, the same in TensorBoard's files."""
+"""The metrics of a report: a row for each seed in metrics.jsonl, and the same in TensorBoard's files."""
 
 from pathlib import Path
 from typing import Any
@@ -7,51 +7,54 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from ..core import Spec
+from ..errors import UserError
 
 Numbers = dict[str, Shaped[np.ndarray, "seeds ..."]]
-APART = ("returns", "episodes", "steps", "seen", "finite")
+LearningCurve = tuple[Float[np.ndarray, " t"], Float[np.ndarray, "t seeds"]]
+_COLLECTING = ("returns", "episodes", "steps", "seen", "finite")  # all other metrics are of updates
 
 
 def convention(spec: Spec) -> str:
-    """What the returns printed beside it are."""
+    """Return what the returns printed beside it are."""
     return f"team reward summed over an episode of at most {spec.horizon} steps"
 
 
-def learnt(metrics: Numbers, seed: int) -> dict[str, float | None]:
-    """The means over a chunk of what updates reported; None before the first."""
-    told = {}
+def _update_metrics(metrics: Numbers, seed: int) -> dict[str, float | None]:
+    """Return the means over a chunk of the metrics of updates; None before the first update."""
+    means = {}
     for name, value in metrics.items():
-        if name not in APART:
-            real = value[seed][~np.isnan(value[seed])] if value.dtype.kind == "f" else value[seed]
-            told[name] = float(real.mean(dtype=np.float64)) if real.size else None
-    return told
+        if name not in _COLLECTING:
+            known = value[seed][~np.isnan(value[seed])] if value.dtype.kind == "f" else value[seed]
+            means[name] = float(known.mean(dtype=np.float64)) if known.size else None
+    return means
 
 
-def lived(spec: Spec, metrics: Numbers, seed: int) -> dict[str, Any]:
-    """Steps so far, and the episodes that ended within the chunk: by team, the mean of their returns."""
+def _training_returns(spec: Spec, metrics: Numbers, seed: int) -> dict[str, Any]:
+    """Return the steps so far, and by team the mean return of the episodes that ended within the chunk."""
     ended = int(metrics["episodes"][seed].sum())
     returns = metrics["returns"][seed].sum(axis=0, dtype=np.float64) / max(ended, 1)
     means = {
-        f"train/return/{team}": float(r) if ended else None
-        for team, r in zip(spec.teams, returns, strict=True)
+        f"train/return/{team}": float(value) if ended else None
+        for team, value in zip(spec.teams, returns, strict=True)
     }
     return {"step": int(metrics["steps"][seed, -1]), "episodes": ended} | means
 
 
-def judged(spec: Spec, results: Numbers, seed: int) -> dict[str, float]:
-    """The means over greedy episodes: by team, by agent, and of what the world tallies."""
+def _evaluation_returns(spec: Spec, results: Numbers, seed: int) -> dict[str, float]:
+    """Return the means over greedy episodes: by team, by agent, and of the world's counts."""
     mean = lambda x: x[seed].mean(axis=0, dtype=np.float64)
     teams = zip(spec.teams, mean(results["teams"]), strict=True)
     agents = zip(spec.names, mean(results["agents"]), strict=True)
-    row = {f"eval/return/{team}": float(r) for team, r in teams}
-    row |= {f"eval/agent_return/{name}": float(r) for name, r in agents}
-    row |= {f"eval/{name}": float(mean(count)) for name, count in results["counts"].items()}  # pyright: ignore
+    counts: Any = results["counts"]
+    row = {f"eval/return/{team}": float(value) for team, value in teams}
+    row |= {f"eval/agent_return/{name}": float(value) for name, value in agents}
+    row |= {f"eval/{name}": float(mean(values)) for name, values in counts.items()}
     return row | {"eval/length": float(mean(results["length"]))}
 
 
-def fingerprint(prints: tuple[Any, ...], metrics: Numbers, seed: int) -> dict[str, Any]:
-    """Bit-sums: of each learner's every array, and of the actions taken last."""
-    learners = ["".join(f"{leaf:08x}" for leaf in slot[seed]) for slot in prints]
+def fingerprint(fingerprints: tuple[Any, ...], metrics: Numbers, seed: int) -> dict[str, Any]:
+    """Return the bit-sums of every array of each learner, and of the last actions."""
+    learners = ["".join(f"{leaf:08x}" for leaf in slot[seed]) for slot in fingerprints]
     return {"fingerprint": learners, "seen": f"{int(metrics['seen'][seed, -1]):08x}"}
 
 
@@ -59,22 +62,45 @@ def report_rows(
     spec: Spec,
     report: int,
     metrics: Numbers,
-    prints: tuple[Any, ...],
+    fingerprints: tuple[Any, ...],
     results: Numbers | None,
     seconds: float,
 ) -> list[dict[str, Any]]:
-    """A row a seed."""
+    """Return a row for each seed; `results` are those of an evaluation, if there was one."""
     rows = []
     for seed in range(len(metrics["steps"])):
         row: dict[str, Any] = {"report": report, "seed": seed, "seconds": round(seconds, 3)}
-        row |= lived(spec, metrics, seed) | learnt(metrics, seed)
-        row |= judged(spec, results, seed) if results is not None else {}
-        rows.append(row | fingerprint(prints, metrics, seed))
+        row |= _training_returns(spec, metrics, seed) | _update_metrics(metrics, seed)
+        if results is not None:
+            row |= _evaluation_returns(spec, results, seed)
+        rows.append(row | fingerprint(fingerprints, metrics, seed))
     return rows
 
 
-class Boards:
-    """TensorBoard's files, one folder a seed. Rows after `purge` were written by a run that broke off."""
+def check_numbers(metrics: Numbers, environment: str) -> None:
+    """Stop at observations, rewards or losses that are not finite."""
+    where = f"before step {int(metrics['steps'].max()):,}; what was saved before is intact"
+    bad = ~metrics["finite"].all(axis=1)
+    if bad.any():
+        raise UserError(
+            f"{environment} gave observations or rewards that are not finite (NaN or "
+            f"infinite) in seed {int(np.argmax(bad))} {where}: mend the environment; "
+            "`covey.testing.check_environment` helps to find it"
+        )
+    losses = {name: x for name, x in metrics.items() if name.endswith("loss")}
+    for name, value in losses.items():
+        # NaN stands for iterations before the first update; after it, NaN is wrong.
+        only_warmup = np.isnan(value[:, :-1]).all(axis=1)
+        wrong = np.isinf(value).any(axis=1) | (np.isnan(value[:, -1]) & ~only_warmup)
+        if wrong.any():
+            raise UserError(
+                f"{name} became infinite or NaN in seed {int(np.argmax(wrong))} {where}: "
+                "lower optimiser.lr, or optimiser.clip"
+            )
+
+
+class TensorBoard:
+    """TensorBoard's files, a folder for each seed. Rows from step `purge` on belong to an interrupted run."""
 
     def __init__(self, path: Path, seeds: int, purge: int | None):
         from tensorboardX import SummaryWriter
@@ -95,16 +121,13 @@ class Boards:
             writer.close()
 
 
-Curve = tuple[Float[np.ndarray, " t"], Float[np.ndarray, "t seeds"]]
-
-
-def curves(rows: list[dict[str, Any]], key: str, along: str = "step") -> Curve:
-    """Steps (or seconds) and values of every seed, from rows of metrics that have `key`."""
+def curves(rows: list[dict[str, Any]], key: str, along: str = "step") -> LearningCurve:
+    """Return steps (or seconds) and the values of every seed, from the rows of metrics that have `key`."""
     seeds: dict[int, dict[int, tuple[float, float]]] = {}
     for row in rows:
         if row.get(key) is not None:
             seeds.setdefault(row["seed"], {})[row["report"]] = (row[along], row[key])
-    reports = sorted(set.intersection(*(set(s) for s in seeds.values()))) if seeds else []
-    steps = np.array([np.mean([s[r][0] for s in seeds.values()]) for r in reports])
-    values = np.array([[s[r][1] for s in seeds.values()] for r in reports])
+    reports = sorted(set.intersection(*(set(points) for points in seeds.values()))) if seeds else []
+    steps = np.array([np.mean([points[r][0] for points in seeds.values()]) for r in reports])
+    values = np.array([[points[r][1] for points in seeds.values()] for r in reports])
     return steps, values.reshape(len(reports), len(seeds))

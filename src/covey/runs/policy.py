@@ -20,30 +20,31 @@ from . import checkpoint
 from .engine import Engine
 from .folder import RunFolder
 
-Seen = Float[np.ndarray, "agents features"] | Mapping[str, Float[np.ndarray, " features"]]
+_Observations = Float[np.ndarray, "agents features"] | Mapping[str, Float[np.ndarray, " features"]]
 
 
-def trained(folder: RunFolder, seed: int) -> tuple[Engine, tuple[Any, ...]]:
-    """A run's programs, and the learners of one of its seeds."""
+def load_trained(folder: RunFolder, seed: int) -> tuple[Engine, tuple[Any, ...]]:
+    """Return a run's engine, and the learners of one of its seeds."""
     config = Config.from_yaml(folder.config)
     if not 0 <= seed < config.seeds:
         raise UserError(f"seed {seed} is not in {folder.path}: it trained seeds 0 to {config.seeds - 1}")
     engine = Engine(config)
-    found = checkpoint.load_learners(folder.last, engine.everybody(engine.shapes).learners)
-    return engine, jax.tree.map(lambda x: jnp.asarray(x[seed]), found)
+    learners = checkpoint.restore_learners(folder.last, engine.all_seeds(engine.shapes).learners)
+    return engine, jax.tree.map(lambda x: jnp.asarray(x[seed]), learners)
 
 
 class Policy:
-    """Acts greedily, and remembers what it has to; `reset` where an episode begins."""
+    """A trained policy that acts greedily. It carries its memory; call `reset` where an episode begins."""
 
     def __init__(self, trainer: Trainer, learners: tuple[Any, ...]):
-        self.trainer, self.learners = trainer, learners
-        self._act = jax.jit(self._acted)
+        self.trainer = trainer
+        self.learners = learners
+        self._step = jax.jit(self._act_once)
         self.reset()
 
     @staticmethod
     def load(path: str | Path, seed: int = 0) -> "Policy":
-        engine, learners = trained(RunFolder.existing(path), seed)
+        engine, learners = load_trained(RunFolder.existing(path), seed)
         return Policy(engine.trainer, learners)
 
     @property
@@ -51,30 +52,30 @@ class Policy:
         return self.trainer.spec
 
     def reset(self) -> None:
-        """An episode begins: memory is laid anew."""
+        """Begin an episode: reset the carry."""
         self.carry = self.trainer.init_carries(self.learners, 1)
         self.first = True
 
     def act(
-        self, observations: Seen, legal: Shaped[np.ndarray, "agents actions"] | None = None
+        self, observations: _Observations, legal: Shaped[np.ndarray, "agents actions"] | None = None
     ) -> Shaped[np.ndarray, "agents ..."] | dict[str, Any]:
-        """Greedy actions, for observations stacked or by agent's name; in the form they came in."""
+        """Return greedy actions for observations, stacked or by agent's name, in the same form."""
         names = self.spec.names
         named = isinstance(observations, Mapping)
         rows = np.zeros((len(names), self.spec.features), np.float32)
         for i, row in enumerate([observations[n] for n in names] if named else observations):  # pyright: ignore
             rows[i, : len(row)] = row
         legal = np.ones((len(names), self.spec.actions), bool) if legal is None else legal
-        self.carry, action = self._act(self.learners, self.carry, rows, legal, self.first)
+        self.carry, action = self._step(self.learners, self.carry, rows, legal, self.first)
         self.first = False
         action = np.asarray(action)
         return dict(zip(names, action, strict=True)) if named else action
 
     def agent(self, name: str) -> "Agent":
-        """One agent by itself: it needs only what it sees."""
+        """Return one agent by itself, which needs its own observations only."""
         return Agent(self.trainer, self.learners, name)
 
-    def _acted(self, learners, carry, rows, legal, first):
+    def _act_once(self, learners, carry, rows, legal, first):
         obs = Observation(
             agents=rows[None],
             state=jnp.zeros((1, self.spec.state)),
@@ -87,9 +88,9 @@ class Policy:
 
 
 class Agent:
-    """One agent of a trained policy: its own observations in, its actions out; it acts greedily.
+    """One agent of a trained policy: its own observations in, its greedy actions out.
 
-    It remembers what it has to: `reset` where an episode begins.
+    It carries its memory; call `reset` where an episode begins.
     """
 
     def __init__(self, trainer: Trainer, learners: tuple[Any, ...], name: str):
@@ -100,50 +101,56 @@ class Agent:
         slot, self._learner = next(pair for pair in pairs if names.index(name) in pair[0].members)
         if isinstance(slot.algorithm, Random):
             raise UserError(f"nobody learned for {name} in this run: it acts at random")
-        self.name, self.spec, self._algorithm = name, slot.spec(trainer.spec), slot.algorithm
+        self.name = name
+        self.spec = slot.spec(trainer.spec)
+        self._algorithm = slot.algorithm
         self._place = self.spec.names.index(name)
-        self._act = jax.jit(self._acted)
+        self._step = jax.jit(self._act_once)
         self.reset()
-        self._refuse_eavesdroppers()
+        self._check_independence()
 
     def reset(self) -> None:
-        """An episode begins: memory is laid anew."""
-        self.carry, self.first = self._algorithm.init_carry(self.spec, self._learner), True
+        """Begin an episode: reset the carry."""
+        self.carry = self._algorithm.init_carry(self.spec, self._learner)
+        self.first = True
 
     def act(
         self, observation: Float[np.ndarray, " seen"], legal: Shaped[np.ndarray, " actions"] | None = None
     ) -> Shaped[np.ndarray, "..."]:
-        """The greedy action: a number, or one for each dimension."""
+        """Return the greedy action: a number, or one for each dimension."""
         row = np.zeros(self.spec.features, np.float32)
         row[: len(observation)] = observation
         legal = np.ones(self.spec.actions, bool) if legal is None else np.asarray(legal, bool)
         rest = jnp.zeros((self.spec.agents, self.spec.features))
-        self.carry, action = self._act(self._learner, self.carry, row, rest, legal, self.first)
+        self.carry, action = self._step(self._learner, self.carry, row, rest, legal, self.first)
         self.first = False
         return np.asarray(action)
 
-    def _acted(self, learner, carry, row, rest, legal, first):
-        """`rest` stands where others' observations would."""
-        s = self.spec
+    def _act_once(self, learner, carry, row, rest, legal, first):
+        """Act on the agent's observation; `rest` takes the place of its teammates'."""
+        spec = self.spec
         obs = Observation(
             agents=rest.at[self._place].set(row),
-            state=jnp.zeros(s.state),
-            legal=jnp.ones((s.agents, s.actions), bool).at[self._place].set(legal),
-            alive=jnp.ones(s.agents, bool),
+            state=jnp.zeros(spec.state),
+            legal=jnp.ones((spec.agents, spec.actions), bool).at[self._place].set(legal),
+            alive=jnp.ones(spec.agents, bool),
             first=jnp.asarray(first),
-            others=jnp.zeros((s.others, s.features)),
+            others=jnp.zeros((spec.others, spec.features)),
         )
         now = jnp.zeros((), int)
         carry, action, _ = self._algorithm.act(learner, carry, obs, jr.key(0), now, False)
         return carry, action[self._place]
 
-    def _refuse_eavesdroppers(self) -> None:
-        """Agents that act on what teammates see cannot act alone: in some of many moments it shows."""
-        s, legal = self.spec, jnp.ones(self.spec.actions, bool)
-        rows = jr.normal(jr.key(1), (64, s.features))
-        rests = jr.normal(jr.key(2), (64, s.agents, s.features))
-        one = lambda row, rest: self._acted(self._learner, self.carry, row, rest, legal, True)[1]
-        alone, among = (jax.jit(jax.vmap(one))(rows, x) for x in (0 * rests, rests))
+    def _check_independence(self) -> None:
+        """Refuse an agent that acts on its teammates' observations: among 64 random ones it shows."""
+        spec = self.spec
+        legal = jnp.ones(spec.actions, bool)
+        rows = jr.normal(jr.key(1), (64, spec.features))
+        rests = jr.normal(jr.key(2), (64, spec.agents, spec.features))
+        one = lambda row, rest: self._act_once(self._learner, self.carry, row, rest, legal, True)[1]
+        act = jax.jit(jax.vmap(one))
+        alone = act(rows, 0 * rests)
+        among = act(rows, rests)
         if not np.allclose(alone, among, atol=1e-5):
             raise UserError(
                 f"{self.name} also acts on what its teammates see: give everybody's to covey.load(run).act"

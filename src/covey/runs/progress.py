@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on: one live line in a terminal, a line now and then elsewhere."""
+"""The progress of a run on screen: one live line in a terminal, a line now and then elsewhere."""
 
 import shutil
 import sys
@@ -6,25 +6,29 @@ import time
 
 from ..text import clock
 
-PAUSE = 10.0  # seconds, where lines stay
+_PAUSE = 10.0  # seconds between lines outside a terminal
 
 
-def bar(share: float, room: int) -> str:
+def progress_bar(share: float, room: int) -> str:
     width = max(0, min(20, room))
     return ("━" * round(width * share)).ljust(width, "─")
 
 
 class Progress:
-    """Rewrites its line in a terminal; elsewhere prints one now and then, and the last."""
+    """A line that is rewritten in a terminal; elsewhere one is printed now and then, and the last."""
 
     def __init__(self, total: int, quiet: bool = False):
-        self.total, self.quiet, self.out = total, quiet, sys.stdout
+        self.total = total
+        self.quiet = quiet
+        self.out = sys.stdout
         self.live = self.out.isatty()
-        self.printed, self.started, self.width = -float("inf"), time.monotonic(), 0
-        self.first: int | None = None
+        self.width = 0  # of the live line
+        self.printed = -float("inf")
+        self.started = time.monotonic()
+        self.first: int | None = None  # the step of the first line, from which the time left is estimated
 
     def say(self, text: str) -> None:
-        """A line that stays."""
+        """Print a line that stays."""
         if not self.quiet:
             self.clear()
             print(text, file=self.out, flush=True)
@@ -35,24 +39,28 @@ class Progress:
             self.width = 0
 
     def update(self, step: int, rate: float, news: str) -> None:
-        """`step` of each seed, environment steps a second of all of them, and what to say beside."""
+        """Show the step of each seed, the news, and the environment steps a second of all seeds."""
         now = time.monotonic()
-        if self.quiet or (not self.live and now - self.printed < PAUSE and step < self.total):
+        if self.quiet or (not self.live and now - self.printed < _PAUSE and step < self.total):
             return
-        self.first = step if self.first is None else self.first
         share = min(step / self.total, 1.0)
-        done, left = step - self.first, max(self.total - step, 0)
-        eta = clock((now - self.started) * left / done) if done and left else "0:00" if not left else "…"
-        line = "  ".join(
-            filter(None, [f"{share:4.0%}  step {step:,}", news, f"ETA {eta}  {rate:,.0f} steps/s"])
-        )
-        if self.printed == -float("inf"):
-            self.started, self.first = now, step
+        left = f"ETA {self._time_left(step, now)}  {rate:,.0f} steps/s"
+        line = "  ".join(filter(None, [f"{share:4.0%}  step {step:,}", news, left]))
+        if self.first is None:
+            self.started = now
+            self.first = step
         self.printed = now
         if self.live:
             room = shutil.get_terminal_size().columns - 1
-            line = f"{bar(share, room - len(line) - 1)} {line}"[:room]
+            line = f"{progress_bar(share, room - len(line) - 1)} {line}"[:room]
             print("\r" + line.ljust(self.width), end="", file=self.out, flush=True)
             self.width = len(line)
         else:
             print(line, file=self.out, flush=True)
+
+    def _time_left(self, step: int, now: float) -> str:
+        left = max(self.total - step, 0)
+        if not left:
+            return "0:00"
+        done = step - (step if self.first is None else self.first)
+        return clock((now - self.started) * left / done) if done else "…"

@@ -1,4 +1,4 @@
-"""Where a run comes from: versions, the state of the user's repository, the machine, how it stands."""
+"""The provenance of a run: versions, the state of the user's repository, the machine; and its status."""
 
 import os
 import platform
@@ -12,30 +12,31 @@ import jax
 
 from .folder import RunFolder
 
-PACKAGES = ("covey", "jax", "jaxlib", "equinox", "optax", "numpy")
+_PACKAGES = ("covey", "jax", "jaxlib", "equinox", "optax", "numpy")
 
 
-def version(package: str) -> str | None:
+def _version(package: str) -> str | None:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
 
 
-def git(*words: str) -> str | None:
+def _git(*words: str) -> str | None:
     try:
-        done = subprocess.run(["git", *words], capture_output=True, text=True, timeout=5, check=True)
+        result = subprocess.run(["git", *words], capture_output=True, text=True, timeout=5, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip()
+    return result.stdout.strip()
 
 
-def describe() -> dict[str, Any]:
-    commit = git("rev-parse", "HEAD")
+def collect_provenance() -> dict[str, Any]:
+    """Return the command, the versions, the commit and the machine."""
+    commit = _git("rev-parse", "HEAD")
     return {
         "command": [os.path.basename(sys.argv[0]), *sys.argv[1:]],
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
-        "git": commit and {"commit": commit, "changed": bool(git("status", "--porcelain"))},
+        "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
+        "git": commit and {"commit": commit, "changed": bool(_git("status", "--porcelain"))},
         "machine": {
             "system": f"{platform.system()} {platform.machine()}",
             "devices": [device.device_kind for device in jax.devices()],
@@ -43,8 +44,9 @@ def describe() -> dict[str, Any]:
     }
 
 
-def write(folder: RunFolder, status: str) -> None:
-    """How the run stands; beside where it first started."""
-    start = lambda: {"status": status, "time": time.strftime("%Y-%m-%d %H:%M:%S"), **describe()}
-    known = folder.read_json(folder.run) or start()
+def write_provenance(folder: RunFolder, status: str) -> None:
+    """Write the status of the run; the rest stays as it was when the run first started."""
+    known = folder.read_json(folder.run)
+    if not known:
+        known = {"status": status, "time": time.strftime("%Y-%m-%d %H:%M:%S"), **collect_provenance()}
     folder.write_json(folder.run, known | {"status": status})

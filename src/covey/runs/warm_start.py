@@ -1,6 +1,5 @@
-"""First weights from another run: all of them, some parts, or those of one agent for each of its team."""
+"""Warm starts: first weights from another run, whole, of some parts, or of one agent for all of its team."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,111 +17,120 @@ from .engine import Engine, States
 from .folder import RunFolder
 
 
-def begun(source: str, engine: Engine, states: States) -> States:
-    """New learners with weights from `RUN`, `RUN:actor+critic` or `RUN:agent_0`; counters and what optimisers
-    remember stay new."""
-    pairs = zip(states, engine.lanes(borrowed(source, engine, states)), strict=True)
-    whole = [(state.learners, eqx.combine(old, state.learners)) for state, old in pairs]
-    learners = [checkpoint.weights(*pair) for pair in whole]
-    swap = lambda state, new: eqx.tree_at(lambda s: s.learners, state, new)
-    return list(map(swap, states, learners))
+def with_weights(source: str, engine: Engine, states: States) -> States:
+    """Return new states with weights from `RUN`, `RUN:actor+critic` or `RUN:agent_0`.
+
+    Counters and optimiser states stay new.
+    """
+    trained = engine.lanes(_load_weights(source, engine, states))
+    warm = []
+    for state, weights in zip(states, trained, strict=True):
+        whole = eqx.combine(weights, state.learners)
+        learners = checkpoint.replace_weights(state.learners, whole)
+        warm.append(eqx.tree_at(lambda s: s.learners, state, learners))
+    return warm
 
 
-def borrowed(source: str, engine: Engine, states: States) -> tuple[Any, ...]:
-    """Learners of all seeds, None for what begins anew."""
-    learning = [slot.learns for slot in engine.trainer.slots]
-    like = engine.everybody(engine.shapes).learners
-    like = tuple(x if learns else None for x, learns in zip(like, learning, strict=True))
+def _load_weights(source: str, engine: Engine, states: States) -> tuple[Any, ...]:
+    """Return the learners of all seeds, None for what stays new."""
+    slots = engine.trainer.slots
+    shapes = engine.all_seeds(engine.shapes).learners
+    like = tuple(x if slot.learns else None for x, slot in zip(shapes, slots, strict=True))
     if Path(source).is_dir() or ":" not in source:
-        return checkpoint.load_learners(RunFolder.existing(source).last, like)
+        return checkpoint.restore_learners(RunFolder.existing(source).last, like)
     run, _, parts = source.rpartition(":")
     folder = RunFolder.existing(run)
-    there = Engine(Config.from_yaml(folder.config))
-    if parts in there.trainer.spec.names:
-        fresh = engine.joined([state.learners for state in states])
-        fresh = tuple(x if learns else None for x, learns in zip(fresh, learning, strict=True))
-        return of_agent(folder, there, parts, engine, fresh)
-    return eqx.combine(*(checkpoint.load_part(folder.last, like, part) for part in parts.split("+")))
+    other = Engine(Config.from_yaml(folder.config))
+    if parts in other.trainer.spec.names:
+        new = engine.join([state.learners for state in states])
+        new = tuple(x if slot.learns else None for x, slot in zip(new, slots, strict=True))
+        return _from_agent(folder, other, parts, engine, new)
+    return eqx.combine(*(checkpoint.restore_part(folder.last, like, part) for part in parts.split("+")))
 
 
-class Trained(NamedTuple):
-    """An agent, and its networks by where they stand in its learner; arrays lead with seeds."""
+class _TrainedAgent(NamedTuple):
+    """An agent and its networks, by their path in its learner; the first axis of arrays is seeds."""
 
     name: str
     team: str
     nets: dict[str, AbstractAgent]
 
 
-def of_agent(
-    folder: RunFolder, there: Engine, name: str, engine: Engine, fresh: tuple[Any, ...]
+def _from_agent(
+    folder: RunFolder, other: Engine, name: str, engine: Engine, new: tuple[Any, ...]
 ) -> tuple[Any, ...]:
-    """Learners in which each agent of the team has this one's networks, where shapes agree."""
-    world = there.trainer.spec
-    learners = checkpoint.load_learners(folder.last, there.everybody(there.shapes).learners)
-    i, slot = next((i, s) for i, s in enumerate(there.trainer.slots) if name in s.spec(world).names)
+    """Return learners in which each agent of the team has this one's networks, where shapes agree."""
+    world = other.trainer.spec
+    learners = checkpoint.restore_learners(folder.last, other.all_seeds(other.shapes).learners)
+    i, slot = next((i, s) for i, s in enumerate(other.trainer.slots) if name in s.spec(world).names)
     place = slot.spec(world).names.index(name)
     team = next(team for team in world.teams if world.names.index(name) in world.members(team))
     nets = {
-        path: net_of(networks, place) for path, networks in crews(learners[i]) if len(networks.groups) > place
+        path: _net_of(networks, place)
+        for path, networks in _agent_networks(learners[i])
+        if len(networks.groups) > place
     }
-    agent, taken = Trained(name, team, nets), []
-    slots = zip(engine.trainer.slots, fresh, strict=True)
-    found = tuple(taught(x, slot.spec(engine.trainer.spec), agent, taken.append) for slot, x in slots)
+    agent = _TrainedAgent(name, team, nets)
+    taken: list[str] = []
+    slots = zip(engine.trainer.slots, new, strict=True)
+    taught = tuple(_with_networks(x, slot.spec(engine.trainer.spec), agent, taken) for slot, x in slots)
     if not taken:
         raise UserError(
             f"--from: no network here has the shape of {name}'s in {folder.path}: take a run of the same "
             "algorithm, settings and observations"
         )
-    return found
+    return taught
 
 
-def crews(learner: PyTree) -> list[tuple[str, AgentNetworks]]:
-    """Every crew, and where it stands."""
-    found = jax.tree_util.tree_flatten_with_path(learner, is_leaf=is_crew)[0]
-    return [(jax.tree_util.keystr(path), x) for path, x in found if is_crew(x)]
+def _agent_networks(learner: PyTree) -> list[tuple[str, AgentNetworks]]:
+    """Return all agent networks, each with its path."""
+    leaves = jax.tree_util.tree_flatten_with_path(learner, is_leaf=_is_agent_networks)[0]
+    return [(jax.tree_util.keystr(path), x) for path, x in leaves if _is_agent_networks(x)]
 
 
-def is_crew(x: Any) -> bool:
+def _is_agent_networks(x: Any) -> bool:
     return isinstance(x, AgentNetworks)
 
 
-def net_of(networks: AgentNetworks, place: int) -> AbstractAgent:
-    """An agent's own network: arrays lead with seeds, and with groups below where these do not share."""
-    return (
-        jax.tree.map(lambda x: x[:, networks.groups[place]], networks.nets)
-        if networks.stacked
-        else networks.nets
-    )
+def _net_of(networks: AgentNetworks, place: int) -> AbstractAgent:
+    """Return the network of one agent; axes are seeds and, if agents do not share, groups before it."""
+    if not networks.stacked:
+        return networks.nets
+    return jax.tree.map(lambda x: x[:, networks.groups[place]], networks.nets)
 
 
-def taught(learner: PyTree, spec: Spec, agent: Trained, tell: Callable[[str], None]) -> PyTree:
-    """The learner with the agent's networks for all of its team, or where there is none for everybody."""
+def _with_networks(learner: PyTree, spec: Spec, agent: _TrainedAgent, taken: list[str]) -> PyTree:
+    """Return the learner with the agent's networks for its team, or for everybody where it has none.
+
+    The paths of replaced networks are added to `taken`.
+    """
     members = spec.members(agent.team) if agent.team in spec.teams else range(spec.agents)
 
-    def one(path: Any, x: Any) -> Any:
+    def replaced(path: Any, x: Any) -> Any:
         where = jax.tree_util.keystr(path)
         near = [net for at, net in agent.nets.items() if at.endswith(where) or where.endswith(at)]
-        if not is_crew(x) or not near or len(x.groups) != spec.agents:
+        if not _is_agent_networks(x) or not near or len(x.groups) != spec.agents:
             return x
         net = agent.nets.get(where, near[0])
         groups = np.array(sorted({x.groups[i] for i in members})) if members else np.array([], int)
-        old, new = jax.tree.leaves(x.nets), jax.tree.leaves(net)
-        if not len(groups) or not alike(old, new, x.stacked):
+        old = jax.tree.leaves(x.nets)
+        new = jax.tree.leaves(net)
+        if not len(groups) or not _same_shapes(old, new, x.stacked):
             return x
-        tell(where)
-        nets = [put(o, n, groups if x.stacked else None) for o, n in zip(old, new, strict=True)]
+        taken.append(where)
+        nets = [_put(o, n, groups if x.stacked else None) for o, n in zip(old, new, strict=True)]
         return eqx.tree_at(lambda networks: jax.tree.leaves(networks.nets), x, nets)
 
-    return jax.tree_util.tree_map_with_path(one, learner, is_leaf=is_crew)
+    return jax.tree_util.tree_map_with_path(replaced, learner, is_leaf=_is_agent_networks)
 
 
-def alike(old: list[Any], new: list[Any], stacked: bool) -> bool:
-    """Whether networks have the same shapes, seeds and groups aside."""
+def _same_shapes(old: list[Any], new: list[Any], stacked: bool) -> bool:
+    """Return whether networks have the same shapes, seeds and groups aside."""
     return [x.shape[1 + stacked :] for x in old] == [x.shape[1:] for x in new]
 
 
-def put(old: Any, new: Any, groups: Any) -> Any:
-    """An agent's array in the place of others'; seeds that are not there start from the first ones again."""
+def _put(old: Any, new: Any, groups: Any) -> Any:
+    """Put an agent's array in the place of others'; seeds that it lacks take the first ones again."""
     new = new[np.arange(len(old)) % len(new)]
     if groups is None:
         return new

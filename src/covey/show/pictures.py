@@ -8,7 +8,7 @@ from ..analysis.compare import Comparison
 from ..analysis.match_results import Crossplay
 from ..errors import UserError
 from ..runs.folder import RunFolder
-from ..runs.metrics import Curve, curves
+from ..runs.metrics import LearningCurve, curves
 from .plot import match_tables, overlay
 
 
@@ -22,7 +22,7 @@ def comparison_picture(a: str | Path, b: str | Path, out: str | Path | None) -> 
 
 def draw_comparison(comparison: Comparison, path: Path) -> Comparison:
     """Draw both learning curves, and return the comparison with its picture."""
-    named: dict[str, Curve] = {}
+    named: dict[str, LearningCurve] = {}
     for letter, run in (("A", comparison.a), ("B", comparison.b)):
         named[f"{letter}  {Path(run.run).resolve().name}"] = run.curve
     titles = dict.fromkeys((comparison.a.what, comparison.b.what))
@@ -37,7 +37,7 @@ def draw_ablation(ablation: Ablation) -> Ablation:
     if not done:
         return ablation
     team = done[0].team
-    named: dict[str, Curve] = {}
+    named: dict[str, LearningCurve] = {}
     for cell in done:
         named[cell.name] = curves(list(RunFolder(cell.run).rows()), f"eval/return/{team}")
     path = Path(ablation.path) / "ablation.png"

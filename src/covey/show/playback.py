@@ -15,7 +15,7 @@ from ..errors import UserError
 from ..ops import named
 from ..runs.engine import Engine
 from ..runs.folder import RunFolder
-from ..runs.policy import trained
+from ..runs.policy import load_trained
 from ..training.host import Host
 from ..training.learners import view_as
 from ..training.loop import Trainer
@@ -87,7 +87,7 @@ def record_playback(
     if episodes < 1:
         raise UserError(f"--episodes must be at least 1, not {episodes}")
     seed = best_seed(folder) if seed is None else seed
-    engine, learners = trained(folder, seed)
+    engine, learners = load_trained(folder, seed)
     config = engine.config
     trainer = engine.trainer
     key = named(jax.random.key(config.seed + seed), "film", begin)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..charts import ACCENT, INK, PALE_ACCENT, PALE_INK, line_style, pyplot, save_figure, set_title, step_axes
-from ..runs.metrics import Curve, curves
+from ..runs.metrics import LearningCurve, curves
 from ..statistics import interval, iqm
 from ..text import signed
 
@@ -34,7 +34,7 @@ def learning_curve(path: Path, rows: list[dict[str, Any]], key: str, title: str,
     return True
 
 
-def overlay(path: Path, runs: Mapping[str, Curve], title: str, label: str) -> bool:
+def overlay(path: Path, runs: Mapping[str, LearningCurve], title: str, label: str) -> bool:
     """Draw the curves of several runs, by name: interquartile means with 95 % intervals.
 
     Of one or two runs every seed is drawn as well. Return False where there is nothing to draw.

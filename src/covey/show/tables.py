@@ -25,7 +25,7 @@ from ..core.scene import Insightful, PayoffTable, Tabular
 from ..errors import UserError
 from ..ops import named
 from ..runs.folder import RunFolder
-from ..runs.policy import trained
+from ..runs.policy import load_trained
 from ..training.learners import view_as
 from ..training.loop import Trainer
 
@@ -134,7 +134,7 @@ def check_drawable(tables: tuple[PayoffTable, ...]) -> None:
 
 def draw_run(folder: RunFolder, out: Path, seed: int) -> None:
     """Draw a run's game and what a seed learned of it: its joint action framed, the best ones starred."""
-    engine, learners = trained(folder, seed)
+    engine, learners = load_trained(folder, seed)
     trainer = engine.trainer
     assert isinstance(trainer.env, Tabular)
     check_drawable(trainer.env.tables())

@@ -1,4 +1,4 @@
-"""What an algorithm takes, counted before it runs: parameters, arithmetic, what a rollout keeps."""
+"""The costs of an algorithm, counted before it runs: parameters, arithmetic, bytes in a rollout."""
 
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -13,23 +13,26 @@ from ..core import AbstractAlgorithm, Observation, Spec, learner_parameters
 
 
 @runtime_checkable
-class Noted(Protocol):
-    """An algorithm that has something to say before training starts, a line each."""
+class HasNotes(Protocol):
+    """An algorithm with notes to print before training starts, one a line."""
 
     def notes(self, spec: Spec, copies: int, length: int) -> list[str]: ...
 
 
 class Cost(NamedTuple):
-    parameters: int  # of the learner: all its floats but what Optax remembers
-    flops: float  # of acting once, for one copy, with what is kept for learning
-    kept: int  # bytes that acting leaves in a rollout, a step of one copy
+    """The costs of a learner, and of one step of one copy."""
+
+    parameters: int  # floats of the learner, optimiser states aside
+    flops: float  # of acting, extras included
+    extras: int  # bytes that acting adds to a rollout
 
 
 def cost(algorithm: AbstractAlgorithm, spec: Spec) -> Cost:
-    """Nothing is computed and nothing compiled: shapes, and the arithmetic of the program as written."""
+    """Count from shapes and from the program as written; nothing is computed or compiled."""
     learner = eqx.filter_eval_shape(algorithm.init, spec, jr.key(0))
     rows = lambda n: jnp.zeros((n, spec.features))
-    legal, alive = jnp.ones((spec.agents, spec.actions), bool), jnp.ones(spec.agents, bool)
+    legal = jnp.ones((spec.agents, spec.actions), bool)
+    alive = jnp.ones(spec.agents, bool)
     first = jnp.ones((), bool)
     obs = Observation(rows(spec.agents), jnp.zeros(spec.state), legal, alive, first, rows(spec.others))
 
@@ -43,19 +46,20 @@ def cost(algorithm: AbstractAlgorithm, spec: Spec) -> Cost:
 
 
 def bytes_of(tree: PyTree) -> int:
+    """Return the bytes of arrays, or of arrays with these shapes."""
     return sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(tree))
 
 
-def comparison(
+def cost_lines(
     algorithms: Mapping[str, AbstractAlgorithm], spec: Spec, copies: int, length: int
 ) -> list[str]:
-    """A line for each: parameters, flops of a joint action, and the memory of a rollout."""
+    """Return a line for each algorithm: parameters, flops of a joint action, memory of a rollout's extras."""
     lines = []
     for name, algorithm in algorithms.items():
-        x = cost(algorithm, spec)
-        kept = x.kept * copies * length
+        counted = cost(algorithm, spec)
+        megabytes = counted.extras * copies * length / 1e6
         lines.append(
-            f"{name}: {x.parameters:,} parameters, {x.flops:,.0f} flops a step of one copy, "
-            f"{kept / 1e6:,.1f} MB of memos in a rollout"
+            f"{name}: {counted.parameters:,} parameters, {counted.flops:,.0f} flops a step of one copy, "
+            f"{megabytes:,.1f} MB of extras in a rollout"
         )
     return lines

@@ -9,8 +9,8 @@ from ... import statistics
 from ...config.config import Config
 from ...errors import UserError
 from ...runs.folder import RunFolder
-from ...runs.metrics import Curve, convention, curves
-from ...runs.run import Training, learning_team
+from ...runs.metrics import LearningCurve, convention, curves
+from ...runs.run import Training
 from .bits import BitComparison, Row, compare_bits, rows_by_place
 from .compared import ComparedRun, ReturnComparison
 from .comparison import Comparison
@@ -46,7 +46,7 @@ class _RunOnDisk:
         self.summary = self.folder.read_json(self.folder.summary)
         self.provenance = self.folder.read_json(self.folder.run)
 
-    def curve(self, team: str) -> Curve:
+    def curve(self, team: str) -> LearningCurve:
         """Return the greedy returns of a team over steps."""
         return curves(self.rows, f"eval/return/{team}")
 
@@ -110,8 +110,8 @@ def _shared_team(a: _RunOnDisk, b: _RunOnDisk) -> str:
             f"{a.folder.path} was trained in {world}, {b.folder.path} in {other_world}: returns of different "
             "worlds cannot be compared; compare runs of the same one"
         )
-    team = learning_team(a.engine)
-    other_team = learning_team(b.engine)
+    team = a.engine.learning_team
+    other_team = b.engine.learning_team
     if team != other_team:
         raise UserError(
             f"in {a.folder.path} team {team} learns first, in {b.folder.path} team {other_team}: "
@@ -173,7 +173,7 @@ def _compare_returns(a: _RunOnDisk, b: _RunOnDisk, team: str) -> ReturnCompariso
     )
 
 
-def _evaluation_at(curve: Curve, end: float) -> tuple[float, np.ndarray]:
+def _evaluation_at(curve: LearningCurve, end: float) -> tuple[float, np.ndarray]:
     """Return the last step up to `end` that has an evaluation, and the seeds' returns there."""
     steps, values = curve
     last = max(0, int(np.searchsorted(steps, end, side="right")) - 1)

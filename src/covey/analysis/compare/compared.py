@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ...runs.metrics import Curve
+from ...runs.metrics import LearningCurve
 
 ComparisonVerdict = Literal["identical", "indistinguishable", "better", "worse", "not comparable", "unknown"]
 
@@ -17,7 +17,7 @@ class ComparedRun:
     seeds: int
     steps: int
     status: str
-    curve: Curve = field(repr=False, compare=False)  # of greedy returns; no part of the JSON
+    curve: LearningCurve = field(repr=False, compare=False)  # of greedy returns; no part of the JSON
 
     def to_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("run", "what", "seeds", "steps", "status")}
