@@ -1,13 +1,14 @@
 # Needs Python 3.11 or newer; everything else is installed into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
+PYTEST := .venv/bin/pytest -n 2 --dist worksteal
 UV := $(shell command -v uv 2>/dev/null)
 INSTALL := $(if $(UV),uv pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet)
 
 DEMO := qmix spread --seeds 8 --steps 600000
 DEMO_RUN := runs/demo_$(shell date +%Y-%m-%d_%H%M%S)
 
-.PHONY: help demo test quick lint format bench-machine bench-environments bench-training bench-learning bench-worlds bench-operators bench-xuance clean
+.PHONY: help demo test quick nightly faults lint format bench-machine bench-environments bench-training bench-learning bench-worlds bench-operators bench-xuance clean
 
 help:  ## what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -16,11 +17,17 @@ demo: .venv/installed  ## train a team on several seeds, a minute or two; ends w
 	$(BIN)/covey train $(DEMO) --out $(DEMO_RUN)
 	$(BIN)/covey watch $(DEMO_RUN)
 
-test: .venv/installed-test  ## all tests
-	$(BIN)/pytest -n 2 --dist worksteal
+test: .venv/installed-test  ## the tests that every change must pass, in about ten minutes
+	$(PYTEST) -m "not nightly"
 
-quick: .venv/installed-test  ## the tests that train nothing for long
-	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
+quick: .venv/installed-test  ## the tests that take seconds: the loop while you write
+	$(PYTEST) -m "not slow and not nightly"
+
+nightly: .venv/installed-test  ## all tests: full products of algorithms and worlds, kills, long learning
+	$(PYTEST)
+
+faults: .venv/installed-test  ## plant twelve faults, one at a time, and see that the quick tests catch them
+	$(BIN)/python -m benchmarks.planted_faults
 
 lint: .venv/installed-lint  ## style, format, types
 	$(BIN)/ruff check

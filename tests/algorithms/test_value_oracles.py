@@ -6,17 +6,13 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-import pytest
 
 from covey.algorithms.qmix import QMIX
 from covey.core import Trajectory
 from covey.environments.games import Matrix, TwoStep
-from covey.experience import Replay
-from covey.networks.agents import FeedForward, Recurrent
+from covey.networks.agents import FeedForward
 from covey.networks.mixers import MonotonicMixer, SumMixer, single_choices
-from covey.parts import Adam, ConstantSchedule, Factory, HardTarget, LinearSchedule
-from covey.training.learners import LearnerSlot
-from covey.training.loop import Trainer
+from covey.parts import Adam, Factory, HardTarget, LinearSchedule
 
 VDN, QMIXER = Factory(SumMixer), Factory(MonotonicMixer, embed=8, hyper=16)
 
@@ -89,27 +85,3 @@ def test_vdn_solves_matrix_by_least_squares():
     np.testing.assert_allclose(least, [[-56 / 9] + [-44 / 9] * 2] + [[-44 / 9] + [-32 / 9] * 2] * 2)
     np.testing.assert_allclose(q, np.broadcast_to(least, q.shape), atol=0.01)
     assert jnp.all(jnp.argmax(q.reshape(len(q), -1), axis=1) != 0)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("mixer", "best"), [(QMIXER, 8.0), (VDN, 7.0)], ids=["qmix", "vdn"])
-def test_two_step_from_samples(mixer, best):
-    # Breaks if anything between acting and learning is wrong: collecting, replay, memory, targets,
-    # the mixer's state. Uniform exploration throughout, 20 seeds, greedy return at the end.
-    algorithm = QMIX(
-        agent=Factory(Recurrent, hidden=16),
-        mixer=mixer,
-        epsilon=ConstantSchedule(1.0),
-        target=HardTarget(50),
-        optimiser=Adam(lr=ConstantSchedule(5e-3)),
-        experience=Replay(capacity=1000, batch_size=32),
-    )
-    trainer = Trainer(TwoStep(), (LearnerSlot("team", algorithm, (0, 1)),), copies=8, length=3)
-
-    def trained(key):
-        state, _, _ = trainer.chunk(trainer.init(key), jnp.arange(600))
-        return trainer.evaluate(state.learners, key, state.steps, 1)["teams"].mean()
-
-    runs = jax.jit(jax.vmap(trained), compiler_options={"xla_backend_optimization_level": 1})  # it runs long
-    returns = runs(jax.vmap(jr.key)(jnp.arange(20)))
-    assert jnp.sum(jnp.abs(returns - best) < 1e-5) >= 19, returns
