@@ -51,7 +51,7 @@ class Case(NamedTuple):
 
 def learned(case: Case) -> tuple[Any, np.ndarray]:
     """The learners of all seeds, and their greedy returns."""
-    length = case.algorithm.experience.length(case.env.spec, case.copies)
+    length = case.algorithm.experience.rollout_length(case.env.spec, case.copies)
     slots = (LearnerSlot("team", case.algorithm, (0, 1)),)
     trainer = Trainer(case.env, slots, case.copies, length)
 
