@@ -11,7 +11,7 @@ import pytest
 from covey import ops
 from covey.algorithms.dual_q import DualQ
 from covey.algorithms.maddpg import MADDPG
-from covey.algorithms.off_policy.actor_step import blend_values
+from covey.algorithms.off_policy.actor_step import blend_values, policy_evaluator
 from covey.core import Observation, Spec, Target, Trajectory
 from covey.networks.agents import FeedForward
 from covey.networks.mixers import MonotonicMixer
@@ -140,7 +140,7 @@ def actor_loss(algorithm, learner, value, batch):
     """As the update computes it, and its gradient."""
 
     def find(actors, batch):
-        evaluate = algorithm.policy_evaluator(batch, jr.key(7), jnp.array(0))
+        evaluate = policy_evaluator(batch, jr.key(7), algorithm.temperature(jnp.array(0)))
         return algorithm.actor_loss(actors, value, batch, evaluate)[0]
 
     return jax.jit(jax.value_and_grad(find))(learner.online.actors, batch)

@@ -11,6 +11,7 @@ import pytest
 from covey import ops
 from covey.algorithms.dual_q import DualQ
 from covey.algorithms.maddpg import MADDPG
+from covey.algorithms.off_policy.actor_step import policy_evaluator
 from covey.algorithms.off_policy.deterministic import DeterministicActors
 from covey.core import Observation, Spec, Trajectory
 from covey.environments.particles.pursuit import Pursuit
@@ -79,7 +80,7 @@ def test_critics_then_actors_by_the_new_critics_then_targets():
     assert close(after.online.critics, critics)
 
     def actors(critics):
-        evaluate = algorithm.policy_evaluator(batch, jr.key(1), jnp.array(0))
+        evaluate = policy_evaluator(batch, jr.key(1), algorithm.temperature(jnp.array(0)))
         nets = replace(old, critics=critics)
         grads = jax.grad(algorithm.actor_loss, has_aux=True)(old.actors, nets.value, batch, evaluate)[0]
         return adams_first(old.actors, grads, 0.05)

@@ -52,7 +52,7 @@ from ..parts import (
 )
 from . import maddpg
 from .maddpg import MADDPG
-from .off_policy.actor_step import blend_values, disagreement
+from .off_policy.actor_step import blend_values, disagreement, policy_evaluator
 from .off_policy.deterministic import LocalCritics, Vectors
 
 
@@ -168,7 +168,7 @@ class DualQ(AbstractAlgorithm[Learner]):
             learner, batch, actions, next_actions
         )
         joint = base.online.value
-        evaluate = self.maddpg.policy_evaluator(batch, key, step)
+        evaluate = policy_evaluator(batch, key, self.maddpg.temperature(step))
         metrics |= local_metrics | disagreement(actors, evaluate, joint, online.critics, batch)
         value = blend_values(joint, online.critics, alpha)
         base, actor_metrics = self.maddpg.improve_actors(base, value, batch, evaluate)

@@ -44,7 +44,7 @@ from ..parts import (
     Factory,
     SoftTarget,
 )
-from .off_policy.actor_step import ActionValue, PolicyEvaluator
+from .off_policy.actor_step import ActionValue, PolicyEvaluator, policy_evaluator
 from .off_policy.deterministic import (
     DeterministicActors,
     DeterministicNetworks,
@@ -130,17 +130,6 @@ class MADDPG(AbstractAlgorithm[Learner]):
         average = lambda x: ops.mean(x, batch.valid, exact=False)
         return loss, {"critic_loss": loss, "q": average(q), "td_error": average(jnp.abs(error))}
 
-    def policy_evaluator(self, batch: Trajectory, key: PRNGKeyArray, step) -> PolicyEvaluator:
-        """Return a function that evaluates new actions of actors, each agent's own beside the others' old."""
-        temperature = self.temperature(step)
-        keys = ops.each(ops.named(key, "actor"), batch)
-
-        def one(actors: DeterministicActors, value: ActionValue, t: Trajectory, key: PRNGKeyArray):
-            x = actors.unroll(t.current_obs)
-            return value(t, actors.sample(x, t.current_obs.legal, temperature, key)), x
-
-        return lambda actors, value: jax.vmap(one, (None, None, 0, 0))(actors, value, batch, keys)
-
     def actor_loss(
         self, actors: DeterministicActors, value: ActionValue, batch: Trajectory, evaluate: PolicyEvaluator
     ) -> tuple[Float[Array, ""], Metrics]:
@@ -159,7 +148,7 @@ class MADDPG(AbstractAlgorithm[Learner]):
         descend = partial(ops.descend, stacked=online.critics.networks.stacked)
         args = (learner.critic_opt_state, learner.target.network, batch, next_actions)
         critics, opt_state, metrics = descend(self.critic_optimiser, self.critic_loss, online.critics, *args)
-        online = DeterministicNetworks(online.actors, critics)
+        online = replace(online, critics=critics)
         return replace(learner, online=online, critic_opt_state=opt_state), metrics
 
     def improve_actors(
@@ -170,7 +159,7 @@ class MADDPG(AbstractAlgorithm[Learner]):
         descend = partial(ops.descend, stacked=online.actors.networks.stacked)
         args = (learner.actor_opt_state, value, batch, evaluate)
         actors, opt_state, metrics = descend(self.actor_optimiser, self.actor_loss, online.actors, *args)
-        online = DeterministicNetworks(actors, online.critics)
+        online = replace(online, actors=actors)
         return replace(learner, online=online, actor_opt_state=opt_state), metrics
 
     def update_target(self, learner: Learner) -> Learner:
@@ -180,7 +169,7 @@ class MADDPG(AbstractAlgorithm[Learner]):
     def update(self, learner: Learner, batch: Trajectory, key: PRNGKeyArray, step) -> tuple[Learner, Metrics]:
         next_actions = self.next_actions(learner, batch, key, step)
         learner, critic_metrics = self.improve_critics(learner, batch, next_actions)
-        evaluate = self.policy_evaluator(batch, key, step)
+        evaluate = policy_evaluator(batch, key, self.temperature(step))
         learner, actor_metrics = self.improve_actors(learner, learner.online.value, batch, evaluate)
         return self.update_target(learner), critic_metrics | actor_metrics
 

@@ -50,6 +50,7 @@ from ..parts import (
     LinearSchedule,
     RMSProp,
 )
+from .off_policy.reward_scale import standardise_rewards
 
 
 class ValueNetworks(eqx.Module):
@@ -166,7 +167,7 @@ class QMIX(AbstractAlgorithm[Learner]):
     def update(self, learner: Learner, batch: Trajectory, key: PRNGKeyArray, step) -> tuple[Learner, Metrics]:
         rewards = learner.rewards
         if self.standardise_rewards:
-            rewards, batch = self.scale_rewards(learner, batch)
+            rewards, batch = standardise_rewards(rewards, learner.updates, batch)
         online, opt_state, metrics = ops.descend(
             self.optimiser, self.loss, learner.online, learner.opt_state, learner.target.network, batch
         )
@@ -174,14 +175,6 @@ class QMIX(AbstractAlgorithm[Learner]):
         target = self.target(online, learner.target, updates)
         learner = Learner(online, target, opt_state, updates, rewards)
         return learner, metrics | {"epsilon": self.epsilon(step)}
-
-    def scale_rewards(self, learner: Learner, batch: Trajectory) -> tuple[Float[Array, "2"], Trajectory]:
-        """Standardise rewards by their running mean and deviation, averages over all updates."""
-        r = batch.team_reward
-        new = ops.pooled(jnp.stack([ops.mean(r, batch.valid), ops.mean(r**2, batch.valid)]))
-        rewards = learner.rewards + (new - learner.rewards) / (learner.updates + 1)
-        deviation = jnp.sqrt(jnp.maximum(rewards[1] - rewards[0] ** 2, 1e-8))
-        return rewards, eqx.tree_at(lambda t: t.team_reward, batch, (r - rewards[0]) / deviation)
 
     def insight(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T k"]]:
         """Return the joint value of each step's actions, or each agent's own where nothing is mixed."""

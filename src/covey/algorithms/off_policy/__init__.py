@@ -1,1 +1,1 @@
-"""Networks and losses shared by algorithms with deterministic critics."""
+"""Networks, actor steps and reward scales shared by off-policy algorithms."""

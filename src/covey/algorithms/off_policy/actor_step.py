@@ -1,11 +1,11 @@
-"""Two values that teach one actor: their blend, and their disagreement."""
+"""The values that actors learn from: of new actions, of two critics blended, and how far these disagree."""
 
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from ... import ops
 from ...core import Metrics, Trajectory
@@ -17,6 +17,17 @@ ActionValue = Callable[[Trajectory, Vectors], Float[Array, "T agents"]]
 PolicyEvaluator = Callable[
     [DeterministicActors, ActionValue], tuple[Float[Array, "b T agents"], Float[Array, "b T agents dims"]]
 ]
+
+
+def policy_evaluator(batch: Trajectory, key: PRNGKeyArray, temperature: Float[Array, ""]) -> PolicyEvaluator:
+    """Return a function that evaluates actors' new actions, each agent's own beside the others' old ones."""
+    keys = ops.each(ops.named(key, "actor"), batch)
+
+    def one(actors: DeterministicActors, value: ActionValue, t: Trajectory, key: PRNGKeyArray):
+        x = actors.unroll(t.current_obs)
+        return value(t, actors.sample(x, t.current_obs.legal, temperature, key)), x
+
+    return lambda actors, value: jax.vmap(one, (None, None, 0, 0))(actors, value, batch, keys)
 
 
 def restrict_value(team: tuple[int, ...], value: ActionValue) -> ActionValue:
