@@ -6,7 +6,9 @@
     Q_tot(s, u) = sum_i [w_i(s) V_i + b_i(s)] + sum_i lambda_i(s, u) w_i(s) A_i,      w_i > 0, lambda_i > 0
     lambda_i(s, u) = sum over heads k of |key_k(s)| sigmoid(agent_ik(s)) sigmoid(action_ik(s, u))
 
-All A_i are 0 at the agents' own best actions and there alone, so these are the team's best ones too.
+All A_i are 0 at the agents' own best actions and there alone, so these are the team's best ones too. As in
+the authors' code, Q_tot is computed as sum_i [w_i Q_i + b_i + (lambda_i - 1) w_i A_i] with A_i constant in
+the last term: so the values of the actions taken have a gradient where lambda_i is 0, too.
 """
 
 import equinox as eqx
@@ -48,6 +50,6 @@ class DuplexDueling(AbstractMixer):
 
     def __call__(self, choices: Choices, world: Float[Array, "*b world"]) -> Float[Array, "*b k"]:
         weight = jnp.abs(self.weight(world)) + 1e-10
-        value = weight * choices.best + self.bias(world)
-        advantage = weight * (choices.chosen - choices.best)
-        return jnp.sum(value + self.importance(choices, world) * advantage, axis=-1, keepdims=True)
+        value = weight * choices.chosen + self.bias(world)
+        advantage = jax.lax.stop_gradient(weight * (choices.chosen - choices.best))
+        return jnp.sum(value + (self.importance(choices, world) - 1) * advantage, axis=-1, keepdims=True)
