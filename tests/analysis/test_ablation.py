@@ -57,14 +57,14 @@ def job(tmp_path_factory) -> Path:
 
 def test_a_job(job, capsys):
     # Would break: a cell without its run, a table without a row, the first cell set against itself.
-    told = json.loads((job / "ablation.json").read_text())
-    assert [cell["name"] for cell in told["cells"]] == ["gamma=0.5", "gamma=0.9"]
-    for cell in told["cells"]:
+    table = json.loads((job / "ablation.json").read_text())
+    assert [cell["name"] for cell in table["cells"]] == ["gamma=0.5", "gamma=0.9"]
+    for cell in table["cells"]:
         summary = json.loads((job / cell["name"] / "summary.json").read_text())
         assert cell["status"] == "finished" and cell["team_return"] == summary["eval"]["team_return"]
         assert cell["settings"]["gamma"] == float(cell["name"][6:])
-    assert told["cells"][0]["over_first"] is None
-    assert 0 <= told["cells"][1]["over_first"]["probability_of_improvement"] <= 1
+    assert table["cells"][0]["over_first"] is None
+    assert 0 <= table["cells"][1]["over_first"]["probability_of_improvement"] <= 1
     assert (job / "ablation.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -87,7 +87,7 @@ def test_another_job_in_its_folder_is_refused(job, capsys):
 
 
 def test_a_grid_can_grow(job, tmp_path):
-    # Would break: a value added that has all of them trained again; the same from Python told otherwise.
+    # Would break: a value added that has all of them trained again; another result from Python.
     options = {"seeds": 2, "steps": 64, "report_every": 32, "eval_every": 32, "eval_episodes": 2}
     fixed = {"agent": ["feed_forward"], "agent.hidden": [4]}
     fixed |= {"experience.capacity": [64], "experience.batch_size": [4]}
@@ -100,12 +100,13 @@ def test_a_grid_can_grow(job, tmp_path):
 
 
 def test_stopped_and_gone_on(tmp_path, monkeypatch, capsys):
-    # Would break: Ctrl-C that loses a cell or the job; a second go that begins the broken cell anew.
-    told, real = [], run.Training.show_progress
+    # Would break: Ctrl-C that loses a cell or the job; a second call that starts the broken cell from zero.
+    first_steps = []
+    real = run.Training.show_progress
 
     def tell(training, rows, rate):
-        if not told:
-            told.append(rows[0]["step"])
+        if not first_steps:
+            first_steps.append(rows[0]["step"])
             os.kill(os.getpid(), signal.SIGINT)
         real(training, rows, rate)
 

@@ -50,7 +50,8 @@ def config(world: str = "two_step", options: dict | None = None, **settings) -> 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """Runs by name, each trained once."""
-    root, made = tmp_path_factory.mktemp("runs"), {}
+    root = tmp_path_factory.mktemp("runs")
+    made = {}
 
     def train(name: str, config: Config) -> Path:
         if name not in made:
@@ -79,7 +80,7 @@ def test_a_second_run_of_the_same_command(base, trained):
 
 
 def test_another_learning_rate_parts_at_the_first_update(base, trained, tmp_path):
-    # Would break: an update counted from 0; moments named, which see the same gradients still;
+    # Would break: an update counted from 0; optimiser states named, whose gradients are still the same;
     # a difference found only at the end of the report.
     faster = trained("lr", config(optimiser_of_lr=0.01))
     comparison = covey.compare(base, faster, out=tmp_path / "picture.png")
@@ -96,8 +97,8 @@ def test_another_learning_rate_parts_at_the_first_update(base, trained, tmp_path
     gap = np.abs(by_hand[0][apart[0]].astype(float) - by_hand[1][apart[0]]).max()
     np.testing.assert_allclose(divergence.tensors[apart[0]], gap, rtol=1e-6)
     assert (tmp_path / "picture.png").exists()
-    said = str(comparison)
-    assert "they part in update 1 of team (in iteration 1, which begins at step 0): online.agents" in said
+    text = str(comparison)
+    assert "they part in update 1 of team (in iteration 1, which begins at step 0): online.agents" in text
 
 
 def first_learner(config: Config) -> dict[str, np.ndarray]:
@@ -143,7 +144,8 @@ def test_reports_are_repeated_up_to_where_exploration_parts(base, trained):
 
 def test_a_setting_without_effect(trained):
     # Would break: settings that differ taken for runs that do. In a game of one step nothing is discounted.
-    a, b = trained("one", config("matrix")), trained("one, discounted", config("matrix", gamma=0.5))
+    a = trained("one", config("matrix"))
+    b = trained("one, discounted", config("matrix", gamma=0.5))
     comparison = covey.compare(a, b)
     assert comparison.verdict == "identical"
     assert comparison.sentence == "identical to the bit: gamma did nothing"
@@ -193,12 +195,12 @@ def test_limits_of_the_search(base, trained):
 def test_other_worlds_are_refused(base, trained, capsys):
     # Would break: returns of different games in one picture.
     assert main(["compare", str(base), str(trained("one", config("matrix")))]) == 2
-    said = capsys.readouterr().err
-    assert "was trained in two_step" in said and "worlds cannot be compared" in said and said.count("\n") == 1
+    text = capsys.readouterr().err
+    assert "was trained in two_step" in text and "worlds cannot be compared" in text and text.count("\n") == 1
 
 
 def test_worlds_of_other_settings_get_no_verdict(trained, tmp_path):
-    # Would break: "better", said of a game that pays more.
+    # Would break: "better" in a game that pays more.
     one = trained("one", config("matrix"))
     rich = config("matrix", env_of_payoff=[[90.0, 0.0, 0.0], [0.0, 90.0, 0.0], [0.0, 0.0, 90.0]])
     comparison = covey.compare(one, copied(one, tmp_path / "rich", env=rich.env), trace=0)
@@ -213,8 +215,8 @@ def test_better_and_worse(base, tmp_path):
         )
         comparison = covey.compare(a, b, trace=0)
         assert comparison.verdict == word
-        found = comparison.returns.b_over_a
-        assert found["probability_of_improvement"] == 1 and found["seeds_to_settle"] == 6
+        over = comparison.returns.b_over_a
+        assert over["probability_of_improvement"] == 1 and over["seeds_to_settle"] == 6
     assert comparison.sentence == "B is better than A, at 8 seeds of each (p = 0.0002)"
     assert covey.compare(b, a, trace=0).verdict == "worse"
 
@@ -242,9 +244,9 @@ def test_rows_are_held_side_by_side():
     }
     a = [row | {"report": r} for r in (1, 2, 3)]
     b = [a[0] | {"loss": 2.0}, a[1] | {"fingerprint": ["aaaaaaaacccccccc"]}, a[2] | {"seen": "1"}]
-    found = compare_bits(rows_by_place(a, 4, 5), rows_by_place(b, 4, 5), True)
-    assert found.first_difference == Moment(clock=10, seed=4, step=10, report=2)
-    assert found.leaves == (1,) and found.metrics == ("loss",) and found.reports == 1
+    bits = compare_bits(rows_by_place(a, 4, 5), rows_by_place(b, 4, 5), True)
+    assert bits.first_difference == Moment(clock=10, seed=4, step=10, report=2)
+    assert bits.leaves == (1,) and bits.metrics == ("loss",) and bits.reports == 1
     assert not compare_bits(rows_by_place(a, 4, 5), rows_by_place(b, 4, 5), False).metrics
     assert not compare_bits(rows_by_place(a, 4, 5), rows_by_place(b, 9, 5), True).seeds
 
@@ -259,7 +261,8 @@ def test_settings_are_named_as_they_are_typed(tmp_path):
     parse = lambda name: Config.parse(
         "qmix", "two_step", [f"mixer={tmp_path}/{name}/mine.py:M", "epsilon=.5"]
     )
-    one, two = every_setting(parse("one")), every_setting(parse("two"))
+    one = every_setting(parse("one"))
+    two = every_setting(parse("two"))
     assert one == two and one["epsilon"] == 0.5 and one["algorithm"] == "qmix" and "--steps" in one
     (tmp_path / "two" / "mine.py").write_text(
         "from covey.networks.mixers import SumMixer\nclass M(SumMixer): x = 1\n"
@@ -273,18 +276,20 @@ def test_an_algorithm_that_holds_another():
     below = {"algorithm": "hyper_mappo", "ppo.alone": 2} | {f"ppo.x{i}": i for i in range(6)}
     names = {f"x{i}": f"ppo.x{i}" for i in range(6)}
     assert nested_settings(plain, below) == NestedSettings("b", "ppo", names)
-    found = nested_settings(below, plain)
-    assert found == NestedSettings("a", "ppo", names) and "ppo.x0" in found and "x0" in found
-    assert "alone" not in found and "ppo.alone" not in found
+    nested = nested_settings(below, plain)
+    assert nested == NestedSettings("a", "ppo", names) and "ppo.x0" in nested and "x0" in nested
+    assert "alone" not in nested and "ppo.alone" not in nested
     assert nested_settings({"a": 1}, {"b.a": 1}).names == {}
 
 
 def test_what_the_audit_says_of_settings():
     # Would break: one run's word taken for both, no word taken for a clean one.
-    told = lambda *idle: {"audit": {"settings": {"read": [], "idle": dict.fromkeys(idle, "why")}}}
-    assert unread_settings(told("gamma"), told("gamma", "lam")) == {"gamma"}
+    summary = lambda *idle: {"audit": {"settings": {"read": [], "idle": dict.fromkeys(idle, "why")}}}
+    assert unread_settings(summary("gamma"), summary("gamma", "lam")) == {"gamma"}
     assert (
-        unread_settings({}, told("gamma")) == unread_settings({"audit": None}, told("gamma")) == frozenset()
+        unread_settings({}, summary("gamma"))
+        == unread_settings({"audit": None}, summary("gamma"))
+        == frozenset()
     )
     assert differing({"gamma": 1}, {"gamma": 2}, frozenset({"gamma"}))[0].used is False
 
@@ -302,7 +307,8 @@ def test_on_policy_likewise(tmp_path):
     small = {"actor.hidden": 4, "critic.hidden": 4, "epochs": 2, "minibatches": 2}
     options = {"seeds": 1, "steps": 64, "eval_every": 64, "eval_episodes": 2, "report_every": 32}
     make = lambda **more: Config.parse("ippo", "two_step", small | more, options)
-    a, b = make(), make(gamma=0.5)
+    a = make()
+    b = make(gamma=0.5)
     paths = [run.train_run(c, tmp_path / name, quiet=True).folder.path for name, c in (("a", a), ("b", b))]
     divergence = covey.compare(*paths).divergence
     assert divergence.kind == "update" and divergence.update == 1

@@ -82,7 +82,8 @@ def hunt(runs, tmp_path_factory) -> Path:
 # Would break: a frozen side that is updated, or takes another seed's or side's weights, or keeps experience.
 @pytest.mark.slow
 def test_a_frozen_side_stays_as_it_was(runs, hunt):
-    before, after = arrays(runs["one"]), arrays(hunt)
+    before = arrays(runs["one"])
+    after = arrays(hunt)
     own = {name: x for name, x in after.items() if name.startswith("learners.1.player.")}
     assert len(own) == sum(name.startswith("learners.1.") for name in before)
     for name, x in own.items():
@@ -98,7 +99,8 @@ def test_resumed_without_the_earlier_run(runs, hunt, tmp_path):
     whole = trained(tmp_path / "whole", f"red=iql+blue=run:{runs['one']}", seeds=3, steps=600)
     shutil.copytree(hunt, tmp_path / "hunt")
     run.resume_run(tmp_path / "hunt", 600, quiet=True)
-    first, second = arrays(whole), arrays(tmp_path / "hunt")
+    first = arrays(whole)
+    second = arrays(tmp_path / "hunt")
     assert first.keys() == second.keys()
     for name, x in first.items():
         np.testing.assert_array_equal(x, second[name], err_msg=name)
@@ -249,7 +251,8 @@ def test_an_agent_that_cannot_be_alone():
 def test_weights_from_one_agent(runs, tmp_path):
     options = {"seeds": 3, "steps": 20, "report_every": 20, "source": f"{runs['one']}:r1"}
     path = trained(tmp_path / "new", "red=iql+blue=iql", "experience.start=40", **options)
-    before, after = arrays(runs["one"]), arrays(path)
+    before = arrays(runs["one"])
+    after = arrays(path)
     name = "learners.0.online.agents.nets.layers.layers.1.weight"
     for row in (0, 1):
         np.testing.assert_array_equal(after[name][:, row], before[name][[0, 1, 0], 1])

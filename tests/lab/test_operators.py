@@ -20,10 +20,10 @@ def cornered(rest):
 
 def test_vdn_is_least_squares():
     # Would break: a margin counted twice; weights left out of the normal equations.
-    found = project(GAME, "vdn")
+    nearest = project(GAME, "vdn")
     expected = np.array([[-6.22, -4.89, -4.89], [-4.89, -3.56, -3.56], [-4.89, -3.56, -3.56]])
-    np.testing.assert_allclose(found.table, expected, atol=0.01)
-    assert rate_choice(GAME, chosen_joints(found.table)) == "wrong"
+    np.testing.assert_allclose(nearest.table, expected, atol=0.01)
+    assert rate_choice(GAME, chosen_joints(nearest.table)) == "wrong"
     table, draws = np.random.default_rng(0).normal(size=(3, 2, 4)), np.random.default_rng(1)
     np.testing.assert_allclose(additive(table), additive(table, np.ones_like(table)), atol=1e-12)
     weights = draws.uniform(0.1, 1, table.shape)
@@ -34,35 +34,38 @@ def test_vdn_is_least_squares():
 
 def test_the_best_monotone_table_of_the_game_is_right():
     # Would break: a search that ends where gradient descent does, with 320.
-    found = project(GAME, "qmix")
-    assert found.exact and found.error == pytest.approx(288) and len(found.tables) == 1
-    np.testing.assert_allclose(found.table, cornered(-6), atol=1e-9)
-    assert chosen_joints(found.table) == [(0, 0)] and rate_choice(GAME, chosen_joints(found.table)) == "right"
+    nearest = project(GAME, "qmix")
+    assert nearest.exact and nearest.error == pytest.approx(288) and len(nearest.tables) == 1
+    np.testing.assert_allclose(nearest.table, cornered(-6), atol=1e-9)
+    assert (
+        chosen_joints(nearest.table) == [(0, 0)]
+        and rate_choice(GAME, chosen_joints(nearest.table)) == "right"
+    )
 
 
 def test_a_little_less_and_it_is_wrong():
     # Would break: an argmax that is right by construction. 288 is what the right order costs here, too.
     game = GAME.copy()
     game[0, 0] = 6.9
-    found = project(game, "qmix")
-    assert found.error == pytest.approx(285.768) and found.error < 288
-    assert chosen_joints(found.table) == [(1, 1), (1, 2), (2, 1), (2, 2)]
-    assert rate_choice(game, chosen_joints(found.table)) == "wrong"
-    np.testing.assert_allclose(found.table[0], [-8.22] * 3)
+    nearest = project(game, "qmix")
+    assert nearest.error == pytest.approx(285.768) and nearest.error < 288
+    assert chosen_joints(nearest.table) == [(1, 1), (1, 2), (2, 1), (2, 2)]
+    assert rate_choice(game, chosen_joints(nearest.table)) == "wrong"
+    np.testing.assert_allclose(nearest.table[0], [-8.22] * 3)
     for operator in ("cw", "ow"):
         assert rate_choice(game, chosen_joints(project(game, operator, 0.1).table)) == "right"
 
 
 def test_all_four_minimisers():
     # Would break: minimisers merged, lost, or mistaken for each other.
-    found = project(CROSS, "qmix")
-    assert found.error == pytest.approx(2 / 3) and len(found.tables) == 4
+    nearest = project(CROSS, "qmix")
+    assert nearest.error == pytest.approx(2 / 3) and len(nearest.tables) == 4
     third = [[1, 1 / 3], [1 / 3, 1 / 3]]
     stairs = [[2 / 3, 2 / 3], [0, 2 / 3]]
     expected = [third, np.rot90(third, 2), stairs, np.rot90(stairs, 2)]
     for table in expected:
-        assert sum(np.allclose(table, one) for one in found.tables) == 1
-    verdicts = sorted(rate_choice(CROSS, chosen_joints(table)) for table in found.tables)
+        assert sum(np.allclose(table, one) for one in nearest.tables) == 1
+    verdicts = sorted(rate_choice(CROSS, chosen_joints(table)) for table in nearest.tables)
     assert verdicts == ["right", "right", "wrong", "wrong"]
 
 
@@ -96,11 +99,11 @@ def test_agents_choose_by_their_own_values():
     # Would break: any maximum of the table taken for what agents do. By hand: (0, 0) and (0, 1) are pooled,
     # but where the first agent plays 1 the second values its second action more, so it does everywhere.
     for operator in ("cw", "ow"):
-        found = project(TRAP, operator, 0.1).table
+        nearest = project(TRAP, operator, 0.1).table
         pooled = (1 + 0.1 * 0.9) / 1.1
-        np.testing.assert_allclose(found, [[pooled, pooled], [-100, 0.5]], atol=1e-9)
-        assert is_maximum(found).tolist() == [[True, True], [False, False]]
-        assert chosen_joints(found) == [(0, 1)] and rate_choice(TRAP, chosen_joints(found)) == "wrong"
+        np.testing.assert_allclose(nearest, [[pooled, pooled], [-100, 0.5]], atol=1e-9)
+        assert is_maximum(nearest).tolist() == [[True, True], [False, False]]
+        assert chosen_joints(nearest) == [(0, 1)] and rate_choice(TRAP, chosen_joints(nearest)) == "wrong"
 
 
 @pytest.mark.parametrize("operator", ["cw", "ow"])
@@ -108,9 +111,9 @@ def test_the_theorem(operator):
     # Would break: a weighting under which the best joint action is not among the maxima, however small alpha.
     tables = np.random.default_rng(0).normal(size=(60, 3, 3))
     for table in tables:
-        found = project(table, operator, 1e-4).table
-        assert is_maximum(found).flat[table.argmax()]
-        assert found.max() == pytest.approx(table.max(), abs=0.02)
+        nearest = project(table, operator, 1e-4).table
+        assert is_maximum(nearest).flat[table.argmax()]
+        assert nearest.max() == pytest.approx(table.max(), abs=0.02)
 
 
 @pytest.mark.parametrize("operator", ["qmix", "cw", "ow"])
@@ -118,12 +121,12 @@ def test_names_of_actions_do_not_matter(operator):
     # Would break: an order left out, a table put back in the wrong places.
     draws = np.random.default_rng(5)
     table = draws.normal(size=(3, 4, 2))
-    found = project(table, operator)
+    nearest = project(table, operator)
     places = [draws.permutation(n) for n in table.shape]
     moved = project(table[np.ix_(*places)], operator)
-    np.testing.assert_allclose(moved.table, found.table[np.ix_(*places)], atol=1e-9)
+    np.testing.assert_allclose(moved.table, nearest.table[np.ix_(*places)], atol=1e-9)
     turned = project(table.transpose(2, 0, 1), operator)
-    np.testing.assert_allclose(turned.table, found.table.transpose(2, 0, 1), atol=1e-9)
+    np.testing.assert_allclose(turned.table, nearest.table.transpose(2, 0, 1), atol=1e-9)
 
 
 def test_monotone_tables_stay():
@@ -131,9 +134,9 @@ def test_monotone_tables_stay():
     for n in (5, 8):
         up = np.add.outer(np.arange(n), np.arange(n)) ** 2.0
         table = up[np.random.default_rng(0).permutation(n)]
-        found = project(table, "qmix")
-        assert found.exact and found.error == pytest.approx(0, abs=1e-9)
-        np.testing.assert_allclose(found.table, table, atol=1e-6)
+        nearest = project(table, "qmix")
+        assert nearest.exact and nearest.error == pytest.approx(0, abs=1e-9)
+        np.testing.assert_allclose(nearest.table, table, atol=1e-6)
 
 
 @pytest.mark.parametrize("operator", ["qmix", "cw", "ow"])
@@ -142,20 +145,20 @@ def test_bounds_hold(operator, monkeypatch):
     table = np.random.default_rng(7).normal(size=(5, 4))
     exact = project(table, operator)
     monkeypatch.setattr(operators, "_EXHAUSTIVE", 0)
-    found = project(table, operator)
-    assert found.bound <= exact.error + 1e-9 <= found.error + 2e-9
+    nearest = project(table, operator)
+    assert nearest.bound <= exact.error + 1e-9 <= nearest.error + 2e-9
     weights, below = weighting(table, operator, 0.1)
     assert 0 < lower_bound(table, weights, below) <= exact.error + 1e-9
-    assert not found.exact
+    assert not nearest.exact
 
 
 def test_five_by_five_tries_every_order():
     # Would break: a search that is no longer exhaustive where that was promised; symmetric answers lost.
     assert len(np.unique(every_order((5, 5)), axis=0)) == 120**2
-    found = project(np.eye(5), "qmix")
-    assert found.exact and len(found.tables) == 120
-    rounded = {np.round(table, 9).tobytes() for table in found.tables}
-    swapped = {np.round(table[[1, 0, 2, 3, 4]][:, [1, 0, 2, 3, 4]], 9).tobytes() for table in found.tables}
+    nearest = project(np.eye(5), "qmix")
+    assert nearest.exact and len(nearest.tables) == 120
+    rounded = {np.round(table, 9).tobytes() for table in nearest.tables}
+    swapped = {np.round(table[[1, 0, 2, 3, 4]][:, [1, 0, 2, 3, 4]], 9).tobytes() for table in nearest.tables}
     assert len(rounded) == 120 and rounded == swapped
 
 

@@ -20,16 +20,16 @@ def test_the_list_is_complete():
 # A setting left out, or shown with another default than the one that runs.
 def test_an_algorithm():
     page = describe_name("vdn")
-    found = rows(page)
+    lines = rows(page)
     assert "Rashid" in page
-    assert found["gamma"] == ["0.99", "a", "number"]
-    assert found["mixer"][0] == "sum"  # others may be known, where more algorithms have been loaded
-    assert {"monotonic", "sum", "independent", "file.py:Name"} <= set(found["mixer"][1:])
-    assert found["optimiser.lr.value"][0] == "0.0005"
-    assert "mixer.embed" not in found
+    assert lines["gamma"] == ["0.99", "a", "number"]
+    assert lines["mixer"][0] == "sum"  # others may be known, where more algorithms have been loaded
+    assert {"monotonic", "sum", "independent", "file.py:Name"} <= set(lines["mixer"][1:])
+    assert lines["optimiser.lr.value"][0] == "0.0005"
+    assert "mixer.embed" not in lines
     assert "mixer.embed" in rows(describe_name("qmix"))
     worlds = "predator_prey, pursuit, reference, speaker_listener, spread, tag"
-    assert found["Tuned"] == ["for:", *worlds.split()]
+    assert lines["Tuned"] == ["for:", *worlds.split()]
 
 
 # A name that cannot be described.
@@ -40,14 +40,14 @@ def test_everything_can_be_described(name):
 
 # Sizes of another world than the default one.
 def test_an_environment():
-    found = rows(describe_name("spread"))
-    assert found["env.agents"] == ["3", "a", "whole", "number"]
-    assert found["teams"] == ["team", "(3)"]
-    assert found["observation"][0] == "18"
-    assert found["state"][0] == "54"
-    assert found["action"] == ["one", "of", "5"]
-    assert found["horizon"] == ["25"]
-    assert found["agents"] == ["agent_0,", "agent_1,", "agent_2"]
+    lines = rows(describe_name("spread"))
+    assert lines["env.agents"] == ["3", "a", "whole", "number"]
+    assert lines["teams"] == ["team", "(3)"]
+    assert lines["observation"][0] == "18"
+    assert lines["state"][0] == "54"
+    assert lines["action"] == ["one", "of", "5"]
+    assert lines["horizon"] == ["25"]
+    assert lines["agents"] == ["agent_0,", "agent_1,", "agent_2"]
 
 
 # A user's own class that only a catalogue name could describe.

@@ -47,23 +47,23 @@ def film():
 
     def both(key):
         learners = (trainer.slots[0].algorithm.init(env.spec, key),)
-        told = trainer.evaluate(learners, key, jnp.zeros((), int), COPIES)
+        evaluation = trainer.evaluate(learners, key, jnp.zeros((), int), COPIES)
         rollouts, scenes = playback.play_scenes(trainer, learners, key, COPIES)
-        return rollouts, scenes, playback.measure_gauges(trainer, learners, rollouts), told
+        return rollouts, scenes, playback.measure_gauges(trainer, learners, rollouts), evaluation
 
-    *played, told = jax.tree.map(np.asarray, jax.jit(both)(KEY))
-    return [playback.cut_episode(*played, i) for i in range(COPIES)], told
+    *played, evaluation = jax.tree.map(np.asarray, jax.jit(both)(KEY))
+    return [playback.cut_episode(*played, i) for i in range(COPIES)], evaluation
 
 
 def test_episodes_are_those_of_an_evaluation(film):
     # Would break: an episode cut too early or too late, steps of the next one in it, other actions.
-    episodes, told = film
+    episodes, evaluation = film
     assert len({e.length for e in episodes}) > 2
-    np.testing.assert_array_equal([e.length for e in episodes], told["length"])
-    np.testing.assert_allclose([e.returns for e in episodes], told["teams"], rtol=1e-6)
-    np.testing.assert_allclose([e.reward.sum(axis=0) for e in episodes], told["agents"], rtol=1e-6)
+    np.testing.assert_array_equal([e.length for e in episodes], evaluation["length"])
+    np.testing.assert_allclose([e.returns for e in episodes], evaluation["teams"], rtol=1e-6)
+    np.testing.assert_allclose([e.reward.sum(axis=0) for e in episodes], evaluation["agents"], rtol=1e-6)
     np.testing.assert_allclose(
-        [e.counts["acted"].sum() for e in episodes], told["counts"]["acted"], rtol=1e-6
+        [e.counts["acted"].sum() for e in episodes], evaluation["counts"]["acted"], rtol=1e-6
     )
 
 
@@ -144,6 +144,6 @@ def test_the_line_names_each_team(film):
     # Would break: a return without its convention, or one team's under another's name.
     episode = film[0][0]._replace(team_reward=np.array([[1.0, -2.0], [0.5, 0.0]]))
     spec = replace(Shown(jnp.array(6)).spec, names=("a", "b"), team=("red", "blue"))
-    said = returns_line(playback.Playback(spec, "world", "iql", 4, (episode, episode)))
-    assert "red team return 1.50, 1.50; blue team return −2.00, −2.00 (team reward summed" in said
-    assert said.startswith("seed 4, 2 greedy episodes")
+    line = returns_line(playback.Playback(spec, "world", "iql", 4, (episode, episode)))
+    assert "red team return 1.50, 1.50; blue team return −2.00, −2.00 (team reward summed" in line
+    assert line.startswith("seed 4, 2 greedy episodes")

@@ -58,29 +58,29 @@ def test_values_are_those_of_each_joint_action(run):
     # Would break: tables transposed, values of another step than the path's last, paths not taken.
     engine, learners = load_trained(run, 1)
     algorithm = engine.trainer.slots[0].algorithm
-    for found in tables.learned_tables(engine.trainer, learners):
-        assert found.called == "Q_tot"
+    for learned in tables.learned_tables(engine.trainer, learners):
+        assert learned.called == "Q_tot"
         for joint in np.ndindex(2, 2):
-            rollout = play(engine.trainer, learners, jnp.array([[*found.table.path, joint]]))
-            told = algorithm.insight(learners[0], rollout)["Q_tot"]
-            np.testing.assert_allclose(found.value[joint], told[-1, 0], rtol=1e-5, atol=1e-6)
+            rollout = play(engine.trainer, learners, jnp.array([[*learned.table.path, joint]]))
+            insight = algorithm.insight(learners[0], rollout)["Q_tot"]
+            np.testing.assert_allclose(learned.value[joint], insight[-1, 0], rtol=1e-5, atol=1e-6)
 
 
 def test_the_joint_action_is_the_one_its_memory_leads_to(run):
     # Would break: a learner that remembers another path than the one drawn. VDN's choice is its sum's.
     engine, learners = load_trained(run, 0)
-    for found in tables.learned_tables(engine.trainer, learners):
-        assert found.chosen == np.unravel_index(np.argmax(found.value), found.value.shape)
+    for learned in tables.learned_tables(engine.trainer, learners):
+        assert learned.chosen == np.unravel_index(np.argmax(learned.value), learned.value.shape)
 
 
 def test_values_of_each_agent_are_averaged():
     # Would break: the first agent's for everybody's; fewer choices of the third agent than there are.
     trainer, learners = beginner("iql", "env.payoff=[[[1,2,3],[4,5,6]],[[7,8,9],[1,2,3]]]")
-    (found,) = tables.learned_tables(trainer, learners)
+    (learned,) = tables.learned_tables(trainer, learners)
     rollout = play(trainer, learners, jnp.array([[[1, 0, 2]]]))
-    told = trainer.slots[0].algorithm.insight(learners[0], rollout)["Q"]
-    assert told.shape == (1, 3) and len(np.unique(told)) == 3
-    assert found.called == "Q" and found.value[1, 0, 2] == pytest.approx(float(told.mean()), rel=1e-5)
+    insight = trainer.slots[0].algorithm.insight(learners[0], rollout)["Q"]
+    assert insight.shape == (1, 3) and len(np.unique(insight)) == 3
+    assert learned.called == "Q" and learned.value[1, 0, 2] == pytest.approx(float(insight.mean()), rel=1e-5)
 
 
 def test_paths_lead_where_they_say():
@@ -106,10 +106,10 @@ def test_one_that_cannot_tell_still_shows_the_game(tmp_path):
     (slot,) = trainer.slots
     for algorithm in (Random(), Momentary()):
         some = replace(trainer, slots=(replace(slot, algorithm=algorithm),))
-        (found,) = tables.learned_tables(some, learners)
-        assert found.value is None and found.chosen is None
-        assert tables.outcome_label(found, 8.0) == ""
-    tables.draw_tables(tmp_path / "game.png", [found], ("a", "b"), "random", "")
+        (learned,) = tables.learned_tables(some, learners)
+        assert learned.value is None and learned.chosen is None
+        assert tables.outcome_label(learned, 8.0) == ""
+    tables.draw_tables(tmp_path / "game.png", [learned], ("a", "b"), "random", "")
     assert (tmp_path / "game.png").read_bytes().startswith(PNG)
 
 
@@ -119,7 +119,7 @@ def test_a_picture_comes_out(run, tmp_path):
     assert (tmp_path / "game.png").read_bytes().startswith(PNG)
 
 
-def test_words_for_what_was_learned():
+def test_words_for_the_outcome():
     # Would break: praise for less than the best; a first choice praised for what only better later ones earn.
     first = tables.LearnedTable(TwoStep().tables()[0], None, "", (1, 0))
     assert tables.outcome_label(first, 8.0) == "finds 8"
@@ -129,19 +129,19 @@ def test_words_for_what_was_learned():
 def test_three_agents_are_drawn_in_slices(tmp_path):
     # Would break: the third agent's choices mixed up with the others'.
     game = Matrix(np.arange(8.0).reshape(2, 2, 2).tolist()).tables()[0]
-    found = tables.LearnedTable(game, -game.best, "Q", (0, 1, 1))
-    (truth, best), (called, value) = tables.panel_contents(found, (1,), ("a", "b", "c"))
+    learned = tables.LearnedTable(game, -game.best, "Q", (0, 1, 1))
+    (truth, best), (called, value) = tables.panel_contents(learned, (1,), ("a", "b", "c"))
     assert (truth, called) == ("c plays 1: best return", "c plays 1: learned Q")
     np.testing.assert_array_equal(best, [[1, 3], [5, 7]])
     np.testing.assert_array_equal(value, -best)
-    tables.draw_tables(tmp_path / "game.png", [found], ("a", "b", "c"), "iql", "settles for 3 (best 7)")
+    tables.draw_tables(tmp_path / "game.png", [learned], ("a", "b", "c"), "iql", "settles for 3 (best 7)")
     assert (tmp_path / "game.png").read_bytes().startswith(PNG)
 
 
 def test_numbers_are_short():
     # Would break: a payoff of 6.5 as 6.50, a learned value with all its digits, a hyphen for a minus.
-    told = [shortest(x) for x in (8.0, -0.0, -6.5, 0.25, 7.0625, -0.0712349, 8.0000001, 1e6)]
-    assert told == ["8", "0", "−6.5", "0.25", "7.06", "−0.07", "8.00", "1000000"]
+    insight = [shortest(x) for x in (8.0, -0.0, -6.5, 0.25, 7.0625, -0.0712349, 8.0000001, 1e6)]
+    assert insight == ["8", "0", "−6.5", "0.25", "7.06", "−0.07", "8.00", "1000000"]
 
 
 def test_marks_stand_on_their_entries():
@@ -156,8 +156,8 @@ def test_marks_stand_on_their_entries():
         charts.draw_payoffs(axes, table.best[..., rest[0]], 9.0)
         assert [text.get_text() for text in axes.texts] == [f"{x:g}" for x in table.best[..., rest[0]].flat]
         tables.mark_joints(axes, one, rest)
-        found = [text.get_position() for text in axes.texts if text.get_text() == "★"]
-        assert [(round(x), round(y)) for x, y in found] == stars
+        learned = [text.get_position() for text in axes.texts if text.get_text() == "★"]
+        assert [(round(x), round(y)) for x, y in learned] == stars
         assert [patch.get_xy() for patch in axes.patches] == frames
 
 
