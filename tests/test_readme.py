@@ -55,7 +55,7 @@ def train_grid(algorithm, environment, axes, options, *_, **__):
 def test_commands_are_understood(words, monkeypatch):
     # Breaks where the text has a name, an option or a setting that no longer exists. Nothing is trained.
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(run, "train", train)
+    monkeypatch.setattr(run, "train_run", train)
     monkeypatch.setattr(ablation, "train_grid", train_grid)
     ends = lambda table, *_: [DescentEnd(table, 0.0, (0,) * table.ndim, 1)]
     monkeypatch.setattr(solve, "descent_ends", ends)

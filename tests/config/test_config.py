@@ -290,7 +290,7 @@ def test_a_base_is_set_by_its_own_names(algorithm, base):
     (slot,) = parsed.build()[1]
     part = getattr(slot.algorithm, base)
     assert (part.gamma, part.sharing) == (0.5, "all")
-    assert settings.restore(type(slot.algorithm), settings.dump(slot.algorithm)) == slot.algorithm
+    assert settings.rebuild(type(slot.algorithm), settings.dump(slot.algorithm)) == slot.algorithm
 
 
 # Catches an opponent that is looked for elsewhere, or a folder that is taken for a run's.

@@ -13,7 +13,7 @@ from covey import yaml_text
 from covey.algorithms.qmix import QMIX
 from covey.config import settings
 from covey.config.settings import SettingPlace as Place
-from covey.config.settings import apply, choices, coerce, construct, dump, restore
+from covey.config.settings import apply, choices, coerce, construct, dump, rebuild
 from covey.environments.particles.spread import Spread
 from covey.errors import UserError
 from covey.experience import OnPolicy, Replay
@@ -156,7 +156,7 @@ def test_a_users_class(mine):
     changed = typed("mixer.scale=3", "mixer=mine.py:Scaled")
     assert changed.mixer(2, 4, 3, key=jax.random.key(0)).scale == 3.0
     assert dump(changed)["mixer"] == {"name": "mine.py:Scaled", "scale": 3.0}
-    assert restore(QMIX, dump(changed)) == changed
+    assert rebuild(QMIX, dump(changed)) == changed
     assert sentence("mixer=mine.py:Mixer") == (
         "mixer=mine.py:Mixer is no AbstractMixer: derive it from covey.networks.AbstractMixer"
     )
@@ -170,8 +170,8 @@ def test_a_users_function(mine):
     changed = typed("epsilon=mine.py:halved")
     assert changed.epsilon(3) == 0.125
     assert dump(changed)["epsilon"] == {"name": "mine.py:halved"}
-    assert restore(QMIX, dump(changed)) == changed
-    assert jax.tree.structure(restore(QMIX, dump(changed))) == jax.tree.structure(changed)
+    assert rebuild(QMIX, dump(changed)) == changed
+    assert jax.tree.structure(rebuild(QMIX, dump(changed))) == jax.tree.structure(changed)
     assert sentence("mixer=mine.py:halved").startswith("mixer=mine.py:halved is no AbstractMixer: derive it")
     assert sentence("optimiser=mine.py:halved").startswith("optimiser=mine.py:halved is no AbstractOptimiser")
 
@@ -215,7 +215,7 @@ learners = st.builds(
 def test_restoring_is_the_inverse_of_dumping(learner):
     tree = dump(learner)
     assert yaml_text.parse(yaml_text.to_text(tree), "it") == tree
-    assert dump(restore(QMIX, tree)) == tree  # what was left to its default is written out
+    assert dump(rebuild(QMIX, tree)) == tree  # what was left to its default is written out
 
 
 # Catches YAML's surprises: words that become truth, numbers that stay text.

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from covey.config import settings
 from covey.config.settings import SettingPlace as Place
-from covey.config.settings import apply, construct, dump, restore
+from covey.config.settings import apply, construct, dump, rebuild
 from covey.errors import UserError
 from covey.networks.mixers import AbstractMixer, MonotonicMixer, SumMixer
 from covey.parts import AbstractTarget, Factory, HardTarget, SoftTarget, find_setting, promoted
@@ -100,8 +100,8 @@ def test_layers_reach_promoted_settings():
 @given(numbers, counts, st.booleans())
 def test_restoring_promoted_settings_is_the_inverse_of_dumping(gamma, size, double):
     top = apply(Top(), {"gamma": gamma, "size": size})
-    assert restore(Top, dump(top)) == top
-    assert dump(restore(Top, dump(top))) == dump(top)
+    assert rebuild(Top, dump(top)) == top
+    assert dump(rebuild(Top, dump(top))) == dump(top)
 
 
 # Catches an old or mistyped name that gets another answer.

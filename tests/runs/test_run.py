@@ -18,7 +18,7 @@ import pytest
 import covey
 from covey.config.config import Config
 from covey.errors import UserError
-from covey.runs import checkpoint, run
+from covey.runs import checkpoint, run, session
 from covey.show.plot import learning_curve
 
 SETTINGS = "agent.hidden=8 mixer.embed=4 mixer.hyper=8 experience.capacity=64 experience.batch_size=8"
@@ -178,7 +178,7 @@ def test_one_process_at_a_time(whole):
 @pytest.mark.parametrize(("asked", "took", "waits"), [(60, 0.1, 60), (60, 24.0, 456), (0, 24.0, 0)])
 def test_large_checkpoints_are_written_less_often(asked, took, waits):
     # Would break: a replay of gigabytes, written every minute, that takes a third of the training's time.
-    assert run.seconds_between_saves(asked, took) == waits
+    assert session.seconds_between_saves(asked, took) == waits
 
 
 @pytest.mark.slow

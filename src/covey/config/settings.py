@@ -18,7 +18,7 @@ from .trees import Tree, as_part, defaults, dump, flatten, layer
 
 __all__ = [
     "MISSING", "Option", "SettingPlace", "Tree", "apply", "build", "choice_name", "choices", "coerce",
-    "construct", "defaults", "describe_type", "dump", "flatten", "is_factory", "layer", "part_of", "restore",
+    "construct", "defaults", "describe_type", "dump", "flatten", "is_factory", "layer", "part_of", "rebuild",
     "signature_of", "walk",
 ]  # fmt: skip
 
@@ -41,7 +41,7 @@ def apply(thing: _T, overrides: Mapping[str, Any], of: str = "") -> _T:
     return build(type(thing), layer(dump(thing), overrides), SettingPlace(of or choice_name(type(thing))))
 
 
-def restore(kind: Any, tree: Any) -> Any:
+def rebuild(kind: Any, tree: Any) -> Any:
     """Return the object that was dumped; `kind` is its type, or that of the field it stands in."""
     return build(kind, tree, SettingPlace("it"))
 

@@ -1,15 +1,13 @@
 """The end of a run: its last evaluation, summary.json, and a few lines to read."""
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from ..text import memory_size
 from .results import CurveRequest, Evaluation, RunResult, summarise
-
-if TYPE_CHECKING:
-    from .run import Training
+from .session import Training
 
 
-def finish(training: "Training", status: Literal["finished", "interrupted"]) -> RunResult:
+def finish(training: Training, status: Literal["finished", "interrupted"]) -> RunResult:
     """Evaluate if need be, write summary.json, and say how the run went."""
     results = training.results
     if results is None:
@@ -33,7 +31,7 @@ def finish(training: "Training", status: Literal["finished", "interrupted"]) -> 
     return RunResult(training.folder, status, curve, _closing_lines(training), say)
 
 
-def _content(training: "Training", status: str, evaluation: Evaluation, wall: float) -> dict[str, Any]:
+def _content(training: Training, status: str, evaluation: Evaluation, wall: float) -> dict[str, Any]:
     """Return what summary.json holds, but for the audit."""
     config = training.config
     return {
@@ -52,13 +50,13 @@ def _content(training: "Training", status: str, evaluation: Evaluation, wall: fl
     }
 
 
-def _rate(training: "Training") -> float:
+def _rate(training: Training) -> float:
     """Return the environment steps per second while training, of all seeds."""
     point = training.point
     return point.done / point.busy if point.busy else 0.0
 
 
-def _closing_lines(training: "Training") -> tuple[str, ...]:
+def _closing_lines(training: Training) -> tuple[str, ...]:
     """Return the lines on the last checkpoint and the run's folder."""
     run = f"run: {training.folder.path}"
     last = training.folder.last

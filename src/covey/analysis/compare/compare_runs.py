@@ -10,7 +10,7 @@ from ...config.config import Config
 from ...errors import UserError
 from ...runs.folder import RunFolder
 from ...runs.metrics import LearningCurve, convention, curves
-from ...runs.run import Training
+from ...runs.session import Training
 from .bits import BitComparison, Row, compare_bits, rows_by_place
 from .compared import ComparedRun, ReturnComparison
 from .comparison import Comparison

@@ -18,7 +18,7 @@ from ...core import Trajectory
 from ...runs import checkpoint
 from ...runs.folder import RunFolder
 from ...runs.metrics import fingerprint
-from ...runs.run import Training
+from ...runs.session import Training
 from ...training.learners import UpdateContext
 from ...training.loop import TrainState
 from .bits import BitComparison, ReportKey, Row

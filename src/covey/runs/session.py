@@ -1,0 +1,185 @@
+"""A run in progress: chunk after chunk, reports, evaluations and checkpoints between them."""
+
+import time
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..audit.audit import Audit
+from ..config.config import Config
+from ..text import count, signed
+from ..training.costs import HasNotes
+from . import checkpoint, warm_start
+from .engine import Engine, States
+from .folder import RunFolder
+from .metrics import Numbers, TensorBoard, check_numbers, convention, report_rows
+from .progress import Progress
+
+
+@dataclass
+class ResumePoint:
+    """The position of a run: what a checkpoint holds besides arrays."""
+
+    clock: int = 0  # iterations
+    reports: int = 0
+    best: float | None = None  # the first learning team's greedy return, mean over seeds
+    metrics_size: int = 0  # bytes
+    seconds: float = 0.0  # since training began, compilation included
+    busy: float = 0.0  # of them, those spent on collecting and learning
+    done: int = 0  # steps taken in these seconds, of all seeds
+
+
+class Training:
+    """A run in progress."""
+
+    def __init__(self, config: Config, folder: RunFolder, quiet: bool):
+        self.config = config
+        self.folder = folder
+        self.began = time.perf_counter()
+        self.engine = Engine(config)
+        self.spec = self.engine.trainer.spec
+        self.team = self.engine.learning_team
+        self.progress = Progress(config.steps, quiet)
+        self.point = ResumePoint()
+        self.states: States = []
+        self.compile_seconds = 0.0
+        self.results: Numbers | None = None  # of the newest evaluation, if no step was taken since
+        self.greedy: float | None = None  # the newest evaluation's return
+        self.saved = time.perf_counter()
+        self.save_seconds = 0.0
+        self.stop = False
+        self.audit: Audit | None = None
+
+    def prepare(self) -> None:
+        """Print what will be done and how much memory it takes, and compile it."""
+        config = self.config
+        say = self.progress.say
+        seeds = f"{count(config.seeds, 'seed')} × {count(config.steps, 'step')}"
+        work = f"{seeds}, {count(config.envs, 'copy', 'copies')}"
+        say(f"{config.algorithm} on {config.environment} ({config.preset}), {work}")
+        for note in config.notes:
+            say(note)
+        say(f"returns: {convention(self.spec)}")
+        for note in self._algorithm_notes():
+            say(note)
+        say(self.engine.memory())
+        self.audit = Audit(config, self.engine) if config.audit else None
+        began = time.perf_counter()
+        _ = self.engine.chunk  # compiled at its first use
+        self.compile_seconds = time.perf_counter() - began
+
+    def _algorithm_notes(self) -> list[str]:
+        """Return what the algorithms note before training, each line once."""
+        trainer = self.engine.trainer
+        notes = []
+        for slot in trainer.slots:
+            if isinstance(slot.algorithm, HasNotes):
+                notes += slot.algorithm.notes(slot.spec(self.spec), trainer.copies, trainer.length)
+        return list(dict.fromkeys(notes))
+
+    def start(self) -> None:
+        """Begin with new states, or with another run's weights."""
+        self.states = self.engine.start()
+        if self.config.source:
+            self.states = warm_start.with_weights(self.config.source, self.engine, self.states)
+
+    def restore(self) -> None:
+        """Begin with the last checkpoint; with new states where there is none yet."""
+        if self.folder.last.exists():
+            shapes = self.engine.all_seeds(self.engine.shapes)
+            states, facts = checkpoint.restore(self.folder.last, shapes)
+            self.states = self.engine.lanes(states)
+            self.point = ResumePoint(**facts["resume_point"])
+        else:
+            self.start()
+        self.folder.cut(self.point.metrics_size)
+
+    def steps(self) -> int:
+        """Return the steps that every seed has taken at least."""
+        return min(int(np.min(state.steps)) for state in self.states)
+
+    def over(self) -> bool:
+        return self.steps() >= self.config.steps
+
+    def elapsed(self) -> float:
+        """Return the seconds since the run's first start, less the time in which it stood still."""
+        return self.point.seconds + time.perf_counter() - self.began
+
+    def run(self) -> None:
+        """Train chunk after chunk until every seed has taken its steps, or a signal stops it."""
+        boards = TensorBoard(self.folder.tensorboard, self.config.seeds, self.steps() + 1)
+        if self.audit:
+            self.audit.begin(self.states, self.point.clock)
+        while not self.stop and not self.over():
+            metrics, fingerprints, rate = self._advance()
+            check_numbers(metrics, self.config.environment)
+            if self.audit:
+                half = 2 * self.steps() >= self.config.steps
+                self.audit.after_chunk(self.states, metrics, self.point.clock, half)
+            rows = self._report(metrics, fingerprints)
+            boards.write(rows)
+            self.show_progress(rows, rate)
+            wait = seconds_between_saves(self.config.save_every, self.save_seconds)
+            if self.over() or self.stop or time.perf_counter() - self.saved >= wait:
+                self._save()
+        boards.close()
+
+    def _advance(self) -> tuple[Numbers, tuple[Any, ...], float]:
+        """Run a chunk; return its metrics, the fingerprints, and the steps a second."""
+        began = time.perf_counter()
+        before = int(self.engine.join([state.steps for state in self.states]).sum())
+        self.states, metrics, fingerprints = self.engine.advance(self.states, self.point.clock)
+        spent = time.perf_counter() - began
+        taken = int(metrics["steps"][:, -1].sum()) - before
+        self.point.clock += self.engine.iterations
+        self.point.reports += 1
+        self.point.busy += spent
+        self.point.done += taken
+        return metrics, fingerprints, taken / spent
+
+    def _report(self, metrics: Numbers, fingerprints: tuple[Any, ...]) -> list[dict[str, Any]]:
+        """Evaluate where an evaluation is due, and write a row for each seed."""
+        chunk_steps = self.engine.iterations * self.engine.iteration_steps
+        every = max(1, round(self.config.eval_every / chunk_steps))
+        due = self.point.reports % every == 0 or self.over()
+        self.results = self.engine.evaluate(self.states) if due else None
+        reports = self.point.reports
+        rows = report_rows(self.spec, reports, metrics, fingerprints, self.results, self.elapsed())
+        self.point.metrics_size = self.folder.append(rows)
+        if self.results is not None:
+            self._save_if_best(float(self.results["teams"][..., self.spec.teams.index(self.team)].mean()))
+        return rows
+
+    def _save_if_best(self, score: float) -> None:
+        if self.point.best is None or score > self.point.best:
+            self.point.best = score
+            learners = [{"learners": state.learners} for state in self.engine.layout.own(self.states)]
+            checkpoint.save(self.folder.best, learners, {"score": score, "step": self.steps()})
+
+    def show_progress(self, rows: list[dict[str, Any]], rate: float) -> None:
+        """Show the newest returns beside the progress."""
+        values = [row[f"train/return/{self.team}"] for row in rows]
+        known = [value for value in values if value is not None]
+        returns = [signed(np.mean(known))] if known else []
+        if self.results is not None:
+            self.greedy = float(np.mean([row[f"eval/return/{self.team}"] for row in rows]))
+        if self.greedy is not None:
+            returns.append(f"greedy {signed(self.greedy)}")
+        over = count(self.spec.horizon, "step")
+        news = f"{self.team} return over ≤ {over}: {', '.join(returns)}" if returns else ""
+        self.progress.update(min(row["step"] for row in rows), rate, news)
+
+    def _save(self) -> None:
+        """Write the checkpoint from which a run is resumed: everything, replay buffers included."""
+        began = time.perf_counter()
+        point = replace(self.point, seconds=self.elapsed())
+        facts = {"resume_point": asdict(point)}
+        checkpoint.save(self.folder.last, self.engine.layout.own(self.states), facts)
+        self.saved = time.perf_counter()
+        self.save_seconds = self.saved - began
+
+
+def seconds_between_saves(least: int, writing: float) -> float:
+    """Return the seconds between checkpoints, such that writing takes at most one in twenty; 0: always."""
+    return max(float(least), 19 * writing) if least else 0.0
