@@ -1,6 +1,8 @@
-"""The floor plan, held as data: imports point down the list, never up, and there is no cycle."""
+"""The floor plan, held as data: imports point down the list, and there is no cycle. Style is counted."""
 
 import ast
+import importlib.util
+import sys
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -36,13 +38,34 @@ FLOORS = (
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
 
+# Public names that two modules may define, each with its reason.
+TWICE = {
+    "Learner": "each algorithm's own state, by the one name that the protocol has for it",
+    "describe": "the command; and the statistics of a sample, in a module of its own",
+}
+
+
 def modules() -> dict[str, Path]:
     paths = sorted((SOURCE / "covey").rglob("*.py"))
     names = [".".join(path.relative_to(SOURCE).with_suffix("").parts) for path in paths]
     return dict(zip((name.removesuffix(".__init__") for name in names), paths, strict=True))
 
 
+def measuring_script():
+    """Return benchmarks/house.py as a module; it is no part of a package that tests can import."""
+    path = SOURCE.parent / "benchmarks" / "house.py"
+    spec = importlib.util.spec_from_file_location("house", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["house"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
 MODULES = modules()
+house = measuring_script()
+HOUSE = house.read_modules(SOURCE.parent)
 
 
 def imports(name: str) -> set[str]:
@@ -103,3 +126,33 @@ def test_no_cycles():
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         pytest.fail(" -> ".join(error.args[1]))
+
+
+def test_a_name_is_defined_in_one_module():
+    # Breaks where a name means two things; re-exports and names with an underscore aside.
+    twice = house.defined_twice(HOUSE.values())
+    assert len(TWICE) <= 10
+    assert {name: places for name, places in twice.items() if name not in TWICE} == {}
+    assert set(TWICE) <= set(twice), "an exception that nobody needs any more"
+
+
+def test_docstrings_begin_with_a_verb_or_a_noun():
+    # Breaks where more than one docstring in twenty begins with What, How, Of, Where or Who.
+    texts = [text for module in HOUSE.values() for text in house.docstrings(module)]
+    free = [text for text in texts if text.split()[0] in house.FREE_STARTS]
+    assert len(free) <= 0.05 * len(texts), "\n".join(text.splitlines()[0] for text in free)
+
+
+def test_one_assignment_a_line():
+    # Breaks where more than one assignment in a hundred is `a, b = x, y`.
+    nodes = [(name, node) for name, module in HOUSE.items() for node in house.assignments(module)]
+    several = [
+        f"{name}:{node.lineno}: {ast.unparse(node)}" for name, node in nodes if house.unpacks_display(node)
+    ]
+    assert len(several) <= 0.01 * len(nodes), "\n".join(several)
+
+
+def test_algorithms_do_not_repeat_each_other():
+    # Breaks where more than a fifth of the algorithms' lines stand in another algorithm's file, too.
+    repeated, lines = house.repetition(HOUSE.values())
+    assert repeated <= 0.2 * lines
