@@ -1,4 +1,4 @@
-"""Worlds and algorithms of ours pass; each planted fault gets its own sentence."""
+"""Our worlds and algorithms pass the checks; each planted fault gets its own sentence."""
 
 from dataclasses import replace
 from typing import ClassVar
@@ -56,12 +56,12 @@ WORLDS = {
 
 @pytest.mark.parametrize("name", WORLDS)
 def test_our_worlds_keep_the_protocol(name):
-    # Would break: any of the promises of core.AbstractEnvironment.
+    # Would break: any part of the contract of core.AbstractEnvironment.
     check_environment(WORLDS[name]())
 
 
 class Count(AbstractEnvironment):
-    """Three steps with something random to see. `fault` says what is wrong with it."""
+    """Three steps with random observations. `fault` says what is wrong with it."""
 
     fault: str = ""
 
@@ -147,18 +147,18 @@ WORLD_FAULTS = {
 
 
 def test_a_world_without_fault_passes():
-    # Would break: a proof that asks for more than the protocol does.
+    # Would break: a check that requires more than the protocol does.
     check_environment(Count())
 
 
 @pytest.mark.parametrize("fault", WORLD_FAULTS)
-def test_a_world_s_fault_is_named(fault):
+def test_the_fault_of_a_world_is_named(fault):
     # Would break: a fault that passes, or whose sentence is about something else.
     with pytest.raises(CheckError, match=WORLD_FAULTS[fault]):
         check_environment(Count(fault))
 
 
-def test_one_copy_has_to_be_lifted():
+def test_a_world_of_one_copy_has_to_be_vectorised():
     # Would break: an attribute error about something the user has never heard of.
     class One:
         spec = Count().spec
@@ -237,13 +237,13 @@ UNEQUAL = games.Matrix([[1, 2, 3], [4, 5, 6]])
 
 
 def test_an_algorithm_without_fault_passes():
-    # Would break: a proof that asks for more than the protocol does.
+    # Would break: a check that requires more than the protocol does.
     check_algorithm(Bandit(), UNEQUAL)
     check_algorithm(Bandit(fault="tame"), probes.Meeting())
 
 
 @pytest.mark.parametrize("fault", ALGORITHM_FAULTS)
-def test_an_algorithm_s_fault_is_named(fault):
+def test_the_fault_of_an_algorithm_is_named(fault):
     # Would break: a fault that passes, or whose sentence is about something else.
     with pytest.raises(CheckError, match=ALGORITHM_FAULTS[fault]):
         check_algorithm(Bandit(fault=fault), UNEQUAL)
@@ -266,7 +266,7 @@ def test_a_world_that_traits_rule_out_is_refused():
         check_algorithm(Discrete(), probes.Meeting())
 
 
-def test_a_team_s_learner_sees_its_own_agents_only():
+def test_a_learner_of_one_team_receives_its_own_agents_only():
     # Would break: a learner of one team that is given everybody's observations, actions or rewards.
     class Own(Bandit):
         traits: ClassVar[Traits] = Bandit.traits._replace(cooperative=True)

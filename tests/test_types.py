@@ -1,4 +1,4 @@
-"""The annotations of what is tested are checked while it is tested."""
+"""Tests check the annotations of the code that they run."""
 
 import jax.numpy as jnp
 import pytest
@@ -9,7 +9,7 @@ from covey import ops
 from covey.audit import modules
 
 
-def test_what_does_not_fit_is_found():
+def test_a_wrong_shape_or_type_is_found():
     # Would break: a hook that does not reach the code any more; annotations would be comments.
     with pytest.raises(TypeCheckError):
         ops.take(jnp.zeros((2, 3)), jnp.zeros(5, int))

@@ -1,4 +1,4 @@
-"""mpe2's worlds beside ours: their steps on record, and done again by ours from the same states."""
+"""Compare our worlds with mpe2's: record its steps, and repeat them with ours from the same states."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -17,7 +17,7 @@ Look = Callable[[Any], Moment]  # at an original
 
 
 def column(things, what="p_pos", width=2):
-    """Something of each thing, as ours have it: `[things, width, 1]`."""
+    """Return an attribute of each entity in our layout: `[things, width, 1]`."""
     return np.array([getattr(x.state, what) for x in things], float).reshape(len(things), width, 1)
 
 
@@ -59,7 +59,7 @@ def adversary(original) -> Moment:
 
 
 class Record(NamedTuple):
-    """Steps of an original. States end with the steps, as ours do with copies; all else leads with them."""
+    """Steps of an original: the last axis of states, as copies are in ours, and the first of all else."""
 
     before: Moment
     action: np.ndarray  # padded, as ours take it
@@ -71,7 +71,7 @@ class Record(NamedTuple):
 
 
 def ours(state, moment: Moment, precision=jnp.float32):
-    """A moment as a state of ours."""
+    """Convert a moment to a state of our world."""
     return state(**{k: jnp.asarray(x, precision if x.dtype.kind == "f" else int) for k, x in moment.items()})
 
 
@@ -85,7 +85,7 @@ def padded(rows: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def actions(parallel, rng) -> tuple[np.ndarray, dict[str, Any]]:
-    """A joint action at random, padded with what must not matter; and as the original takes it.
+    """Return a random joint action, padded with values that must not matter, and its original form.
 
     Continuous parts are such that single precision subtracts them exactly.
     """
@@ -100,7 +100,7 @@ def actions(parallel, rng) -> tuple[np.ndarray, dict[str, Any]]:
 
 
 def representable(world) -> None:
-    """Rounds all places and speeds to single precision, so that ours begins a step where the original does.
+    """Round all positions and velocities to single precision, so that both worlds start a step equal.
 
     Else a gap of .01 could be off by 6e-6 of its length, and spread's push along it by 2e-5.
     """
@@ -109,7 +109,7 @@ def representable(world) -> None:
 
 
 def steps(parallel, look: Look, fields: Sequence[float]) -> Iterator[tuple]:
-    """What `Record` is made of. Every few steps agents are put somewhere else in the field."""
+    """Yield the rows of a `Record`. Every few steps, agents are put elsewhere in the field."""
     original, rng = parallel.unwrapped, np.random.default_rng(0)
     world = original.world
     for episode, field in enumerate(fields):
@@ -128,7 +128,7 @@ def steps(parallel, look: Look, fields: Sequence[float]) -> Iterator[tuple]:
 
 
 def record(parallel, look: Look, fields: Sequence[float]) -> Record:
-    """An episode at random in each field, `fields` from the middle to its edge: .2 makes a crowd."""
+    """Record a random episode in each field; `fields` are half widths, and .2 makes a crowd."""
     before, action, after, *rest = zip(*steps(parallel, look, fields), strict=True)
     return Record(together(before), np.array(action), together(after), *map(np.array, rest))
 
@@ -162,7 +162,7 @@ def assert_same_steps(env, state, told: Record, team_reward, sure=None) -> tuple
 
 
 def by_team(reward: np.ndarray, first: int) -> np.ndarray:
-    """The mean over the first so many agents, and over the rest."""
+    """Return the mean over the first agents, and over the rest."""
     return np.stack([reward[:, :first].mean(1), reward[:, first:].mean(1)], axis=1)
 
 
@@ -172,7 +172,7 @@ def distances(here: np.ndarray, there: np.ndarray) -> np.ndarray:
 
 
 def beginnings(parallel, look: Look, n: int) -> Moment:
-    """How n episodes of an original begin."""
+    """Return the first states of n episodes of an original."""
     original, rng, found = parallel.unwrapped, np.random.default_rng(0), []
     for _ in range(n):
         original.scenario.reset_world(original.world, rng)
@@ -181,7 +181,7 @@ def beginnings(parallel, look: Look, n: int) -> Moment:
 
 
 def assert_even(places, edge: float = 1.0) -> None:
-    """Uniform from -edge to edge, and none with another."""
+    """Require uniform, independent numbers from -edge to edge."""
     places = np.asarray(places).reshape(-1, np.shape(places)[-1])
     n = places.shape[1]
     even = np.linspace(-edge, edge, n)
@@ -191,7 +191,7 @@ def assert_even(places, edge: float = 1.0) -> None:
 
 
 def assert_fair(goals, choices: int, places) -> None:
-    """Every combination of goals as often as another, wherever everything lies."""
+    """Require every combination of goals equally often, independent of positions."""
     goals, places = np.atleast_2d(goals), np.asarray(places).reshape(-1, np.shape(places)[-1])
     joint = np.ravel_multi_index(tuple(goals), (choices,) * len(goals))
     cells, n = choices ** len(goals), goals.shape[1]

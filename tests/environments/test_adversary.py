@@ -13,7 +13,7 @@ from covey.errors import UserError
 
 
 def original(landmarks, adversaries=1, **options):
-    """mpe2 has one adversary: who follows changes sides."""
+    """mpe2 has one adversary: the agents that follow it change sides."""
     parallel = simple_adversary_v3.parallel_env(N=landmarks, **options)
     for agent in parallel.unwrapped.world.agents[:adversaries]:
         agent.adversary = True
@@ -23,8 +23,8 @@ def original(landmarks, adversaries=1, **options):
 @pytest.mark.parametrize(
     ("landmarks", "adversaries", "continuous"), [(2, 1, False), (2, 1, True), (3, 1, False), (3, 2, True)]
 )
-def test_each_step_is_the_original_s(landmarks, adversaries, continuous):
-    # Would break: any departure in physics, reward or what is seen; an adversary that sees the goal.
+def test_each_step_equals_the_original(landmarks, adversaries, continuous):
+    # Would break: any difference in physics, reward or observation; an adversary that sees the goal.
     told = record(original(landmarks, adversaries, continuous_actions=continuous), adversary, [1, 2] * 4)
     agents = landmarks + 1 - adversaries
     env = Adversary(agents, adversaries, landmarks, continuous)
@@ -34,7 +34,7 @@ def test_each_step_is_the_original_s(landmarks, adversaries, continuous):
     assert set(told.after["goal"]) == set(range(landmarks))
 
 
-def test_the_defaults_are_the_original_s():
+def test_the_defaults_equal_the_original():
     # Would break: other names, which a policy is carried over by; other teams.
     env = Adversary()
     assert env.spec.names == tuple(original(2).possible_agents)
@@ -55,7 +55,7 @@ def test_good_agents_are_paid_for_the_nearest_of_them_alone():
     np.testing.assert_allclose(step.obs.agents[0, 1], seen, atol=1e-6)
 
 
-def test_episodes_begin_as_the_original_s():
+def test_episodes_start_as_in_the_original():
     # Would break: another range, a goal that is rarer or depends on places.
     state, obs = Adversary(agents=3).reset(jr.key(0), 20_000)
     for begun in (vars(state), beginnings(original(3), adversary, 2_000)):

@@ -1,4 +1,4 @@
-"""Games in tables pay what their tables say, for every joint action."""
+"""Matrix games pay what their tables say, for every joint action."""
 
 from itertools import product
 
@@ -105,7 +105,7 @@ def test_the_best_of_one_round_is_its_payoff(name):
     np.testing.assert_array_equal(best, payoff)
 
 
-def test_later_rounds_can_be_played_best():
+def test_later_rounds_count_as_played_best():
     # Would break: `rounds` entries of the first choice's own, or a round too many.
     np.testing.assert_array_equal(Climbing(rounds=3).tables()[0].best, np.array(TABLES["climbing"][1]) + 22)
 

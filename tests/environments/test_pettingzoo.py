@@ -21,7 +21,7 @@ SPREAD = "mpe2.simple_spread_v3"
 
 
 class Skirmish:
-    """Two agents of two kinds, three steps; the second dies after one, and says what is legal."""
+    """Two agents of two kinds, three steps; the second dies after one and has an action mask."""
 
     possible_agents = ("scout_0", "tank_0")
 
@@ -86,7 +86,7 @@ PAIRS = {
 
 @pytest.mark.parametrize("continuous", [False, True], ids=["discrete", "continuous"])
 @pytest.mark.parametrize("name", PAIRS)
-def test_a_policy_meets_the_same_world_in_ours_and_in_the_original(name, continuous):
+def test_our_world_and_the_original_are_the_same_to_a_policy(name, continuous):
     # fails if the order of features or actions, the padding, the rewards or the cut differ from ours
     make, state, look = PAIRS[name]
     ours = make(continuous=continuous)
@@ -140,8 +140,8 @@ def test_teams_padding_and_the_seed():
     assert not np.array_equal(seen.agents, world.reset(6).agents)
 
 
-def test_teams_can_be_said():
-    # fails if what is said does not come before names, or one team is not the unnamed one
+def test_teams_can_be_given():
+    # fails if given teams do not take precedence over names, or one team is not the unnamed one
     assert PettingZoo("mpe2.simple_tag_v3", team=()).spec.team == ()
     assert PettingZoo("mpe2.simple_tag_v3", team=("all",) * 4).spec.team == ()
     halves = ("left", "left", "right", "right")
@@ -197,7 +197,7 @@ def test_boxes_of_different_ranges_share_one(skirmish):
 )
 @pytest.mark.usefixtures("skirmish")
 def test_a_world_that_cannot_be_used_is_refused_in_a_sentence(module, options, sentence):
-    # fails if a user's slip ends in a traceback
+    # fails if a user's mistake ends in a traceback
     with pytest.raises(UserError, match=sentence):
         PettingZoo(module, **options)
 

@@ -28,7 +28,7 @@ N = 256
 
 
 def board(*rows, env=SMALL, copies=N, t=0):
-    """Agents are a, b, ..., prey X, Y, ...: who is not there is frozen or captured. All copies are alike."""
+    """Return a board, equal in all copies. Agents are a, b, ..., prey X, Y, ...; the missing are out of play."""
     where = {x: r * env.stride + c for r, row in enumerate(rows) for c, x in enumerate(row) if x != "."}
     place = lambda names: np.array([where.get(x, 0) for x in names])
     there = lambda names: np.array([x in where for x in names])
@@ -39,7 +39,7 @@ def board(*rows, env=SMALL, copies=N, t=0):
 
 
 def picture(env, state, i=0):
-    """The board of copy i, as above."""
+    """Return the board of copy i in the same form."""
     rows = [["."] * env.columns for _ in range(env.rows)]
     for names, cells, there in (
         ("abcdefgh", state.agents, state.free),
@@ -57,13 +57,13 @@ def programs(env):
 
 
 def play(state, actions, env=SMALL):
-    """A step with the same actions in every copy."""
+    """Take a step with the same actions in every copy."""
     action = jnp.tile(jnp.array(actions, jnp.int8), (len(state.t), 1))
     return programs(env)[0](state, action, jr.key(0))
 
 
 def ends(state, env=SMALL):
-    """Every board that some copy shows, and how often."""
+    """Return every board that some copy shows, and how often."""
     found, times = np.unique(
         [picture(env, state, i) for i in range(len(state.t))], axis=0, return_counts=True
     )
@@ -90,7 +90,7 @@ def test_the_order_of_agents_is_drawn():
 
 
 def test_prey_goes_to_a_free_cell_beside_it():
-    # Would break: prey that rests, jumps, stands on somebody, prefers a side or follows a fixed order.
+    # Would break: prey that rests, jumps, enters an occupied cell, prefers a side or follows a fixed order.
     found = ends(play(board(".....", ".aX..", ".....", "b...c"), (STAY, STAY, STAY))[0])
     assert found.keys() == {
         ("..X..", ".a...", ".....", "b...c"),
@@ -151,7 +151,7 @@ def test_a_captor_is_gone_for_the_next_prey():
     }
 
 
-def test_how_it_ends():
+def test_episodes_end_when_all_prey_or_no_agents_are_left():
     # Would break: an end that is taken for a cut, or an episode that outlives either.
     _, step = play(board("aXb..", ".....", ".....", "....c"), (CATCH, CATCH, STAY))
     assert step.terminated.all()  # X was the last

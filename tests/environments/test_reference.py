@@ -13,8 +13,8 @@ from covey.errors import UserError
 
 
 @pytest.mark.parametrize(("continuous", "local_ratio"), [(False, 0.5), (True, 0.5), (False, 0.2)])
-def test_each_step_is_the_original_s(continuous, local_ratio):
-    # Would break: any departure in physics, reward or what is seen; who is paid for whose way.
+def test_each_step_equals_the_original(continuous, local_ratio):
+    # Would break: any difference in physics, reward or observation; who is paid for whose way.
     parallel = simple_reference_v3.parallel_env(local_ratio=local_ratio, continuous_actions=continuous)
     told = record(parallel, reference, [1, 2] * 4)
     env = Reference(continuous, local_ratio)
@@ -47,7 +47,7 @@ def test_each_sees_where_the_other_has_to_go():
     np.testing.assert_allclose(obs.agents[:, :, 2:8], there)
 
 
-def test_episodes_begin_as_the_original_s():
+def test_episodes_start_as_in_the_original():
     # Would break: another range, one goal for both, words from an episode before.
     state, obs = Reference().reset(jr.key(0), 20_000)
     for begun in (vars(state), beginnings(simple_reference_v3.parallel_env(), reference, 2_000)):

@@ -1,4 +1,4 @@
-"""What can be filmed of the particle worlds: all in its place; lit, touching and said where it is so."""
+"""Scenes of the particle worlds: positions, highlights, contacts and words."""
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ from covey.core.scene import Scenic
 from covey.environments.particles import adversary, chase, pursuit, reference, speaker_listener, spread, tag
 
 N = 3
-WORLDS = {  # and what their state calls the things that stand about
+WORLDS = {  # and the field of their state with the objects
     "spread": (spread.Spread(2, 3), "landmarks"),
     "tag": (tag.Tag(), "obstacles"),
     "tag, no obstacles": (tag.Tag(1, 2, 0), "obstacles"),
@@ -22,8 +22,8 @@ WORLDS = {  # and what their state calls the things that stand about
 
 
 @pytest.mark.parametrize("name", WORLDS)
-def test_a_scene_holds_everybody_and_everything_once(name):
-    # Would break: a radius, colour or look too few; things that are not where they are seen.
+def test_a_scene_holds_every_agent_and_object_once(name):
+    # Would break: a radius, colour or kind too few; objects that are not where they are observed.
     env, things = WORLDS[name]
     assert isinstance(env, Scenic)
     state = jax.jit(lambda key: env.reset(key, N)[0])(jr.key(0))
@@ -42,7 +42,7 @@ def column(*places):
     return jnp.array(places)[..., None]
 
 
-def test_who_touches_is_marked():
+def test_contacts_are_marked():
     # Would break: hunters that touch each other, or another radius.
     pos = column([0.0, 0.0], [0.01, 0.0], [0.13, 0.0], [0.9, 0.9])
     still, none = jnp.zeros_like(pos), jnp.zeros((0, 2, 1))
@@ -54,8 +54,8 @@ def test_who_touches_is_marked():
     assert spread.Spread(3).scene(state).touching[:, 0].tolist() == [True, True, False]
 
 
-def test_goals_are_lit_words_are_said_and_links_lead_there():
-    # Would break: an agent's own goal lit instead of the other's, or a word at the wrong agent.
+def test_goals_are_highlighted_words_shown_and_links_drawn():
+    # Would break: an agent's own goal highlighted instead of the other's, or a word at the wrong agent.
     pos, marks = column([0.0, 0.0], [1.0, 1.0]), column([0.1, 0.0], [0.2, 0.0], [0.3, 0.0])
     still, clock = jnp.zeros_like(pos), jnp.zeros(1, int)
     said = jnp.zeros((2, 10, 1)).at[0, 7, 0].set(1.0)

@@ -13,8 +13,8 @@ from covey.errors import UserError
 
 
 @pytest.mark.parametrize("continuous", [False, True], ids=["discrete", "continuous"])
-def test_each_step_is_the_original_s(continuous):
-    # Would break: any departure in physics, reward or what is seen; a speaker that uses dimensions it lacks.
+def test_each_step_equals_the_original(continuous):
+    # Would break: any difference in physics, reward or observation; a speaker that uses dimensions it lacks.
     parallel = simple_speaker_listener_v4.parallel_env(continuous_actions=continuous)
     told = record(parallel, speaker_listener, [1, 2] * 4)
     env = SpeakerListener(continuous)
@@ -49,7 +49,7 @@ def test_what_is_said_is_heard_and_seen_in_the_original_s_order():
     np.testing.assert_array_equal(step.obs.agents[:, 1, 8:], np.eye(words)[::-1])
 
 
-def test_episodes_begin_as_the_original_s():
+def test_episodes_start_as_in_the_original():
     # Would break: another range, goals that are rarer or depend on places, words from an episode before.
     state, obs = SpeakerListener().reset(jr.key(0), 20_000)
     parallel = simple_speaker_listener_v4.parallel_env()

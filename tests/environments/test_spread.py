@@ -14,8 +14,8 @@ from covey.errors import UserError
 
 @pytest.mark.parametrize(("agents", "episodes"), [(3, 20), (2, 8), (5, 4)])
 @pytest.mark.parametrize("continuous", [False, True], ids=["discrete", "continuous"])
-def test_each_step_is_the_original_s(agents, episodes, continuous):
-    # Would break: any departure in physics, reward or what is seen; a constant in single precision.
+def test_each_step_equals_the_original(agents, episodes, continuous):
+    # Would break: any difference in physics, reward or observation; a constant in single precision.
     parallel = simple_spread_v3.parallel_env(N=agents, continuous_actions=continuous)
     told = record(parallel, spread, [1, 0.2] * (episodes // 2))
     apart = distances(told.after["pos"], told.after["pos"])
@@ -44,7 +44,7 @@ def test_what_an_agent_sees_is_in_the_original_s_order():
     assert env.spec.world == 28
 
 
-def test_episodes_begin_as_the_original_s():
+def test_episodes_start_as_in_the_original():
     # Would break: another range, copies that begin alike, agents that begin where landmarks do.
     state, obs = Spread(agents=2, landmarks=2).reset(jr.key(0), 20_000)
     theirs = beginnings(simple_spread_v3.parallel_env(N=2), spread, 2_000)

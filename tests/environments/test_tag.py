@@ -39,8 +39,8 @@ def assert_eventful(told, adversaries, obstacles, faster):
     ("counts", "continuous"),
     [((3, 1, 2), False), ((3, 1, 2), True), ((2, 3, 1), False), ((2, 3, 1), True), ((4, 2, 0), False)],
 )
-def test_each_step_is_the_original_s(counts, continuous):
-    # Would break: any departure in physics, reward or what is seen; prey that pays for another's contacts.
+def test_each_step_equals_the_original(counts, continuous):
+    # Would break: any difference in physics, reward or observation; prey that pays for another's contacts.
     told = record(original(*counts, continuous_actions=continuous), chase, FIELDS)
     hunters, prey = np.split(told.after["pos"], [counts[0]])
     sure = (np.abs(distances(hunters, prey) - 0.125) > 1e-5).all((0, 1))
@@ -74,7 +74,7 @@ def test_what_is_seen_is_in_the_original_s_order():
 
 
 def test_captures_count_contacts():
-    # Would break: a tally of adversaries, or of prey, instead of pairs.
+    # Would break: a count of adversaries, or of prey, instead of pairs.
     pos = jnp.array([[0.0, 0.0], [0.1, 0.0], [0.05, 0.05], [0.9, 0.9]])[..., None]
     state = ChaseState(pos, jnp.zeros_like(pos), jnp.zeros((0, 2, 1)), jnp.zeros(1, int))
     _, step = jax.jit(Tag(2, 2, 0).step)(state, jnp.zeros((1, 4), jnp.int8), jr.key(0))
@@ -82,7 +82,7 @@ def test_captures_count_contacts():
     np.testing.assert_allclose(step.reward[0], [20, 20, -20, 0], atol=1e-5)
 
 
-def test_episodes_begin_as_the_original_s():
+def test_episodes_start_as_in_the_original():
     # Would break: obstacles that begin anywhere, as agents do; copies that begin alike.
     state, obs = Tag(1, 1, 2).reset(jr.key(0), 20_000)
     for begun in (vars(state), beginnings(original(1, 1, 2), chase, 2_000)):

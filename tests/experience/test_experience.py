@@ -37,7 +37,7 @@ def collected(copies, length, iterations):
 @given(st.sampled_from([(1, 9), (3, 4)]), st.integers(1, 6), st.integers(0, 2**31 - 1))
 @example((3, 4), 1, 0)
 @settings(max_examples=20, deadline=None)
-def test_where_valid_the_next_observation_is_what_the_action_led_to(size, longest, seed):
+def test_where_valid_the_next_observation_follows_from_the_action(size, longest, seed):
     # fails if a reset overwrites a final observation, costs no step of its own, or comes at another time
     rollouts = jax.tree.map(np.asarray, collected(*size, iterations=3)(longest, seed))
     for iteration in range(3):
@@ -70,7 +70,7 @@ SIZE = BLOCKS * LENGTH
 
 @cache
 def programs(window):
-    """What happened in 21 iterations, an empty store, and what fills it and draws from it, compiled."""
+    """Return the rollouts of 21 iterations, an empty buffer, and functions that fill it and sample."""
     capacity = COPIES * SIZE if window else COPIES * BLOCKS
     replay, spec = Replay(capacity=capacity, window=window, batch_size=3000), Counting(jnp.array(6)).spec
     rollouts = jax.tree.map(np.asarray, collected(COPIES, LENGTH, 21)(6, 1))
@@ -79,7 +79,7 @@ def programs(window):
 
 
 def replayed(window, iterations):
-    """The store, the whole story of every copy, and many windows drawn at its end."""
+    """Return the buffer, all steps of every copy, and many windows drawn at the end."""
     rollouts, buffer, add, draw = programs(window)
     for clock in range(iterations):
         latest = jax.tree.map(lambda x, i=clock: x[i], rollouts)
@@ -91,7 +91,7 @@ def replayed(window, iterations):
 
 @pytest.mark.parametrize("iterations", [4, BLOCKS, BLOCKS + 1, 21])
 @pytest.mark.parametrize("window", [None, 1])
-def test_windows_are_pieces_of_what_happened_each_with_equal_chance(window, iterations):
+def test_windows_are_recorded_steps_drawn_with_equal_probability(window, iterations):
     # fails if a window crosses the seam, outlives its steps, reads unwritten ones, or some are favoured
     _, story, batch = replayed(window, iterations)
     span, end = 7 if window is None else 2, iterations * LENGTH
@@ -128,8 +128,8 @@ def test_nothing_is_stored_twice(window):
 
 
 @pytest.mark.parametrize(("window", "capacity"), [(None, 2), (1, 20)])
-def test_a_capacity_too_small_is_refused_and_the_one_advised_is_enough(window, capacity):
-    # fails if the sentence names a capacity that is refused in its turn
+def test_a_small_capacity_is_refused_and_the_advised_one_is_enough(window, capacity):
+    # fails if the error advises a capacity that is refused again
     spec, rollouts = Truncation().spec, collected(8, 6, 1)(6, 0)
     first = jax.tree.map(lambda x: x[0], rollouts)
     with pytest.raises(UserError, match=r"set experience.capacity=\d+ or more") as refusal:
@@ -139,7 +139,7 @@ def test_a_capacity_too_small_is_refused_and_the_one_advised_is_enough(window, c
 
 
 @pytest.mark.parametrize("copies", [1, 3, 7, 8, 16, 100, 128])
-def test_updates_follow_steps_whatever_the_copies(copies):
+def test_updates_follow_steps_for_any_number_of_copies(copies):
     # fails if an iteration owes part of an update, or takes many times an episode
     replay, spec = Replay(window=1, every=100), Spread().spec
     length = replay.rollout_length(spec, copies)
@@ -150,14 +150,14 @@ def test_updates_follow_steps_whatever_the_copies(copies):
     ) == 2 * replay.updates_per_iteration(copies, length)
 
 
-def test_updates_follow_steps_of_an_iteration_that_others_chose():
-    # fails if an iteration's length, which the longest wish decides, is not looked at
+def test_updates_follow_the_steps_of_an_iteration_of_another_length():
+    # fails if the length of an iteration, which the longest rollout decides, is ignored
     assert Replay(window=1, every=100).updates_per_iteration(8, 50) == 4
     assert Replay(window=1, updates=3).updates_per_iteration(8, 50) == 3
 
 
-def test_half_precision_keeps_three_digits_in_half_the_room():
-    # fails if something besides what is seen is rounded, or learners are given float16
+def test_half_precision_keeps_three_digits_in_half_the_memory():
+    # fails if anything but observations is rounded, or learners are given float16
     rollouts = jax.tree.map(lambda x: x[0], collected(3, 7, 8)(6, 0))
     full, half = (Replay(capacity=200, window=1, batch_size=50, half=half) for half in (False, True))
     spec, clock, key = Counting(jnp.array(6)).spec, jnp.array(1), jax.random.key(0)
@@ -178,7 +178,7 @@ def test_half_precision_keeps_three_digits_in_half_the_room():
 
 @pytest.mark.parametrize(("half", "gigabytes"), [(False, 0.89), (True, 0.49)])
 def test_a_million_transitions_of_pursuit(half, gigabytes):
-    # fails if an observation is kept twice, or anything in a wider type than it needs
+    # fails if an observation is stored twice, or anything in a wider type than it needs
     replay = Replay(capacity=1_000_000, window=1, half=half, steps=25)
     trainer = Trainer(Pursuit(), (LearnerSlot("all", Random(experience=replay), tuple(range(7))),), 16, 25)
     buffer = jax.eval_shape(trainer.init, jax.random.key(0)).buffers[0]

@@ -1,4 +1,4 @@
-"""Actors and critics: what they are shown, and whose numbers come out."""
+"""Actors and critics: their inputs, and which network each output comes from."""
 
 import jax
 import jax.numpy as jnp
@@ -35,13 +35,13 @@ def values(it, obs):
 
 
 def test_one_value_for_the_team_or_one_each():
-    # Would break: a critic of the state that is asked once an agent.
+    # Would break: a critic of the state with a value per agent.
     assert values(critic("state"), look()).shape == (1,)
     assert values(critic("agent"), look()).shape == values(critic("own"), look()).shape == (3,)
 
 
 @pytest.mark.parametrize(("sight", "state", "own"), [("state", 1, 0), ("agent", 1, 1), ("own", 0, 1)])
-def test_what_a_critic_sees(sight, state, own):
+def test_the_width_of_a_critics_input(sight, state, own):
     # Would break: a critic that lacks, or has, the state or the observation.
     it, obs, other = critic(sight), look(0), look(1)
     swap = lambda agents, world: Observation(agents, world, obs.legal, obs.alive, obs.first)
@@ -52,7 +52,7 @@ def test_what_a_critic_sees(sight, state, own):
 
 @pytest.mark.parametrize("agent_id", [True, False])
 @pytest.mark.parametrize("sight", ["state", "agent", "own"])
-def test_rows_shown_are_the_state_then_what_an_agent_sees_then_who_it_is(sight, agent_id):
+def test_inputs_are_the_state_then_the_observation_then_the_id(sight, agent_id):
     # Would break: identities in the team's state, none elsewhere, a row too many, a state shown to the dead.
     obs = look(alive=(True, False, True))
     own = np.concatenate([obs.agents, np.eye(3)], axis=1) if agent_id else np.asarray(obs.agents)
@@ -91,7 +91,7 @@ def test_the_dead_are_shown_no_state():
 
 
 def test_ids_tell_twins_apart():
-    # Would break: `agent_id` unread. With one network and one sight they must agree without it.
+    # Would break: `agent_id` unread. With one network and one observation they must agree without it.
     twins = Observation(
         jnp.ones((3, 2)), jnp.zeros(4), jnp.ones((3, 3), bool), jnp.ones(3, bool), jnp.array(True)
     )
@@ -101,8 +101,8 @@ def test_ids_tell_twins_apart():
 
 
 @pytest.mark.parametrize(("sharing", "alike"), [("all", 3), ("team", 2), ("none", 1)])
-def test_agents_of_one_network_do_alike_and_others_apart(sharing, alike):
-    # Would break: networks shared otherwise than said: of three who see the same, the first `alike` agree.
+def test_agents_of_one_network_act_alike_and_others_differ(sharing, alike):
+    # Would break: another sharing than the option says. Of three equal observations the first `alike` agree.
     twins = Observation(
         jnp.ones((3, 2)), jnp.ones(4), jnp.ones((3, 3), bool), jnp.ones(3, bool), jnp.array(True)
     )
@@ -133,7 +133,7 @@ def test_where_actions_are_continuous_outputs_are_means():
 
 @pytest.mark.parametrize("sharing", ["all", "team", "none"])
 def test_deviations_belong_to_groups(sharing):
-    # Would break: one deviation for all whatever is shared, or one each where all is shared.
+    # Would break: one deviation for all under any sharing, or one each where all is shared.
     actor = Actor(NET, BOX, sharing, False, True, 0.25, key=jr.key(0))
     assert actor.log_deviation is not None
     groups = {"all": 1, "team": 2, "none": 3}[sharing]

@@ -1,4 +1,4 @@
-"""Agents' networks: stepping is unrolling, memory ends with the episode, sharing is by group."""
+"""Agent networks: unrolling is repeated stepping, the carry ends with the episode, sharing is by group."""
 
 import jax
 import jax.numpy as jnp
@@ -85,7 +85,7 @@ def test_parameters_count_once_a_group(sharing):
     assert size(networks(NETS[1], sharing)) == one * len(set(GROUPS[sharing]))
 
 
-def test_groups_begin_apart_and_agents_of_one_group_agree():
+def test_groups_start_different_and_agents_of_one_group_agree():
     # Breaks if every group is initialised with the same key.
     x = jnp.ones((3, 4))
     q = lambda sharing: networks(NETS[0], sharing).step(jnp.zeros((3, 0)), x)[1]
@@ -110,8 +110,8 @@ def test_an_agents_draw_belongs_to_its_name():
         np.testing.assert_allclose(mine, theirs, rtol=1e-6)
 
 
-def test_unrolling_begins_with_the_memory_it_is_given():
-    # Would break: a chunk from an episode's middle that begins with an empty memory.
+def test_unrolling_starts_from_the_given_carry():
+    # Would break: a chunk from the middle of an episode that starts with an empty carry.
     team = networks(NETS[1], "all")
     xs, first = jr.normal(jr.key(1), (4, 3, 4)), jnp.array([True, False, False, False])
     run = jax.jit(lambda h, xs, first: team.unroll(h, xs, first))
@@ -153,7 +153,7 @@ def test_without_options_nothing_is_normalised_or_orthogonal():
     assert all(leaf.any() for leaf in jax.tree.leaves(net))  # PyTorch's biases are drawn too
 
 
-def test_a_recurrent_agent_normalises_what_its_memory_gives():
+def test_a_recurrent_agent_normalises_the_output_of_its_gru():
     # Would break: a norm on what is carried from step to step, or none on what the head reads.
     net, x = Recurrent(4, 3, hidden=8, **DEEP, key=jr.key(0)), jr.normal(jr.key(2), (4,))
     h, y = net.step(jnp.zeros(8), x)

@@ -43,7 +43,7 @@ def test_categorical_divergence():
     np.testing.assert_allclose(Categorical(LOGITS, LEGAL).kl(other), [(P * np.log(P / q)).sum()], rtol=1e-5)
 
 
-def test_one_legal_action_is_certain_and_teaches_nothing():
+def test_a_single_legal_action_is_certain_and_has_no_gradient():
     # Would break: an entropy or a gradient that is not finite where everything but one is illegal.
     only = jnp.array([[False, True, False, False]])
     told = lambda x: (lambda d: jnp.sum(d.entropy() + d.log_prob(jnp.array([1]))))(Categorical(x, only))
@@ -52,13 +52,13 @@ def test_one_legal_action_is_certain_and_teaches_nothing():
     np.testing.assert_array_equal(slope, 0)
 
 
-def test_gradients_pass_illegal_actions_by():
+def test_illegal_actions_get_no_gradient():
     # Would break: an illegal logit that learns, or a legal one that does not.
     told = lambda x: (lambda d: jnp.sum(d.entropy() + d.log_prob(jnp.array([0]))))(Categorical(x, LEGAL))
     np.testing.assert_array_equal(jax.grad(told)(LOGITS) != 0, LEGAL)
 
 
-def test_agents_draw_apart():
+def test_agents_draw_independently():
     # Would break: one draw that serves all agents.
     d = Categorical(jnp.zeros((2, 2)), jnp.ones((2, 2), bool))
     drawn = np.asarray(jax.vmap(d.sample)(jr.split(jr.key(0), 2000)))
@@ -101,7 +101,7 @@ def test_the_slope_of_tanh_is_known_where_tanh_is_one():
     np.testing.assert_allclose(slope, -2 * np.tanh(u), atol=1e-6)
 
 
-def test_cut_off_density_is_that_of_what_was_drawn():
+def test_a_clipped_choice_keeps_its_own_density():
     # Would break: a probability of the action at the bound, where many choices lead.
     d = gaussian([0.5], 0.5, squashed=False)
     by_hand = -0.5 * ((1.7 - 0.5) / 0.5) ** 2 - np.log(0.5 * np.sqrt(2 * np.pi))

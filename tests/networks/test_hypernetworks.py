@@ -14,7 +14,7 @@ from covey.networks.layers import Linear
 from toys.hyper import SMALL, SPEC, hyper_mappo, sights, stirred
 
 
-def test_attention_is_what_it_says():
+def test_attention_equals_its_formula():
     # Would break: heads mixed up, a missing scale, rows and columns swapped, masked ones that count.
     attention = Attention(4, 2, key=jr.key(0))
     x = np.asarray(jr.normal(jr.key(1), (3, 4)))
@@ -119,8 +119,8 @@ def test_every_agent_has_its_own_increment(sharing):
     assert change[:, 0].max() == 0 and change[:3].max() == 0
 
 
-def test_who_is_attended_to():
-    # Would break: columns taken for rows, the dead among those who look or are looked at.
+def test_attention_received_is_a_mean_over_the_living():
+    # Would break: columns taken for rows, the dead among those that attend or are attended to.
     learner = stirred(hyper_mappo())
     obs = jax.tree.map(lambda x: x[0], sights(SPEC))
     weight = np.asarray(learner.hyper.attention_received(obs))

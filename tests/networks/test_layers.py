@@ -1,4 +1,4 @@
-"""Layers against PyTorch's equations, written again in NumPy, and its initial distributions."""
+"""Layers against PyTorch's equations, written in NumPy, and its initial distributions."""
 
 import jax
 import jax.numpy as jnp
@@ -72,7 +72,7 @@ def test_mlp_normalises_its_input_and_what_is_activated(activation, norm, activa
     np.testing.assert_allclose(net(x), want, rtol=1e-4, atol=1e-5)
 
 
-def test_a_norm_stands_what_does_not_vary():
+def test_layer_norm_of_a_constant_is_finite():
     # Would break: a division by a deviation of zero, in the value or in its slope.
     net = MLP(4, 2, norm=True, key=jr.key(0))
     same = jnp.full((3, 4), 7.0)
@@ -98,7 +98,7 @@ def test_a_gain_makes_weights_orthogonal_and_biases_zero(i, o):
 
 
 @pytest.mark.parametrize(("activation", "inner"), [("relu", 2**0.5), ("tanh", 5 / 3)])
-def test_inner_gains_suit_the_activation_and_the_last_is_as_asked(activation, inner):
+def test_inner_gains_suit_the_activation_and_the_last_is_the_option(activation, inner):
     # Would break: the last layer's gain on an inner one, the other activation's gain, or a last layer that is
     # activated and yet begins as one that is not.
     make = lambda **more: MLP(6, 8, 8, 3, activation=activation, gain=0.01, key=jr.key(0), **more)
@@ -147,7 +147,7 @@ def test_no_two_leaves_share_a_draw():
 
 @pytest.mark.parametrize("batch", [(), (3,), (2, 3)])
 def test_an_unrolled_gru_is_one_step_after_another(batch):
-    # Would break: any term of its own way back; memory that passes where an episode begins; what
+    # Would break: any term of its own gradient; a state that survives the start of an episode; what
     # belongs to the first memory and to the inputs left out.
     gru, key = GRU(4, 5, key=jr.key(0)), jr.key(1)
     h, xs = jr.normal(jr.key(2), (*batch, 5)), jr.normal(key, (6, *batch, 4))
@@ -169,7 +169,7 @@ def test_an_unrolled_gru_is_one_step_after_another(batch):
 
 
 def test_an_unrolled_gru_maps_like_any_function():
-    # Would break: a way back that forgets to add up what mapped examples say of shared weights.
+    # Would break: a gradient that does not add up the mapped examples for shared weights.
     gru, first = GRU(4, 5, key=jr.key(0)), jnp.zeros((2, 6), bool).at[1, 3].set(True)
     h, xs = jr.normal(jr.key(2), (2, 5)), jr.normal(jr.key(1), (2, 6, 4))
 

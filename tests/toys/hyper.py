@@ -1,4 +1,4 @@
-"""Small hyper_mappos, and rollouts of them in a world of nothing but numbers drawn at random."""
+"""Small hyper_mappos, and rollouts of them on random observations."""
 
 from dataclasses import replace
 
@@ -37,7 +37,7 @@ def stirred(algorithm, spec=SPEC, size=0.3):
 
 
 def sights(spec, seed=0):
-    """N copies, T+1 moments: an episode begins with the rollout, others in its course."""
+    """Random observations of N copies at T+1 moments; an episode starts at the first, others later."""
     rng = np.random.default_rng(seed)
     real = lambda *shape: jnp.asarray(rng.normal(size=(N, T + 1, *shape)), jnp.float32)
     first = rng.random((N, T + 1)) < 0.2
@@ -49,7 +49,7 @@ def sights(spec, seed=0):
 
 
 def rolled(algorithm, learner, spec=SPEC, seed=0):
-    """What acting leaves behind. An episode's last step is the one before another begins; it is not real."""
+    """A rollout of this learner. The last step before a new episode is the reset, so it is not valid."""
     obs, start = sights(spec, seed), algorithm.init_carry(spec, learner)
 
     def one(obs, key):
@@ -73,11 +73,11 @@ def chunks_of(algorithm, learner, batch):
 
 
 def gradients(algorithm, learner, chunk):
-    """Of the actor's and the hypernetwork's parameters; and every metric."""
+    """Return the gradients of the actor's and the hypernetwork's parameters, and all metrics."""
     loss = lambda params: algorithm.loss(params, learner, chunk, 0.01)
     return jax.grad(loss, has_aux=True)((learner.ppo.actor, learner.hyper))
 
 
 def reached(tree):
-    """Does any of it have a gradient?"""
+    """True if any of it has a gradient."""
     return any(float(jnp.abs(x).max()) > 0 for x in jax.tree.leaves(tree) if x.size)

@@ -1,4 +1,4 @@
-"""Small algorithms, each of a kind that the loop must carry."""
+"""Small algorithms, one of each kind that the loop must support."""
 
 from typing import ClassVar
 
@@ -53,7 +53,7 @@ class Reinforce(AbstractAlgorithm):
 
 
 class FastWeights(AbstractAgent):
-    """An actor whose weights M are its memory: M += v k', output M q (Schlag et al., 2021)."""
+    """An actor whose carry is its weights M: M += v k', output M q (Schlag et al., 2021)."""
 
     write: Linear
     key: Linear
@@ -87,7 +87,7 @@ class Networks(eqx.Module):
 
 
 class DDPG(AbstractAlgorithm):
-    """From transitions, continuous actions (Lillicrap et al., 2016); one network for all."""
+    """Off-policy, continuous actions (Lillicrap et al., 2016); one network for all."""
 
     traits: ClassVar[Traits] = Traits(False, False, False, True, False, False)
     experience: AbstractExperience = Replay(capacity=4000, batch_size=64, window=1, steps=4, updates=2)

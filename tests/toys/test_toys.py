@@ -21,7 +21,7 @@ def slot(algorithm, spec, team=None):
 
 
 def train(trainer, iterations):
-    """The state before, after, and the mean returns of episodes that ended in the first and last fifths."""
+    """Return the state before and after training, and the mean returns in its first and last fifths."""
     before = jax.jit(trainer.init)(jax.random.key(0))
     after, metrics, _ = jax.jit(trainer.chunk)(before, jnp.arange(iterations))
     part = iterations // 5
@@ -31,15 +31,15 @@ def train(trainer, iterations):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("agent", [Factory(Recurrent, hidden=16), Factory(FastWeights, hidden=8)])
-def test_memory_within_an_episode_is_learnt_to_be_used(agent):
-    # fails if memory is lost between steps, kept between episodes, or gradients do not reach back: then 1/4
+def test_recurrent_agents_learn_to_use_their_carry(agent):
+    # fails if the carry is lost between steps, kept between episodes, or gets no gradient: then 1/4
     env = Recall()
     trainer = Trainer(env, (slot(Reinforce(agent=agent), env.spec),), copies=32, length=4)
     _, _, (_, last) = train(trainer, 150)
     assert last[0] > 0.9
 
 
-def test_weights_in_memory_change_within_an_episode_and_are_laid_anew():
+def test_fast_weights_change_within_an_episode_and_are_reset():
     # fails if an episode inherits another's weights, or if act's increments are dropped
     env = Recall()
     trainer = Trainer(env, (slot(Reinforce(agent=Factory(FastWeights)), env.spec),), copies=5, length=13)
@@ -54,7 +54,7 @@ def test_weights_in_memory_change_within_an_episode_and_are_laid_anew():
 
 @pytest.mark.slow
 def test_continuous_actions_from_transitions():
-    # fails if transitions are cut wrongly, bounds are lost, or a cut-off is learnt as an end
+    # fails if transitions are cut wrongly, bounds are lost, or a time limit is learned as an end
     env = Meeting()
     trainer = Trainer(env, (slot(DDPG(), env.spec),), copies=8, length=4)
     _, _, (first, last) = train(trainer, 600)
@@ -86,8 +86,8 @@ def test_two_teams_learn_in_one_run_on_policy_and_off_policy():
     assert (last > 2.7).all()
 
 
-def test_each_side_sees_its_own_agents_and_the_others_apart():
-    # fails if agents are mixed up between sides, which are here not in the world's order
+def test_each_learner_receives_its_own_agents_and_the_others_apart():
+    # fails if agents are mixed up between learners, which are not in the world's order here
     trainer = factions()
     _, joint, _ = trainer.collect(trainer.init(jax.random.key(0)), jnp.array(0))
     for i, (own, rest, team) in enumerate([((0, 2), (1,), 0), ((1,), (0, 2), 1)]):

@@ -1,4 +1,4 @@
-"""Small worlds that show what the loop did with them."""
+"""Small worlds whose observations show what the loop did with them."""
 
 import jax.numpy as jnp
 import jax.random as jr
@@ -49,7 +49,7 @@ class Counting(AbstractEnvironment):
 
 
 class Factions(AbstractEnvironment):
-    """Bits are seen at each of 3 steps: red's two agents must act theirs out, blue's the opposite."""
+    """Agents see bits at each of 3 steps: red's two agents must act theirs out, blue's the opposite."""
 
     @property
     def spec(self):
