@@ -28,7 +28,7 @@ N = 256
 
 
 def board(*rows, env=SMALL, copies=N, t=0):
-    """Return a board, equal in all copies. Agents are a, b, ..., prey X, Y, ...; the missing are out of play."""
+    """Return a board, equal in all copies. Agents are a, b, ..., prey X, Y, ...; others are out of play."""
     where = {x: r * env.stride + c for r, row in enumerate(rows) for c, x in enumerate(row) if x != "."}
     place = lambda names: np.array([where.get(x, 0) for x in names])
     there = lambda names: np.array([x in where for x in names])
