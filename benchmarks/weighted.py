@@ -17,7 +17,7 @@ from covey.runs.folder import RunFolder
 from covey.runs.metrics import LearningCurve, curves
 from covey.show.plot import overlay
 from covey.show.tables import learned_tables
-from covey.statistics import summarise
+from covey.statistics import summarise_scores
 
 from .common import print_table, save_results
 from .learning import train_or_read
@@ -127,7 +127,7 @@ def summarise_hunt(runs: list[covey.Run]) -> dict[str, Any]:
         for name in ("captures", "alone")
     }
     return {
-        "return": summarise(np.array(returns)),
+        "return": summarise_scores(np.array(returns)),
         "an episode": counts,
         "updates of each seed": [summary["updates"] for summary in summaries],
         "steps": [summary["steps"] for summary in summaries],

@@ -15,7 +15,7 @@ from covey.statistics import (
     profile,
     rank_test,
     seeds_to_settle,
-    summarise,
+    summarise_scores,
 )
 
 SCORES = np.array([3.0, -8.0, 5.0, 4.0, 90.0, 6.0, 1.0, 2.0])
@@ -59,7 +59,7 @@ def test_an_interval_covers_the_truth_about_as_often_as_it_says():
 
 def test_description():
     # Would break: another order of seeds, or arrays where JSON wants numbers.
-    description = summarise(SCORES)
+    description = summarise_scores(SCORES)
     assert description["per_seed"] == SCORES.tolist()
     assert description["mean"] == SCORES.mean() and description["iqm"] == 3.5
     assert description["ci95"] == list(interval(SCORES))

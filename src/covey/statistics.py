@@ -74,7 +74,7 @@ def interval(
     return float(low), float(high)
 
 
-def summarise(scores: _Scores) -> dict[str, Any]:
+def summarise_scores(scores: _Scores) -> dict[str, Any]:
     """Return every seed's value, their mean, their interquartile mean, and its 95 % interval."""
     low, high = interval(scores)
     return {

@@ -9,7 +9,7 @@ from ..runs.results import statistics_text
 from ..text import count, signed
 from ..text import table as text_table
 
-_Statistics = dict[str, Any]  # what `statistics.summarise` returns
+_Statistics = dict[str, Any]  # what `statistics.summarise_scores` returns
 
 
 @dataclass(frozen=True)

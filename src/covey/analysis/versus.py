@@ -100,7 +100,8 @@ def _pair_seeds(a: _Entrant, b: _Entrant, every: bool) -> _Pairs:
 def _over_seeds(x: Shaped[np.ndarray, "pairs episodes"], seeds: Sequence[int]) -> dict[str, Any]:
     """Describe the mean of each seed over all whom it meets."""
     of = np.array(seeds)
-    return statistics.summarise(np.array([x[of == seed].mean(dtype=np.float64) for seed in np.unique(of)]))
+    means = [x[of == seed].mean(dtype=np.float64) for seed in np.unique(of)]
+    return statistics.summarise_scores(np.array(means))
 
 
 def teams_of_first(spec: Spec, side: str | None) -> tuple[str, ...]:

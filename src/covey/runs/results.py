@@ -19,7 +19,7 @@ DrawCurve = Callable[[Path, list[dict[str, Any]], str, str, str], bool]  # False
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Greedy returns over seeds, as `statistics.summarise` gives them; a seed's is the mean of its episodes.
+    """Greedy returns over seeds, from `statistics.summarise_scores`; a seed's is the mean of its episodes.
 
     `run` and `environment` are named where a finished run is evaluated again.
     """
@@ -81,7 +81,7 @@ def summarise(spec: Spec, results: Numbers, team: str) -> Evaluation:
         convention=convention(spec),
         episodes=int(results["length"].shape[1]),
         team=team,
-        teams={name: statistics.summarise(by_seed[:, i]) for i, name in enumerate(spec.teams)},
+        teams={name: statistics.summarise_scores(by_seed[:, i]) for i, name in enumerate(spec.teams)},
         agent_return=dict(zip(spec.names, map(float, agents), strict=True)),
         length=float(results["length"].mean(dtype=np.float64)),
         counts={name: float(x.mean(dtype=np.float64)) for name, x in counts.items()},
@@ -89,7 +89,7 @@ def summarise(spec: Spec, results: Numbers, team: str) -> Evaluation:
 
 
 def statistics_text(numbers: dict[str, Any]) -> str:
-    """Return in words what `statistics.summarise` computed."""
+    """Return in words what `statistics.summarise_scores` computed."""
     low, high = numbers["ci95"]
     interval = f"[{signed(low)}, {signed(high)}]"
     return f"IQM {signed(numbers['iqm'])}, 95 % interval {interval}, mean {signed(numbers['mean'])}"

@@ -167,8 +167,8 @@ def _compare_returns(a: _RunOnDisk, b: _RunOnDisk, team: str) -> ReturnCompariso
     step, returns = _evaluation_at(curve, end)
     other_step, other_returns = _evaluation_at(other_curve, end)
     return ReturnComparison(
-        a=statistics.summarise(returns) | {"step": step},
-        b=statistics.summarise(other_returns) | {"step": other_step},
+        a=statistics.summarise_scores(returns) | {"step": step},
+        b=statistics.summarise_scores(other_returns) | {"step": other_step},
         b_over_a=statistics.against(other_returns, returns),
     )
 
