@@ -41,7 +41,9 @@ class HyperCarry(eqx.Module):
         return eqx.tree_at(lambda c: c.past, self, past)
 
 
-def unroll_gru(core: GRU, hidden, code: Float[Array, "t *rows d"], first: Bool[Array, " t"]):
+def unroll_gru(
+    core: GRU, hidden: Float[Array, "*rows d"], code: Float[Array, "t *rows d"], first: Bool[Array, " t"]
+) -> tuple[Float[Array, "*rows d"], Float[Array, "t *rows d"]]:
     """Run a recurrent core along t moments; return its last state and the states after each.
 
     The state is reset where an episode starts.
@@ -69,7 +71,10 @@ def accumulate(
 
 
 def make_moments(
-    obs: Observation, action: Shaped[Array, "..."], policy: AbstractDistribution | None, real
+    obs: Observation,
+    action: Shaped[Array, "..."],
+    policy: AbstractDistribution | None,
+    real: Bool[Array, "*t"],
 ) -> Moments:
     """Return moments; discrete actions become one-hot."""
     if not jnp.issubdtype(action.dtype, jnp.floating):

@@ -160,7 +160,7 @@ class Hypernetwork(eqx.Module):
         code = self.encode(make_moments(obs, no_action, None, jnp.ones(t, bool)))[0]
         if base is not None:
             base, policy = actor.unroll_with_carry(base, obs)
-        if isinstance(self.core, GRU):
+        if isinstance(self.core, GRU) and hidden is not None:
             hidden, code = unroll_gru(self.core, hidden, code, obs.first)
         elif past is not None:
             preceding = past if done is None else preceding_moments(past, obs, *done)

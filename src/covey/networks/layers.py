@@ -155,7 +155,12 @@ def _next_hidden(
     return new + update * (h - new)
 
 
-def _scan(hidden, h, gates, first):
+def _scan(
+    hidden: tuple[Callable, ...],
+    h: Float[Array, "*b h"],
+    gates: tuple[Float[Array, "T *b h"], ...],
+    first: Bool[Array, " T"],
+) -> tuple[Float[Array, "T *b h"], Float[Array, "T *b h"]]:
     """Return the hidden states before each step (after a reset), and after it."""
 
     def tick(h, x):
@@ -168,7 +173,12 @@ def _scan(hidden, h, gates, first):
 
 
 @jax.custom_vjp
-def _unroll(hidden, h, gates, first):
+def _unroll(
+    hidden: tuple[Callable, ...],
+    h: Float[Array, "*b h"],
+    gates: tuple[Float[Array, "T *b h"], ...],
+    first: Bool[Array, " T"],
+) -> Float[Array, "T *b h"]:
     """`GRU.unroll`, with a gradient of its own.
 
     Only the hidden state has to be followed back step by step. The gradients of the weights are one product
@@ -177,12 +187,17 @@ def _unroll(hidden, h, gates, first):
     return _scan(hidden, h, gates, first)[1]
 
 
-def _unroll_forward(hidden, h, gates, first):
+def _unroll_forward(
+    hidden: tuple[Callable, ...],
+    h: Float[Array, "*b h"],
+    gates: tuple[Float[Array, "T *b h"], ...],
+    first: Bool[Array, " T"],
+) -> tuple[Float[Array, "T *b h"], tuple]:
     before, after = _scan(hidden, h, gates, first)
     return after, (hidden, before, gates, first)
 
 
-def _unroll_backward(residuals, after_grads):
+def _unroll_backward(residuals: tuple, after_grads: Float[Array, "T *b h"]) -> tuple:
     hidden, before, gates, first = residuals
     from_hidden = _apply(hidden, before)
 
