@@ -36,7 +36,7 @@ def path(tmp_path) -> Path:
 
 def test_what_goes_in_comes_out(path):
     # Would break: keys, empty arrays, small types or the order of lanes lost on the way.
-    found, facts = checkpoint.restore(path, LIKE)
+    found, facts = checkpoint.restore_state(path, LIKE)
     assert facts["clock"] == checkpoint.read_facts(path)["clock"] == 7
     both = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), state(1, 2), state(3, 4))
     assert jax.tree.structure(found) == jax.tree.structure(both)
@@ -49,7 +49,7 @@ def test_what_goes_in_comes_out(path):
 def test_a_part_for_more_seeds(path):
     # Would break: weights for another number of seeds; arrays that nobody asked for in the way.
     want = jax.eval_shape(lambda: {"weights": state(0, 1, 2, 3, 4)["weights"]})
-    found, _ = checkpoint.restore(path, want, partial=True)
+    found, _ = checkpoint.restore_state(path, want, partial=True)
     np.testing.assert_array_equal(found["weights"][0][4], state(1, 2)["weights"][0][0])
 
 
@@ -92,7 +92,7 @@ def test_nothing_is_unpickled(tmp_path):
     bomb = np.array([Bomb(tmp_path / "touched")], object)
     path = crafted(tmp_path / "bomb.npz", {"format": 2, "leaves": ["w"]}, bomb)
     with pytest.raises(UserError, match="damaged"):
-        checkpoint.restore(path, jax.eval_shape(lambda: {"w": jnp.zeros(1)}))
+        checkpoint.restore_state(path, jax.eval_shape(lambda: {"w": jnp.zeros(1)}))
     assert not (tmp_path / "touched").exists()
 
 
@@ -112,16 +112,16 @@ def test_nothing_is_unpickled(tmp_path):
 def test_another_runs_checkpoint(path, change, said):
     # Would break: arrays that are taken for others of the same place in the file.
     with pytest.raises(UserError, match=said):
-        checkpoint.restore(path, change(LIKE))
+        checkpoint.restore_state(path, change(LIKE))
 
 
 def test_what_is_no_checkpoint(tmp_path):
     # Would break: a traceback, or a guess, where a sentence belongs.
     with pytest.raises(UserError, match="there is no checkpoint at"):
-        checkpoint.restore(tmp_path / "nothing.npz", LIKE)
+        checkpoint.restore_state(tmp_path / "nothing.npz", LIKE)
     np.savez(tmp_path / "foreign.npz", x=np.zeros(2))
     with pytest.raises(UserError, match="no checkpoint of covey's"):
-        checkpoint.restore(tmp_path / "foreign.npz", LIKE)
+        checkpoint.restore_state(tmp_path / "foreign.npz", LIKE)
     newer = crafted(tmp_path / "newer.npz", {"format": 99, "leaves": []}, np.zeros(1))
     with pytest.raises(UserError, match="format 99, and this covey reads format 2"):
-        checkpoint.restore(newer, LIKE)
+        checkpoint.restore_state(newer, LIKE)

@@ -102,7 +102,7 @@ def _damaged(path: Path) -> UserError:
     return UserError(f"the checkpoint {path} is damaged or cut short, and cannot be read; {remedy}")
 
 
-def restore(
+def restore_state(
     path: Path, like: _T, partial: bool = False, rename: Callable[[str], str] = str
 ) -> tuple[_T, dict[str, Any]]:
     """Return the state of all seeds, as NumPy arrays in the shapes of `like`, and the facts.
@@ -141,7 +141,7 @@ def _foreign(path: Path, difference: str) -> UserError:
 
 def restore_learners(path: Path, like: _T) -> _T:
     """Return the learners, and nothing else of a run; `like` has the shapes of all seeds."""
-    return restore(path, {"learners": like}, partial=True)[0]["learners"]
+    return restore_state(path, {"learners": like}, partial=True)[0]["learners"]
 
 
 def restore_part(path: Path, like: _T, part: str) -> _T:
@@ -155,7 +155,7 @@ def restore_part(path: Path, like: _T, part: str) -> _T:
         parts = dict.fromkeys(pieces)
         meant = nearest(part, parts)
         raise UserError(f"--from: the learner has no part '{part}'{meant}: it has {', '.join(parts)}")
-    arrays = restore(path, wanted, True, lambda name: path_from_part(name, part) or name)[0]
+    arrays = restore_state(path, wanted, True, lambda name: path_from_part(name, part) or name)[0]
     return jax.tree.unflatten(structure, [arrays.get(path_from_part(name, part)) for name in names])
 
 

@@ -40,7 +40,7 @@ def frozen_weights(frozen: FrozenOpponent, like: Learner) -> Learner:
     place = names.index(frozen.slot)
     all_seeds = lambda x: jax.ShapeDtypeStruct((frozen.seeds, *x.shape[1:]), x.dtype)
     stored = {"learners": (None,) * place + (like.player,), "steps": like.step}
-    loaded, _ = checkpoint.restore(folder.last, jax.tree.map(all_seeds, stored), partial=True)
+    loaded, _ = checkpoint.restore_state(folder.last, jax.tree.map(all_seeds, stored), partial=True)
     leaves = jax.tree.leaves((loaded["learners"][place], loaded["steps"]))
     return jax.tree.unflatten(jax.tree.structure(like), leaves)
 

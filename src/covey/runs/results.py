@@ -96,7 +96,7 @@ def statistics_text(numbers: dict[str, Any]) -> str:
 
 
 class CurveRequest(NamedTuple):
-    """What a plot of the learning curve needs besides the rows of metrics."""
+    """The key of a learning curve in the rows of metrics, and the words on its plot."""
 
     key: str
     title: str

@@ -88,7 +88,7 @@ class Training:
         """Begin with the last checkpoint; with new states where there is none yet."""
         if self.folder.last.exists():
             shapes = self.engine.all_seeds(self.engine.shapes)
-            states, facts = checkpoint.restore(self.folder.last, shapes)
+            states, facts = checkpoint.restore_state(self.folder.last, shapes)
             self.states = self.engine.lanes(states)
             self.point = ResumePoint(**facts["resume_point"])
         else:

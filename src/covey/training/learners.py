@@ -15,7 +15,7 @@ from ..ops import named
 
 
 class RolloutShape(NamedTuple):
-    """What an iteration collects: `length` steps of each of `copies` of a world."""
+    """The shape of an iteration's rollouts: `length` steps in each of `copies` of a world."""
 
     world: Spec
     copies: int

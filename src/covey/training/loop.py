@@ -88,7 +88,8 @@ class Trainer(eqx.Module):
         n = obs.first.shape[0]
         carry = where_over(obs.first, self.init_carries(learners, n), carry)
         action = jnp.zeros((n, *self.spec.action_shape), self.spec.action_type)
-        carries, all_extras = [], {}
+        carries = []
+        all_extras = {}
         for slot, learner, own in zip(self.slots, learners, carry, strict=True):
             one = lambda m, o, k, slot=slot, learner=learner: slot.algorithm.act(
                 learner, m, o, k, steps, explore
@@ -200,7 +201,8 @@ class Trainer(eqx.Module):
     ) -> tuple[TrainState, Metrics]:
         """Update every learner, each from the state before."""
         context = UpdateContext(state.key, clock, state.steps)
-        learners, metrics = [], {}
+        learners = []
+        metrics = {}
         for slot, learner, buffer in zip(self.slots, state.learners, state.buffers, strict=True):
             learner, own = slot.improve(learner, buffer, slot.own_rollouts(joint), context, self.shape)
             learners.append(learner)
