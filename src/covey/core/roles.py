@@ -4,7 +4,7 @@ A learner may be any pytree of arrays. Walk it for these types to tell which arr
 belong to an optimiser, and which follow or stay by design.
 """
 
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import equinox as eqx
 import jax
@@ -32,8 +32,8 @@ class Frozen(eqx.Module, Generic[_Network]):
     network: _Network
 
 
-def learner_parameters(learner: PyTree[Array]) -> list[Array]:
-    """Return the floating-point arrays of a learner, except those of optimiser states."""
+def learner_parameters(learner: PyTree) -> list[Any]:
+    """Return the floating-point arrays (or shapes) of a learner, except those of optimiser states."""
     is_state = lambda x: isinstance(x, OptState)
     leaves = [x for x in jax.tree.leaves(learner, is_leaf=is_state) if not is_state(x)]
     return [x for x in leaves if jnp.issubdtype(x.dtype, jnp.floating)]
