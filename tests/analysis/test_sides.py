@@ -90,7 +90,7 @@ def test_a_frozen_side_stays_as_it_was(runs, hunt):
         np.testing.assert_array_equal(x, before[name.replace(".player", "", 1)][[0, 1, 0]], err_msg=name)
     np.testing.assert_array_equal(after["learners.1.step"], before["steps"][[0, 1, 0]])
     assert json.loads((hunt / "summary.json").read_text())["updates"] > 0
-    assert not any(name.startswith("stores.1") for name in after)
+    assert not any(name.startswith("buffers.1") for name in after)
 
 
 # Would break: a frozen side that only the earlier run holds, or that begins anew when the run goes on.

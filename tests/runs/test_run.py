@@ -151,9 +151,9 @@ def test_start_from_weights(whole, tmp_path):
     path = run.train_run(replace(late, source=str(whole)), tmp_path / "more", quiet=True).folder.path
     old, new = (checkpoint_of(p) for p in (whole, path))
     for name, value in new.items():
-        if "online" in name and "optimiser" not in name:
+        if "online" in name and "opt_state" not in name:
             np.testing.assert_array_equal(value, old[name][[0, 1, 2, 0]], err_msg=name)
-        if "optimiser" in name or name.endswith("updates"):
+        if "opt_state" in name or name.endswith("updates"):
             assert not value.any() and old[name].any(), name
 
 
