@@ -41,7 +41,6 @@ FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # Public names that two modules may define, each with its reason.
 TWICE = {
     "Learner": "each algorithm's own state, by the one name that the protocol has for it",
-    "describe": "the command; and the statistics of a sample, in a module of its own",
 }
 
 
