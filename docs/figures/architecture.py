@@ -12,7 +12,7 @@ PICTURE = ROOT / "docs" / "pictures" / "architecture.svg"
 
 PURPOSE = {
     "cli": "parses the command line",
-    "commands": "declares commands",
+    "commands": "names",
     "api": "train, resume, compare …: what covey exports",
     "show": "films, plots, tables, descriptions",
     "analysis": "comparisons, grids, runs against runs",
@@ -31,8 +31,8 @@ PURPOSE = {
     "core": "Spec, Observation, Step, Trajectory, interfaces",
     "charts": "one theme for plots",
     "statistics": "means, intervals, bootstrap",
-    "files": "atomic writing",
-    "yaml_text": "strict YAML",
+    "files": "atomic",
+    "yaml_text": "strict",
     "text": "numbers and tables as text",
     "errors": "errors for users",
 }
@@ -41,6 +41,7 @@ PURPOSE = {
 STEPS = (
     ("the engine compiles a chunk of iterations", "runs/engine.py", "runs"),
     ("the loop collects, stores and learns", "training/loop.py", "training"),
+    ("one rollout scans the steps", "training/rollout.py", "training"),
     ("each learner slot acts for its agents", "training/learners.py", "training"),
     ("the algorithm acts; later it updates", "algorithms/qmix.py", "algorithms"),
     ("its networks give values or policies", "networks/agents.py", "networks"),
@@ -53,7 +54,7 @@ STEPS = (
 )
 COLOURS = ("#e8eef7", "#f7efe2", "#e9f3ea", "#f3e8ef", "#efefef")
 GROUPS = (
-    {"cli", "commands", "api", "show", "analysis", "lab", "testing"},
+    {"cli", "api", "show", "analysis", "lab", "testing"},
     {"runs", "audit", "config"},
     {"algorithms", "environments", "training", "networks", "experience"},
     {"ops", "parts", "core"},
