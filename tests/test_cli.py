@@ -102,6 +102,7 @@ def test_unwritable_folder(capsys, tmp_path):
     assert "--out" in refused(capsys, "train", "qmix", *RUN, f"--out={tmp_path / 'file' / 'run'}")
 
 
+@pytest.mark.slow
 def test_truncated_checkpoint(finished, capsys, tmp_path):
     """Half a file: its directory is gone, or its checksums do not hold."""
     whole = (finished / "checkpoints" / "last.npz").read_bytes()
@@ -117,6 +118,7 @@ def test_flipped_bits(finished, capsys, tmp_path):
     assert "damaged or cut short" in refused(capsys, "eval", str(broken))
 
 
+@pytest.mark.slow
 def test_foreign_checkpoint(finished, capsys, tmp_path):
     """Weights of another run in this folder: the first tensor that differs is named."""
     other = tmp_path / "other"
@@ -179,6 +181,7 @@ def copied(run: Path, place: Path, checkpoint: bytes) -> Path:
     return new
 
 
+@pytest.mark.slow
 def test_full_disk(finished, capsys, tmp_path, monkeypatch):
     """The disk fills while a checkpoint is written: the earlier one is still whole."""
     new = copied(finished, tmp_path, (finished / "checkpoints" / "last.npz").read_bytes())
@@ -214,6 +217,7 @@ class Broken(TwoStep):
 """
 
 
+@pytest.mark.slow
 def test_nan_from_a_world(capsys, tmp_path, monkeypatch):
     """NaN in rewards: the first report names the world and the seed."""
     monkeypatch.chdir(tmp_path)

@@ -17,6 +17,7 @@ TINY = "--seeds=1 --steps=60 --report-every=30 --envs=2 --eval-episodes=2 --quie
 BATCH = "experience.capacity=512 experience.batch_size=4 experience.updates=1"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.stem)
 def test_the_command_at_its_top(path, tmp_path, monkeypatch):
     # Breaks where a name or a setting is gone, or where a run does not keep a copy of the user's file.
@@ -33,6 +34,7 @@ def test_the_world_keeps_the_protocol():
     check_environment(resolve(f"{ROOT}/examples/my_environment.py:rendezvous")())
 
 
+@pytest.mark.slow
 def test_the_algorithm_keeps_the_protocol():
     # Breaks where a key is used twice, where a learner changes shape, and wherever `check_algorithm` looks.
     small = Replay(capacity=64, batch_size=4, window=1, steps=4)

@@ -236,6 +236,7 @@ ALGORITHM_FAULTS = {
 UNEQUAL = games.Matrix([[1, 2, 3], [4, 5, 6]])
 
 
+@pytest.mark.slow
 def test_an_algorithm_without_fault_passes():
     # Would break: a check that requires more than the protocol does.
     check_algorithm(Bandit(), UNEQUAL)

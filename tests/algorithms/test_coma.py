@@ -154,6 +154,7 @@ def test_targets_are_copied_every_other_update():
     assert same(third.target.network, third.critic) and not same(third.actor, second.actor)
 
 
+@pytest.mark.slow
 def test_it_keeps_the_protocol():
     # Would break: anything `check_algorithm` looks for.
     check_algorithm(SMALL, TwoStep())

@@ -67,6 +67,7 @@ def adams_first(params, grads, rate):
     return jax.tree.map(lambda p, g: p - rate * g / (jnp.abs(g) + 1e-8), params, grads)
 
 
+@pytest.mark.slow
 def test_critics_then_actors_by_the_new_critics_then_targets():
     # Would break: actors that follow the old critics, targets that follow the old networks.
     plain = Adam(ConstantSchedule(0.05), clip=0.0)
@@ -273,6 +274,7 @@ KEEPERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("algorithm", "env", "team"), KEEPERS.values(), ids=KEEPERS.keys())
 def test_the_protocol_is_kept(algorithm, env, team):
     # Would break: anything `check_algorithm` looks for.

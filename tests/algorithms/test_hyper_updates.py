@@ -33,6 +33,7 @@ def learned(algorithm, env, iterations=3):
     return state.learners[0], told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("env", "net", "options"), WORLDS.values(), ids=WORLDS)
 def test_off_is_mappo_to_the_bit(env, net, options):
     # Would break: a draw, an order of operations or an optimiser's state that hyper_mappo does not share
@@ -49,6 +50,7 @@ def test_off_is_mappo_to_the_bit(env, net, options):
         np.testing.assert_array_equal(told[name], too[name])
 
 
+@pytest.mark.slow
 def test_a_hypernetwork_that_never_moves_changes_nothing():
     # Would break: increments that are not zero at first, scales that are not one, a term that is not an
     # addition. Only rounding may differ: the same sums, fused otherwise.
@@ -91,6 +93,7 @@ KEEPERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("algorithm", "env"), KEEPERS.values(), ids=KEEPERS)
 def test_the_protocol_is_kept(algorithm, env):
     # Would break: anything `check_algorithm` looks for.

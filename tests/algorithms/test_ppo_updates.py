@@ -206,6 +206,7 @@ KEEPERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("algorithm", "env"), KEEPERS.values(), ids=KEEPERS.keys())
 def test_the_protocol_is_kept(algorithm, env):
     # Would break: anything `check_algorithm` looks for.

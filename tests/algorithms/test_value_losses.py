@@ -239,6 +239,7 @@ def test_loss_by_hand(mixer):
         assert loss(algorithm, online, target, e) == pytest.approx(want, rel=2e-5), name
 
 
+@pytest.mark.slow
 def test_the_variants_are_apart():
     # Breaks if the figures above cannot tell a setting from its opposite. (Padding may change nothing.)
     losses = {}

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
+import pytest
 
 from covey.algorithms.qmix import QMIX
 from covey.core import Trajectory
@@ -57,6 +58,7 @@ def table(networks, seen, state):
     return networks.mixer(single_choices(pairs), world)[..., 0]
 
 
+@pytest.mark.slow
 def test_vdn_solves_two_step_to_its_fixed_point():
     # Breaks if targets bootstrap through a true end, take the wrong maximum, or discount wrongly:
     # in 2B the nearest sum to [[0, 1], [1, 8]] has 6.5 for a best, and .99 * 6.5 < .99 * 7.
@@ -66,6 +68,7 @@ def test_vdn_solves_two_step_to_its_fixed_point():
     np.testing.assert_allclose(q, np.broadcast_to(want, q.shape), atol=0.01)
 
 
+@pytest.mark.slow
 def test_qmix_represents_two_step_exactly():
     # Breaks if the mixer cannot bend with the state, or is not given it: [[0, 1], [1, 8]] is monotone.
     online = solved(TwoStep(), QMIXER, 1500)

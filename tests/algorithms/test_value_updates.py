@@ -64,6 +64,7 @@ def clipped(g, limit):
     return g * limit / norm
 
 
+@pytest.mark.slow
 def test_rmsprop_is_pytorchs_and_clips_agents_and_mixer_together():
     # Breaks if eps goes inside the root (it is large here, so that it matters), if the average
     # starts at anything but zero, or if agents and mixer are clipped each by its own norm.

@@ -175,6 +175,7 @@ SMALL = WQMIX(
 )
 
 
+@pytest.mark.slow
 def test_it_keeps_the_protocol():
     # Would break: anything `check_algorithm` looks for.
     check_algorithm(SMALL, TwoStep())

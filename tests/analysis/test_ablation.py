@@ -15,6 +15,8 @@ from covey.errors import UserError
 from covey.runs import run
 from covey.show.plot import learning_curve
 
+pytestmark = pytest.mark.slow  # runs are trained here
+
 SMALL = ["agent=feed_forward", "agent.hidden=4", "experience.capacity=64", "experience.batch_size=4"]
 SHORT = ["--seeds=2", "--steps=64", "--report-every=32", "--eval-every=32", "--eval-episodes=2"]
 COMMAND = ["ablate", "vdn", "two_step", "gamma=.5,.9", *SMALL, *SHORT]

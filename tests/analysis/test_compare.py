@@ -26,6 +26,8 @@ from covey.runs import checkpoint, run
 from covey.runs.engine import Engine
 from covey.training.learners import UpdateContext
 
+pytestmark = pytest.mark.slow  # runs are trained here
+
 KEYS = (
     "a b team convention settings nested circumstances tensors bits parting returns picture verdict sentence"
 )

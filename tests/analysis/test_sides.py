@@ -28,6 +28,8 @@ from covey.runs.policy import Agent
 from covey.training.learners import LearnerSlot, observe_as
 from covey.training.loop import Trainer
 
+pytestmark = pytest.mark.slow  # runs are trained here
+
 FACTIONS = f"{Path(__file__).parents[1]}/toys/worlds.py:Factions"
 SMALL = [
     "agent=feed_forward",

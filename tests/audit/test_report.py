@@ -4,11 +4,14 @@ import json
 import re
 from dataclasses import replace
 
+import pytest
+
 from audit.cases import PLANTED
 from covey.audit.report import AuditReport, ModuleReport
 from covey.cli import main
 
 
+@pytest.mark.slow
 def test_the_run(tmp_path, capsys):
     """One sentence and status 2 before anything is trained; `--no-audit` trains all the same, to the bits of
     the sound algorithm under audit: the one setting more has no effect indeed."""

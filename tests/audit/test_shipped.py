@@ -14,6 +14,8 @@ from covey.config.tuned import PRESETS
 from covey.errors import UserError
 from covey.runs.engine import Engine
 
+pytestmark = pytest.mark.slow  # runs are trained here
+
 SHIPPED = sorted(ALGORITHMS.keys() - {"wqmix"})  # it is cw_qmix
 KINDS = {  # a world of each kind
     "continuous": ("spread", {"env.continuous": True}),

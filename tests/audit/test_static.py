@@ -23,12 +23,14 @@ SENTENCES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SENTENCES)
 def test_refused_before_training(name):
     # Would break: a defect that the traced programs show, and that is let through; a role read from a name.
     assert re.search(SENTENCES[name], refusal(planted(name)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", ["no", "off", '"false"', "False_"])
 def test_a_truth_value_as_text(value):
     # Would break: text, which Python takes for true, where false was meant. Other text may be meant.
@@ -40,6 +42,7 @@ def test_a_truth_value_as_text(value):
         assert re.search(sentence, refusal(config))
 
 
+@pytest.mark.slow
 def test_a_frozen_module_stays_by_choice():
     # Would break: a run stopped for a module that its type says is meant to stay.
     config = planted("FrozenTeacher")
@@ -68,6 +71,7 @@ def test_chosen_settings_are_tried_first():
     assert first.path == "normalise_values" and len(others) > 5
 
 
+@pytest.mark.slow
 def test_idle_settings():
     """A setting that another one turns off is no defect; choosing a value for it is."""
     # Would break: an idle default that stops a run, or a chosen one that does not.

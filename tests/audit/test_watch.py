@@ -32,6 +32,7 @@ def test_a_loss_term_of_zeros():
         watch.check([])
 
 
+@pytest.mark.slow
 def test_no_alarm_where_nothing_is_wrong():
     # Would break: an alarm for what is sound; a move, a copy or a gradient that is not noticed.
     report = audit_run(planted("Sound", "small=0"), chunks=2)

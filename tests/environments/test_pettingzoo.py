@@ -113,6 +113,7 @@ def test_our_world_and_the_original_are_the_same_to_a_policy(name, continuous):
     assert not told.terminated
 
 
+@pytest.mark.slow
 def test_a_run_is_evaluated_in_the_original_with_the_teams_it_had(tmp_path):
     # fails if speaker and listener, one team here, are two there: weights for another number of networks
     settings = ["agent=feed_forward", "agent.hidden=4", "experience.capacity=4", "experience.batch_size=2"]

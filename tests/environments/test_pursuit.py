@@ -32,6 +32,7 @@ def paid(pos, hunters):
     return np.array(rewards), np.array(teams)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("counts", "continuous"), [((5, 2, 2), False), ((2, 3, 0), True)])
 def test_each_step_is_tag_s_and_pays_what_it_says(counts, continuous):
     # Would break: a contact that pays other hunters, a hunter nearest to both that counts once.

@@ -35,6 +35,7 @@ def assert_eventful(told, adversaries, obstacles, faster):
         assert ((np.abs(prey) > low) & (np.abs(prey) < high)).sum() > 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("counts", "continuous"),
     [((3, 1, 2), False), ((3, 1, 2), True), ((2, 3, 1), False), ((2, 3, 1), True), ((4, 2, 0), False)],

@@ -156,6 +156,7 @@ def test_updates_follow_the_steps_of_an_iteration_of_another_length():
     assert Replay(window=1, updates=3).updates_per_iteration(8, 50) == 3
 
 
+@pytest.mark.slow
 def test_half_precision_keeps_three_digits_in_half_the_memory():
     # fails if anything but observations is rounded, or learners are given float16
     rollouts = jax.tree.map(lambda x: x[0], collected(3, 7, 8)(6, 0))

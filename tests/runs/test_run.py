@@ -21,6 +21,8 @@ from covey.errors import UserError
 from covey.runs import checkpoint, run, session
 from covey.show.plot import learning_curve
 
+pytestmark = pytest.mark.slow  # runs are trained here
+
 SETTINGS = "agent.hidden=8 mixer.embed=4 mixer.hyper=8 experience.capacity=64 experience.batch_size=8"
 SMALL = ["qmix", "two_step", *SETTINGS.split()]
 OPTIONS = {"seeds": "3", "steps": "1200", "eval_every": "240", "eval_episodes": "4", "report_every": "80"}

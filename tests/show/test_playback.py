@@ -118,6 +118,7 @@ def test_the_best_seed_plays(run, tmp_path):
     assert playback.best_seed(run) == int(np.argmax(scores))
 
 
+@pytest.mark.slow
 def test_a_world_in_plain_python_is_played_too(tmp_path):
     # Would break: a film from the stand-in's zeros.
     options = {"seeds": 1, "steps": 12, "envs": 1, "eval_episodes": 1, "report_every": 12}

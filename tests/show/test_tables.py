@@ -22,6 +22,8 @@ from covey.text import shortest
 from covey.training.learners import LearnerSlot
 from covey.training.loop import Trainer
 
+pytestmark = pytest.mark.slow  # runs are trained here
+
 PNG = b"\x89PNG"
 
 

@@ -86,6 +86,7 @@ def test_two_teams_learn_in_one_run_on_policy_and_off_policy():
     assert (last > 2.7).all()
 
 
+@pytest.mark.slow
 def test_each_learner_receives_its_own_agents_and_the_others_apart():
     # fails if agents are mixed up between learners, which are not in the world's order here
     trainer = factions()

@@ -46,6 +46,7 @@ class Fixed(Recall):
         return state, self.observe(state)
 
 
+@pytest.mark.slow
 def test_the_same_world_in_python_and_in_jax_gives_the_same_run():
     # fails if the two loops differ anywhere: in keys, in what is recorded, in what a reset costs, in learning
     python = host(HostFixed, length=6, copies=3)
@@ -91,6 +92,7 @@ def test_seeds_take_turns_in_a_lane(loop):
     jax.tree.map(np.testing.assert_array_equal, jax.tree.map(lambda x: x[1], states.learners), alone.learners)
 
 
+@pytest.mark.slow
 def test_a_resumed_run_gives_up_the_episodes_under_way():
     # fails if a step from the old episode seems to lead into the new one
     options = {"length": 2, "copies": 1, "algorithm": Reinforce(experience=Replay(20, window=1, updates=0))}

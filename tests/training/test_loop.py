@@ -69,6 +69,7 @@ def test_nothing_is_compiled_once_a_run_is_under_way(alone):
     assert alone[1] == 0
 
 
+@pytest.mark.slow
 def test_two_devices_on_one_seed_learn_what_one_does(alone):
     # fails if a share of the batch is lost, counted twice, or averaged wrongly
     assert Layout(1).parts == 2
@@ -77,6 +78,7 @@ def test_two_devices_on_one_seed_learn_what_one_does(alone):
     close(metrics["loss"], alone[0][1]["loss"])
 
 
+@pytest.mark.slow
 def test_a_seed_learns_the_same_alone_and_among_others(alone):
     # fails if seeds share draws, stores or clocks
     (learners, _, prints), _ = trained(jnp.stack([KEY, jax.random.key(1)]), devices=2)
