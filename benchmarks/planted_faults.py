@@ -119,20 +119,24 @@ def plant(fault: Fault, root: Path) -> None:
     path.write_text(text.replace(fault.right, fault.wrong))
 
 
-def first_failure(root: Path, tier: str, workers: int) -> str | None:
-    """Run a tier until a test fails; return the test's name."""
+def first_failure(root: Path, fault: Fault, tier: str, workers: int) -> str | None:
+    """Run a tier until a test fails; return the test's name. The fault's own room is tested first."""
+    room = f"tests/{fault.file.split('/')[0]}"
     pytest = [sys.executable, "-m", "pytest", "-q", "-x", "-n", str(workers), "--dist", "worksteal"]
-    run = subprocess.run(
-        [*pytest, "-p", "no:cacheprovider", "-m", TIERS[tier]],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        env=environment(root),
-    )
-    failed = re.findall(r"^FAILED (\S+)", run.stdout, re.MULTILINE)
-    if run.returncode and not failed:  # also where a file cannot be imported: that is no test that noticed
-        sys.exit(f"the tests did not run:\n{run.stdout[-2000:]}{run.stderr[-2000:]}")
-    return failed[0] if failed else None
+    for places in ([room], ["tests"]):
+        run = subprocess.run(
+            [*pytest, "-p", "no:cacheprovider", "-m", TIERS[tier], *places],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            env=environment(root),
+        )
+        failed = re.findall(r"^FAILED (\S+)", run.stdout, re.MULTILINE)
+        if failed:
+            return failed[0]
+        if run.returncode:  # also where a file cannot be imported: that is no test that noticed
+            sys.exit(f"the tests did not run:\n{run.stdout[-2000:]}{run.stderr[-2000:]}")
+    return None
 
 
 def environment(root: Path) -> dict[str, str]:
@@ -155,7 +159,7 @@ def main() -> None:
             root = Path(folder) / "covey"
             shutil.copytree(ROOT, root, ignore=LEFT_OUT)
             plant(fault, root)
-            failure = first_failure(root, options.tier, options.workers)
+            failure = first_failure(root, fault, options.tier, options.workers)
         seconds = f"{time.perf_counter() - began:.0f}"
         rows.append({"fault": fault.name, "caught by": failure or "NOT CAUGHT", "seconds": seconds})
         print(f"{fault.name}: {failure or 'NOT CAUGHT'} ({seconds} s)", flush=True)
