@@ -48,10 +48,10 @@ FAULTS = (
         "return jnp.maximum(ratio * advantage",
     ),
     Fault(
-        "losses: QMIX's target takes a gradient",
+        "losses: QMIX's target takes illegal actions",
         "algorithms/qmix.py",
-        "return jax.lax.stop_gradient(y)",
-        "return y",
+        "jnp.argmax(ops.masked(q if self.double else q_target, episode.obs.legal), axis=-1)",
+        "jnp.argmax(q if self.double else q_target, axis=-1)",
     ),
     Fault(
         "losses: COMA has no counterfactual baseline",
