@@ -100,7 +100,7 @@ BY_HEAD = {
 
 
 @pytest.mark.parametrize(("mixer", "options", "how", "want"), BY_HEAD.values(), ids=BY_HEAD.keys())
-def test_loss_by_hand(mixer, options, how, want):
+def test_loss_of_round_numbers(mixer, options, how, want):
     # Breaks with anything in the equations: see each case's own arithmetic.
     algorithm, online, target = tabular(mixer, **options)
     assert loss(algorithm, online, target, cut_off(**how)) == pytest.approx(want, rel=1e-6)
@@ -264,7 +264,7 @@ THOUGHT = {
 
 
 @pytest.mark.parametrize(("mixer", "name", "want"), THOUGHT.values(), ids=THOUGHT.keys())
-def test_insight_by_hand(mixer, name, want):
+def test_insight_of_round_numbers(mixer, name, want):
     # Would break: the target's values told, greedy ones instead of those of what was done, a wrong name.
     algorithm, online, target = tabular(mixer)
     told = algorithm.insight(learner(online, target), cut_off())

@@ -91,7 +91,7 @@ BY_HEAD = {
 
 
 @pytest.mark.parametrize(("weighting", "options", "e", "want"), BY_HEAD.values(), ids=BY_HEAD.keys())
-def test_loss_by_hand(weighting, options, e, want):
+def test_loss_of_round_numbers(weighting, options, e, want):
     # Breaks with anything in the equations: see each case's own arithmetic. Regressing Q* at the greedy
     # actions, as one library does, would give other figures everywhere.
     algorithm, online, target = tabular(weighting=weighting, **options)
