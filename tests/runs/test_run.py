@@ -183,7 +183,7 @@ def test_large_checkpoints_are_written_less_often(asked, took, waits):
     assert session.seconds_between_saves(asked, took) == waits
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_killed_five_times(whole, tmp_path):
     """kill -9 at random moments, then resume: the end is that of the unbroken run, to the bit.
 
