@@ -60,7 +60,7 @@ def finished(tmp_path_factory) -> Path:
             r"qmix chooses among discrete actions.*env\.continuous",
         ),
         (["train", "qmix", "spread", "--seeds=0"], r"--seeds must be at least 1"),
-        (["train", "qmix", "spread", "--sede=1"], r"--sede.*--help"),
+        (["train", "qmix", "spread", "--sede=1"], r"--sede.*did you mean --seed.*--help"),
         (["train", "qmix", "spread", "--device=tpu"], r"--device.*tpu.*cpu"),
         (["train", "team=qmix+prey=iql", "spread"], r"no team 'prey'.*team"),
         (["train", "nowhere.py:Mine", "spread"], r"no file .*nowhere\.py"),

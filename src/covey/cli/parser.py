@@ -4,10 +4,12 @@ import argparse
 from functools import partial
 from typing import Any, Literal, NoReturn, get_args, get_origin
 
+from ..config.catalogue import nearest
 from ..errors import UserError
 from .declaration import Declaration, Parameter, least
 
 _REQUIRED = "the following arguments are required:"
+_UNKNOWN = "unrecognized arguments:"
 
 
 class Parser(argparse.ArgumentParser):
@@ -18,6 +20,9 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         if message.startswith(_REQUIRED):  # argparse takes a setting for a name, and counts too few
             message = f"{_REQUIRED} {self.required_words}"
+        elif message.startswith(_UNKNOWN):
+            option = message.removeprefix(_UNKNOWN).split()[0].partition("=")[0]
+            message += nearest(option, self._option_string_actions)
         raise UserError(f"{message} (`{self.prog} --help` lists the options)")
 
 
