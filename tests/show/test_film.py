@@ -49,6 +49,9 @@ def scene(**changes) -> Scene:
         "object_colours": ("grey", "green"),
         "object_kinds": ("obstacle", "target"),
         "extent": 1.1,
+        "agent_units": None,
+        "object_units": None,
+        "ground": None,
     }
     for name, value in (leaves | static).items():
         object.__setattr__(made, name, value)

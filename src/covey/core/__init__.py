@@ -12,8 +12,12 @@ from .scene import (
     ObjectKind,
     PayoffTable,
     Scene,
+    SceneGround,
+    SceneUnits,
     Scenic,
+    Shape,
     Tabular,
+    UnitLook,
 )
 from .spec import Spec
 from .trajectory import Action, Metrics, Observation, Step, Trajectory
@@ -36,13 +40,17 @@ __all__ = [
     "OptState",
     "PayoffTable",
     "Scene",
+    "SceneGround",
+    "SceneUnits",
     "Scenic",
+    "Shape",
     "Spec",
     "Step",
     "Tabular",
     "Target",
     "Traits",
     "Trajectory",
+    "UnitLook",
     "Vectorised",
     "learner_parameters",
 ]

@@ -17,12 +17,69 @@ Colour = Literal["grey", "red", "green", "blue"]
 ObjectKind = Literal["target", "obstacle"]  # to be reached, or in the way
 
 
+Shape = Literal[
+    "disc",
+    "marine",
+    "marauder",
+    "medivac",
+    "stalker",
+    "zealot",
+    "colossus",
+    "zergling",
+    "baneling",
+    "hydralisk",
+    "spine_crawler",
+]
+
+
+class UnitLook(NamedTuple):
+    """A type of fighting unit: its silhouette, and the numbers that a page shows of it.
+
+    Lengths are in the units of the world.
+    """
+
+    name: str
+    shape: Shape
+    radius: float
+    range: float  # of its weapon, from its own edge to the target's
+    health: float  # the most
+    shield: float = 0.0  # the most; 0: it has none
+    heals: bool = False  # its target is a friend, and its line is green
+    blast: float = 0.0  # how far its explosion reaches, when it has a target; 0: it does not explode
+
+
+class SceneUnits(eqx.Module):
+    """Fighting units: all agents of a scene, or all its objects. A unit without health is dead."""
+
+    look: Int[Array, "units n"]  # which of `looks`, so that teams may be drawn anew for each episode
+    health: Float[Array, "units n"]  # in points, as the most of `looks`
+    shield: Float[Array, "units n"]
+    target: Int[Array, "units n"]  # whom it fired at in the newest step; -1: at nobody
+    looks: tuple[UnitLook, ...] = eqx.field(static=True)
+
+
+class SceneGround(NamedTuple):
+    """Terrain, as a map is printed: the first row is the furthest up.
+
+    "." is open ground, "+" is high ground, "#" is a cliff; so is everything beyond the rows. `corner` is the
+    place of the map's lower left corner in the world.
+    """
+
+    rows: tuple[str, ...]
+    cell: float = 1.0
+    corner: tuple[float, float] = (0.0, 0.0)
+
+
 class Scene(eqx.Module):
     """One moment of a world on a plane.
 
     The last axis of every array is n, the copies, as in an environment's state. Agents stand in the order
     of the spec. Lengths are in the units of the world. A film shows at least `extent` to each side of the
     origin.
+
+    Fighting units need no radii, and a film shows the place of their battle, wherever that is. Units among
+    the objects are enemies, and red. A unit's `target` counts the agents first and the objects after them. A
+    dead unit stays where it fell.
     """
 
     agents: Float[Array, "agents 2 n"]
@@ -38,13 +95,16 @@ class Scene(eqx.Module):
     object_colours: tuple[Colour, ...] = eqx.field(static=True)
     object_kinds: tuple[ObjectKind, ...] = eqx.field(static=True)
     extent: float = eqx.field(static=True)
+    agent_units: SceneUnits | None
+    object_units: SceneUnits | None
+    ground: SceneGround | None = eqx.field(static=True)
 
     def __init__(
         self,
         agents: Float[Array, "agents 2 n"],
         objects: Float[Array, "objects 2 n"],
-        agent_radii: tuple[float, ...],
-        object_radii: tuple[float, ...],
+        agent_radii: tuple[float, ...] | None = None,
+        object_radii: tuple[float, ...] | None = None,
         touching: Bool[Array, "agents n"] | None = None,
         highlighted: Bool[Array, "objects n"] | None = None,
         words: Int[Array, "agents n"] | None = None,
@@ -54,14 +114,17 @@ class Scene(eqx.Module):
         extent: float = 1.1,
         caught: Bool[Array, "agents n"] | None = None,
         removed: Bool[Array, "objects n"] | None = None,
+        agent_units: SceneUnits | None = None,
+        object_units: SceneUnits | None = None,
+        ground: SceneGround | None = None,
     ):
         agent_count, _, n = agents.shape
-        object_count = len(object_radii)
+        object_count = len(objects)
         default = lambda value, otherwise: otherwise if value is None else value
         self.agents = agents
         self.objects = objects
-        self.agent_radii = agent_radii
-        self.object_radii = object_radii
+        self.agent_radii = default(agent_radii, (0.0,) * agent_count)
+        self.object_radii = default(object_radii, (0.0,) * object_count)
         self.touching = default(touching, jnp.zeros((agent_count, n), bool))
         self.caught = default(caught, jnp.zeros((agent_count, n), bool))
         self.highlighted = default(highlighted, jnp.zeros((object_count, n), bool))
@@ -71,6 +134,9 @@ class Scene(eqx.Module):
         self.object_colours = default(object_colours, ("grey",) * object_count)
         self.object_kinds = default(object_kinds, ("target",) * object_count)
         self.extent = extent
+        self.agent_units = agent_units
+        self.object_units = object_units
+        self.ground = ground
 
 
 @runtime_checkable
