@@ -9,7 +9,9 @@ from ...core import Spec
 from ...text import signed
 from ..playback import Episode
 from . import sprites, theme
+from .battlefield import gather_army
 from .curve import ValueCurve
+from .forces import Forces
 from .signs import agent_colours, agent_labels
 from .sprites import stamp, write_text
 from .theme import MUTED, PAGE, PLAIN, TEXT, TRACK, Picture
@@ -21,6 +23,7 @@ _ROW = 34  # the height of an agent's row
 _SMALL_ROW = 24  # where there are many agents
 _FEW_AGENTS = 8  # that get high rows
 _MOST_ROWS = 16
+_TITLE_SIZES = (38, 34, 30, 26)  # the largest that a world's name fits in
 _BAR_LEFT = 50
 _BAR_WIDTH = 270
 
@@ -41,13 +44,15 @@ class Heading:
     def __init__(self, world: str, algorithm: str, seed: int, episode: str, steps: int):
         run = f" · seed {seed}"
         room = PANEL_WIDTH - sprites.font(25).getlength(run)
-        self.title = sprites.fit_text(world, 38, True, PANEL_WIDTH)
+        fits = lambda size: sprites.font(size, True).getlength(world) <= PANEL_WIDTH
+        self.size = next(filter(fits, _TITLE_SIZES), _TITLE_SIZES[-1])
+        self.title = sprites.fit_text(world, self.size, True, PANEL_WIDTH)
         self.subtitle = sprites.fit_text(algorithm, 25, False, room) + run
         self.episode = episode
         self.steps = steps
 
     def draw(self, picture: Picture, moment: int, top: int) -> None:
-        write_text(picture, self.title, 0, top + 22, 38, TEXT, bold=True)
+        write_text(picture, self.title, 0, top + 22, self.size, TEXT, bold=True)
         write_text(picture, self.subtitle, 0, top + 66, 25, MUTED)
         write_text(picture, self.episode, 0, top + 124, 23, MUTED)
         write_text(picture, f"step {moment} / {self.steps}", PANEL_WIDTH, top + 124, 23, TEXT, side=1)
@@ -156,7 +161,9 @@ class SidePanel:
 
     def __init__(self, spec: Spec, episode: Episode, heading: Heading):
         row = _ROW if spec.agents <= _FEW_AGENTS else _SMALL_ROW
-        fixed: list[PanelBlock] = [AgentRewards(spec, episode.reward, row)]
+        fixed: list[PanelBlock] = [*_battle_blocks(spec, episode)]
+        if not fixed or np.ptp(episode.reward, axis=1).any():
+            fixed.append(AgentRewards(spec, episode.reward, row))
         if episode.counts:
             fixed.append(CountTotals(episode.counts))
         teams = len(spec.teams)
@@ -181,6 +188,13 @@ class SidePanel:
                 break
             block.draw(picture, moment, top)
             top += block.height + _SPACE
+
+
+def _battle_blocks(spec: Spec, episode: Episode) -> list[Forces]:
+    """Return the legend of a battle; nothing where there is none."""
+    if episode.scene is None or episode.scene.agent_units is None:
+        return []
+    return [Forces(spec, gather_army(spec, episode.scene), PANEL_WIDTH)]
 
 
 def _return_label(spec: Spec, team: str) -> str:

@@ -9,6 +9,7 @@ from ...text import count
 from ..playback import Episode, Playback
 from .action_table import ActionTable
 from .arena import SIDE, Arena
+from .battlefield import Battlefield
 from .footer import FOOTER_HEIGHT, Footer, has_footer
 from .panel import PANEL_HEIGHT, PANEL_WIDTH, Heading, SidePanel
 from .theme import PAGE, PLAIN, Picture
@@ -37,11 +38,13 @@ def page_size(playback: Playback) -> tuple[int, int]:
     return _PAGE_WIDTH, PANEL_HEIGHT + 2 * PAGE_MARGIN + foot
 
 
-def make_field(playback: Playback, episode: Episode) -> Arena | ActionTable:
+def make_field(playback: Playback, episode: Episode) -> Arena | Battlefield | ActionTable:
     """Return what draws the episode: its scene, or a table of actions where the world has no scene."""
     if episode.scene is None:
         return ActionTable(playback.spec, episode.action, episode.reward)
     followed = playback.follow.agent if playback.follow else None
+    if episode.scene.agent_units is not None:
+        return Battlefield(playback.spec, episode.scene, followed)
     return Arena(playback.spec, episode.scene, episode.alive, followed)
 
 

@@ -68,6 +68,41 @@ def coverage(distance: Float[np.ndarray, "h w"]) -> Alpha:
     return np.clip(0.5 - distance, 0, 1)
 
 
+def draw_stroke(
+    picture: Picture,
+    start: Float[np.ndarray, "2"],
+    end: Float[np.ndarray, "2"],
+    width: Real,
+    colour: str,
+    ground: str,
+    strength: Real = 1.0,
+) -> None:
+    """Brush a straight line with round ends; what lies outside the picture is cut."""
+    middle = (start + end) / 2
+    along = (end - start) / 2
+    wide, high = 2 * np.abs(along) + width
+    x, y = _plane(wide, high)
+    share = np.clip((x * along[0] + y * along[1]) / max(float(along @ along), 1e-9), -1, 1)
+    away = np.hypot(x - share * along[0], y - share * along[1])
+    brush(picture, make_sprite(strength * coverage(away - width / 2), colour, ground), *middle)
+
+
+@cache
+def spark(radius: Real, colour: str, ground: str, strength: Real = 1.0) -> Sprite:
+    """A star of four thin points."""
+    x, y = (np.abs(x) / radius for x in _plane(2 * radius, 2 * radius))
+    return make_sprite(strength * coverage(radius * (np.sqrt(x) + np.sqrt(y) - 1)), colour, ground)
+
+
+@cache
+def cross(radius: Real, width: Real, colour: str, ground: str, strength: Real = 1.0) -> Sprite:
+    """Two lines across each other; the radius is half a line's length."""
+    x, y = _plane(2 * radius, 2 * radius)
+    away = np.minimum(np.abs(x - y), np.abs(x + y)) / np.sqrt(2)
+    within = np.hypot(x, y) - radius
+    return make_sprite(strength * coverage(np.maximum(away - width / 2, within)), colour, ground)
+
+
 @cache
 def disc(radius: Real, colour: str, ground: str, strength: Real = 1.0) -> Sprite:
     """A disc; `strength` below 1 makes it darker."""

@@ -15,6 +15,10 @@ ARENA = "#18232d"
 # lines in the arena, and empty bars on the page
 GRID = "#22303c"
 TRACK = "#26333f"
+# terrain of a battle, and what lies behind a unit's bars
+CLIFF = "#0b1117"
+CLIFF_EDGE = "#41525f"
+HIGH_GROUND = "#202e3a"
 TEXT = "#e8eef3"
 MUTED = "#8a99a6"
 # colour-blind eyes can tell these apart
@@ -41,7 +45,7 @@ def _rgb(colour: str) -> UInt8[np.ndarray, "3"]:
 
 def _build_palette() -> tuple[UInt8[np.ndarray, "256 3"], dict[str, int], dict[tuple[str, str], Ramp]]:
     """Return the palette's rows, the indices of plain colours, and the indices of each ramp."""
-    plain = (PAGE, ARENA, GRID, TRACK)
+    plain = (PAGE, ARENA, GRID, TRACK, CLIFF, HIGH_GROUND, CLIFF_EDGE)
     rows = [_rgb(colour) for colour in plain]
     indices = {colour: i for i, colour in enumerate(plain)}
     ramps = {}
