@@ -67,7 +67,7 @@ def _count_side(army: Army, name: str, units: list[int], colour: str) -> _Side:
 
 
 def _draw_side(picture: Picture, side: _Side, moment: int, left: int, right: int, top: int) -> None:
-    count = f"{side.standing[moment].sum()} / {side.standing[0].sum()}"
+    count = f"{side.standing[moment].sum()}/{side.standing[0].sum()}"
     room = right - left - sprites.font(26, True).getlength(count) - 8
     write_text(picture, sprites.fit_text(side.name, 22, False, room), left, top + 28, 22, MUTED, ARENA)
     write_text(picture, count, right, top + 28, 26, side.colour, ARENA, bold=True, side=1)

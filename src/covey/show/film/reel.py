@@ -30,6 +30,8 @@ class Shot(NamedTuple):
     milliseconds: int
     moment: bool  # at a step, not between two
     caption: str
+    episode: int
+    steps: float  # since the episode's start
 
 
 def page_size(playback: Playback) -> tuple[int, int]:
@@ -76,7 +78,7 @@ def _episode_shots(playback: Playback, number: int, episode: Episode) -> Iterato
                 footer.draw(footer_part, moment)
         time = {0: FIRST, last: LAST}.get(tick, pace)
         caption = f"episode {number + 1}, step {moment} of {count(episode.length, 'step')}"
-        yield Shot(page.copy(), time, not part, caption)
+        yield Shot(page.copy(), time, not part, caption, number, tick / per_step)
 
 
 def _heading(playback: Playback, number: int) -> Heading:

@@ -13,13 +13,13 @@ from .theme import Real
 
 _FINE = 8  # points per pixel and side, before edges are smoothed
 _RIM = 2  # pixels of the ground's colour round a unit, so that units in a crowd stay apart
-_EDGE = 1.15  # how far a silhouette may reach, in radii
+_EDGE = 1.25  # how far a silhouette may reach, in radii
 
 _DARK = 0.55  # tones, as shares of the side's colour
 _LIGHT = 1.0
 _CUT = 0.0
 
-_Points = tuple[tuple[float, float], ...]
+_Points = tuple[tuple[Real, Real], ...]
 
 
 class _Area(NamedTuple):
@@ -33,7 +33,7 @@ class _Stroke(NamedTuple):
     """A thick line with round ends; of one point, a disc."""
 
     points: _Points
-    width: float
+    width: Real
     tone: float = _LIGHT
 
 
@@ -46,7 +46,7 @@ def _both(*parts: _Part) -> tuple[_Part, ...]:
     return tuple(side for part in parts for side in (part, mirror(part)))
 
 
-def _arc(x: float, y: float, radius: float, first: float, last: float) -> _Points:
+def _arc(x: Real, y: Real, radius: Real, first: Real, last: Real) -> _Points:
     """Return points on a circle between two angles in degrees, anticlockwise from the right."""
     angles = np.radians(np.linspace(first, last, 13))
     return tuple((x + radius * float(np.cos(a)), y + radius * float(np.sin(a))) for a in angles)
@@ -150,7 +150,7 @@ _PARTS: dict[Shape, tuple[_Part, ...]] = {
 }
 
 
-def _draw(pen: ImageDraw.ImageDraw, part: _Part, place: float, scale: float, tone: int) -> None:
+def _draw(pen: ImageDraw.ImageDraw, part: _Part, place: Real, scale: Real, tone: int) -> None:
     points = [(place + scale * x, place - scale * y) for x, y in part.points]
     if isinstance(part, _Area):
         pen.polygon(points, fill=tone)

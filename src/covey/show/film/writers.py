@@ -10,6 +10,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from string import Template
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool
@@ -18,7 +19,9 @@ from PIL import GifImagePlugin, Image
 from ...errors import UserError
 from ...files import atomic
 from ..playback import Playback
-from .reel import TICK, page_size, shots
+from .arena import SIDE
+from .hover import battle_numbers
+from .reel import PAGE_MARGIN, TICK, page_size, shots
 from .strip import film_strip
 from .theme import PALETTE, TRANSPARENT, Picture
 
@@ -89,8 +92,15 @@ def mp4(playback: Playback) -> bytes:
 def html_page(playback: Playback) -> bytes:
     """Write a page that holds everything it needs."""
     pictures = [
-        (b64encode(_png(picture)).decode(), milliseconds, int(moment), caption)
-        for picture, milliseconds, moment, caption in shots(playback)
+        (
+            b64encode(_png(shot.picture)).decode(),
+            shot.milliseconds,
+            int(shot.moment),
+            shot.caption,
+            shot.episode,
+            round(shot.steps, 3),
+        )
+        for shot in shots(playback)
     ]
     width, height = page_size(playback)
     template = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
@@ -99,9 +109,16 @@ def html_page(playback: Playback) -> bytes:
         width=width // 2,
         pixels=width,
         lines=height,
-        shots=json.dumps(pictures, separators=(",", ":")),
+        arena=f"{PAGE_MARGIN}, {PAGE_MARGIN}, {SIDE}, {SIDE}",
+        shots=_script(pictures),
+        battles=_script([battle_numbers(playback, episode) for episode in playback.episodes]),
     )
     return page.encode()
+
+
+def _script(value: Any) -> str:
+    """Write a value so that a script can hold it, whatever names are in it."""
+    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def still(playback: Playback) -> bytes:
