@@ -164,6 +164,13 @@ def test_a_shot_is_a_line_from_shooter_to_target_that_fades_within_the_step():
     assert not np.isin(shot(2, half), RAMPS[BLUE, ARENA][1:]).any()
 
 
+def test_two_that_fire_at_each_other_have_two_lines():
+    # Would break: the line of one that hides the other's.
+    made = field(moment(target=(3, -1, -1), back=(0, -1)))
+    between = around(made, draw(made), (PLACES[0] + FOES[0]) / 2, 0.2)
+    assert (between == full(BLUE)).any() and (between == full(RED)).any()
+
+
 def test_healing_is_green_and_an_explosion_is_a_disc():
     # Would break: a medivac that seems to shoot its own, a baneling that seems to have a gun.
     made = field(moment(target=(-1, -1, 0), back=(-1, 1)))

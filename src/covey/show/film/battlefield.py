@@ -158,8 +158,12 @@ class Battlefield:
             brush(picture, sprites.disc(round(reach), theme.GOAL, ARENA, strength), *now.places[i])
             return
         colour = _HEAL if look.heals else self.army.colours[i]
+        start = now.places[i]
         end = now.places[self.army.target[now.moment, i]]
-        draw_stroke(picture, now.places[i], end, _SHOT_WIDTH, colour, ARENA, _in_steps(1 - 0.75 * now.age))
+        right, down = (end - start) / max(float(np.hypot(*(end - start))), 1.0)
+        beside = 0.6 * _SHOT_WIDTH * np.array([down, -right])  # two that fire at each other have two lines
+        strength = _in_steps(1 - 0.75 * now.age)
+        draw_stroke(picture, start + beside, end + beside, _SHOT_WIDTH, colour, ARENA, strength)
 
     def _draw_spark(self, picture: Picture, now: _Now, i: int) -> None:
         """Draw a spark where the target is hit: on its rim, towards the one that fired."""
