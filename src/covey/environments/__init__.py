@@ -9,6 +9,7 @@ from .particles.spread import Spread
 from .particles.tag import Tag
 from .predator_prey import PredatorPrey
 from .probes import Coordination, Death, Meeting, Recall, Truncation
+from .skirmish.skirmish import Skirmish
 
 __all__ = [
     "Adversary",
@@ -22,6 +23,7 @@ __all__ = [
     "Pursuit",
     "Recall",
     "Reference",
+    "Skirmish",
     "SpeakerListener",
     "Spread",
     "Tag",

@@ -1,0 +1,1 @@
+"""Skirmish: the battles of SMAC and SMACv2, compiled."""

@@ -1,0 +1,79 @@
+"""A battle: one loop of 1/16 s after another, for n copies at once.
+
+A loop aims, attacks, moves and recovers, in this order; all that happens in one part happens at once.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from .maps import Terrain
+from .movement import move
+from .roster import Kinds, Roster
+from .state import Forces, Orders, change
+from .targeting import acquire, aim_at
+from .weapons import attack, land, recover
+
+LOOPS = 8  # of a step
+_EARLIEST = -1.0  # loops that a random weapon delay adds
+_LATEST = 2.0
+
+
+class Field(NamedTuple):
+    """The fixed part of a battle: the units, the ground, and whether enemies react by themselves."""
+
+    roster: Roster
+    terrain: Terrain
+    reacting: bool
+
+
+def draw_delays(key: PRNGKeyArray, roster: Roster, n: int) -> Float[Array, "units n"]:
+    """Return the random delay of each unit's next attack, in loops."""
+    return jax.random.uniform(key, (roster.units, n), minval=_EARLIEST, maxval=_LATEST)
+
+
+def take_orders(field: Field, forces: Forces, orders: Orders) -> Forces:
+    """Return the forces with new orders: one that differs breaks off an attack, its rest and its second hit.
+
+    The same target again changes nothing.
+    """
+    moves = (orders.direction[:, 0] != 0) | (orders.direction[:, 1] != 0)
+    changed = orders.obeys & (moves | (orders.target != forces.target))
+    clear = lambda timer: jnp.where(changed, 0.0, timer)
+    changes = {"windup": clear(forces.windup), "backswing": clear(forces.backswing)}
+    if field.roster.double_hits:
+        changes["second"] = clear(forces.second)
+    target = jnp.where(orders.obeys, orders.target, forces.target)
+    nobody = jnp.full_like(forces.fired, -1)
+    return change(forces, target=target, fired=nobody, **changes)
+
+
+def fight(
+    field: Field,
+    kinds: Kinds,
+    forces: Forces,
+    orders: Orders,
+    delays: Float[Array, "units n"],
+    loops: int = LOOPS,
+) -> Forces:
+    """Return the forces after a step."""
+    forces = take_orders(field, forces, orders)
+    loop = lambda i, forces: advance(field, kinds, forces, orders, delays, i)
+    return jax.lax.fori_loop(0, loops, loop, forces)
+
+
+def advance(
+    field: Field, kinds: Kinds, forces: Forces, orders: Orders, delays: Float[Array, "units n"], loop
+) -> Forces:
+    """Return the forces after one loop."""
+    roster = field.roster
+    stats = roster.stats(kinds)
+    if field.reacting:
+        forces = acquire(roster, stats, forces, orders, loop)
+    aim = aim_at(roster, stats, forces, forces.target)
+    forces, strikes = attack(roster, stats, forces, aim, delays)
+    forces, hit = land(roster, kinds, stats, forces, strikes)
+    forces = move(roster, field.terrain, stats, forces, orders, aim, hit)
+    return recover(roster, stats, forces, aim)

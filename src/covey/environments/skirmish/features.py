@@ -1,0 +1,298 @@
+"""SMAC's language: legal actions, observations and the state, field by field in SMAC's order.
+
+Everything is computed for one side, so that either side can be a team of agents. Arrays are `[..., n]`.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, Shaped
+
+from .maps import SIZE, BattleMap, Terrain
+from .movement import walkable
+from .roster import Kinds, Roster, UnitStats
+from .state import Forces
+from .targeting import Ranks
+from .units import UnitType
+
+NO_OP = 0
+STOP = 1
+FIRST_MOVE = 2
+FIRST_TARGET = 6
+MOVES = np.array([[0, 1], [0, -1], [1, 0], [-1, 0]], np.float32)  # north, south, east, west
+SIGHT = 9.0
+ORDER_RANGE = 6.0
+_AROUND = ((0, 4), (0, -4), (4, 0), (-4, 0), (2, 2), (-2, -2), (2, -2), (-2, 2))  # SMAC's eight points
+
+
+class Shown(NamedTuple):
+    """The parts of observations and states that can be chosen; SMAC's defaults."""
+
+    all_health: bool = True
+    own_health: bool = True
+    last_action: bool = False
+    pathing_grid: bool = False
+    terrain_height: bool = False
+    timestep: bool = False
+    own_position: bool = False  # SMACv2 shows an agent its own place
+    unit_ranges: bool = False  # SMACv2: sight and order range by type
+    cone: bool = False  # SMACv2: agents look into one direction
+    state_last_action: bool = True
+    state_timestep: bool = False
+
+
+class View(NamedTuple):
+    """One side, as its observations describe it.
+
+    `own_codes` and `foe_codes` give the place of each type in a one-hot, by its index in the roster; `()`
+    where observations tell no types.
+    """
+
+    ranks: Ranks
+    own_codes: tuple[int, ...]
+    foe_codes: tuple[int, ...]
+    bits: int
+    own_shield: bool
+    foe_shield: bool
+    actions: int
+    slots: int  # targets that actions can name
+    heals_by_slot: bool  # medics name friends by the slots of foes
+
+
+def make_view(battle_map: BattleMap, roster: Roster, ranks: Ranks) -> View:
+    """Return the view of a side: the allies' or, with the sides exchanged, the enemies'."""
+    ally = ranks.own.start == 0
+    codes = {True: battle_map.ally_types, False: battle_map.enemy_types}
+    own, foes = (_codes(roster, codes[side]) for side in (ally, not ally))
+    own_units = _types(roster, ranks.own)
+    foe_units = _types(roster, ranks.foes)
+    own_count = roster.allies if ally else roster.enemies
+    foe_count = roster.units - own_count
+    heals = any(unit.heals > 0 for unit in own_units)
+    slots = max(foe_count, own_count if heals else 0)
+    return View(
+        ranks=ranks,
+        own_codes=own,
+        foe_codes=foes,
+        bits=len(battle_map.ally_types),
+        own_shield=any(unit.race == "protoss" for unit in own_units),
+        foe_shield=any(unit.race == "protoss" for unit in foe_units),
+        actions=FIRST_TARGET + slots,
+        slots=slots,
+        heals_by_slot=heals,
+    )
+
+
+def _types(roster: Roster, rows: slice) -> tuple[UnitType, ...]:
+    """Return the types that may stand in these rows."""
+    if roster.kinds is None:
+        return roster.types
+    return tuple(roster.types[i] for i in sorted(set(roster.kinds[rows].tolist())))
+
+
+def _codes(roster: Roster, order: tuple[str, ...]) -> tuple[int, ...]:
+    """Return the place in a one-hot of each type of the roster; -1 where the order does not name it."""
+    return tuple(order.index(u.name) if u.name in order else -1 for u in roster.types) if order else ()
+
+
+class Sight(NamedTuple):
+    """Who is where, seen from each unit of a side: `[own, others, n]`."""
+
+    dx: Float[Array, "own others n"]
+    dy: Float[Array, "own others n"]
+    distance: Float[Array, "own others n"]
+
+
+def _sight(forces: Forces, own: slice, others: slice) -> Sight:
+    offset = forces.pos[others][None] - forces.pos[own][:, None]
+    dx = offset[:, :, 0]
+    dy = offset[:, :, 1]
+    return Sight(dx, dy, jnp.sqrt(dx**2 + dy**2))
+
+
+def legal_actions(
+    view: View, shown: Shown, terrain: Terrain, stats: UnitStats, forces: Forces
+) -> Bool[Array, "own actions n"]:
+    """Return what each unit may do: the dead only nothing, the living anything but that."""
+    own = view.ranks.own
+    alive = forces.alive[own]
+    x = forces.pos[own, 0]
+    y = forces.pos[own, 1]
+    moves = [walkable(terrain.walkable, jnp.floor(x + dx), jnp.floor(y + dy)) for dx, dy in MOVES]
+    reach = jnp.asarray(stats.order_range)[own][:, None] if shown.unit_ranges else ORDER_RANGE
+    foes = _sight(forces, own, view.ranks.foes)
+    targets = (foes.distance <= reach) & forces.alive[view.ranks.foes][None]
+    targets = _pad(targets, view.slots, 1)
+    if view.heals_by_slot:
+        friends = _sight(forces, own, own)
+        patients = (friends.distance <= reach) & (alive & ~jnp.asarray(stats.flies)[own])[None]
+        healer = jnp.asarray(stats.healer)[own][:, None]
+        targets = jnp.where(healer, _pad(patients, view.slots, 1), targets)
+    rows = [jnp.zeros_like(alive), jnp.ones_like(alive), *moves]
+    living = jnp.concatenate([jnp.stack(rows, axis=1), targets], axis=1)
+    dead = (np.arange(living.shape[1]) == NO_OP)[None, :, None]
+    return jnp.where(alive[:, None], living, dead)
+
+
+def _pad(x: Shaped[Array, "..."], length: int, axis: int) -> Shaped[Array, "..."]:
+    widths = [(0, 0)] * x.ndim
+    widths[axis] = (0, length - x.shape[axis])
+    return jnp.pad(x, widths)
+
+
+def _one_hot(codes: tuple[int, ...], bits: int, kinds: Kinds, n: int) -> list[Float[Array, "units n"]]:
+    """Return a row of each unit for each bit of its type."""
+    places = jnp.asarray(np.array(codes or (0,), np.int32))[kinds]
+    return [jnp.broadcast_to(1.0 * (places == bit), (len(kinds), n)) for bit in range(bits)]
+
+
+def _bars(stats: UnitStats, forces: Forces, rows: slice, shield: bool) -> list[Float[Array, "units n"]]:
+    """Return health, and shield, as shares."""
+    health = forces.health[rows] / jnp.asarray(stats.health)[rows]
+    most = jnp.maximum(jnp.asarray(stats.shield)[rows], 1e-6)
+    return [health, forces.shield[rows] / most] if shield else [health]
+
+
+def observe(
+    view: View,
+    shown: Shown,
+    terrain: Terrain,
+    kinds: Kinds,
+    stats: UnitStats,
+    forces: Forces,
+    legal: Bool[Array, "own actions n"],
+    last_action: Int[Array, "own n"],
+    clock: Float[Array, " n"],
+    facing: Int[Array, "own n"],
+) -> Float[Array, "own features n"]:
+    """Return each agent's observation: moves, foes, friends, itself. Zeros for the dead, and for the unseen."""
+    own = view.ranks.own
+    n = forces.pos.shape[-1]
+    alive = forces.alive[own]
+    range_ = jnp.asarray(stats.sight)[own][:, None] if shown.unit_ranges else SIGHT
+    kinds = jnp.asarray(kinds)
+    blocks = [_moves(view, shown, terrain, forces, legal)]
+    foes = view.ranks.foes
+    sight = _sight(forces, own, foes)
+    seen = (sight.distance < range_) & forces.alive[foes][None]
+    seen &= _in_cone(sight, facing) if shown.cone else True
+    told = _bars(stats, forces, foes, view.foe_shield) if shown.all_health else []
+    told += _one_hot(view.foe_codes, view.bits, kinds[foes], n)
+    attackable = legal[:, FIRST_TARGET : FIRST_TARGET + sight.dx.shape[1]]
+    blocks.append(_entity_rows(sight, seen, range_, attackable, told))
+    sight = _sight(forces, own, own)
+    seen = (sight.distance < range_) & alive[None]
+    seen &= _in_cone(sight, facing) if shown.cone else True
+    told = _bars(stats, forces, own, view.own_shield) if shown.all_health else []
+    told += _one_hot(view.own_codes, view.bits, kinds[own], n)
+    if shown.last_action:
+        told += [1.0 * (last_action == a) for a in range(view.actions)]
+    rows = _entity_rows(sight, seen, range_, seen, told)
+    width = rows.shape[1] // len(alive)
+    rows = rows.reshape(len(alive), len(alive), width, n)
+    friends = [jnp.concatenate([row[:i], row[i + 1 :]]).reshape(-1, n) for i, row in enumerate(rows)]
+    blocks.append(jnp.stack(friends))
+    itself = _bars(stats, forces, own, view.own_shield) if shown.own_health else []
+    if shown.own_position:
+        itself += [forces.pos[own, 0] / SIZE, forces.pos[own, 1] / SIZE]
+    if shown.cone:
+        angle = facing * (2 * np.pi / CONES)
+        itself += [jnp.cos(angle), jnp.sin(angle)]
+    itself += _one_hot(view.own_codes, view.bits, kinds[own], n)
+    if itself:
+        blocks.append(jnp.stack(itself, axis=1))
+    features = jnp.where(alive[:, None], jnp.concatenate(blocks, axis=1), 0.0)
+    if not shown.timestep:
+        return features
+    # SMAC appends the clock after the rest, so that even the dead read it.
+    clock = jnp.broadcast_to(clock, (len(alive), 1, n))
+    return jnp.concatenate([features, clock], axis=1)
+
+
+CONES = 12  # directions into which an agent of SMACv2 can look
+_CONE_COSINE = float(np.cos(np.pi / 12))
+
+
+def _in_cone(sight: Sight, facing: Int[Array, "own n"]) -> Bool[Array, "own others n"]:
+    """Return who stands in the 30 degrees into which an agent looks."""
+    angle = facing * (2 * np.pi / CONES)
+    ahead = sight.dx * jnp.cos(angle)[:, None] + sight.dy * jnp.sin(angle)[:, None]
+    return ahead >= _CONE_COSINE * sight.distance
+
+
+def _moves(
+    view: View, shown: Shown, terrain: Terrain, forces: Forces, legal: Bool[Array, "own actions n"]
+) -> Float[Array, "own fields n"]:
+    rows = [legal[:, FIRST_MOVE:FIRST_TARGET].astype(jnp.float32)]
+    x = jnp.floor(forces.pos[view.ranks.own, 0]).astype(jnp.int32)
+    y = jnp.floor(forces.pos[view.ranks.own, 1]).astype(jnp.int32)
+    if shown.pathing_grid:
+        rows.append(jnp.stack([_cell(terrain.walkable, x + dx, y + dy) for dx, dy in _AROUND], axis=1))
+    if shown.terrain_height:
+        here = (*_AROUND, (0, 0))
+        rows.append(jnp.stack([_cell(terrain.height, x + dx, y + dy) for dx, dy in here], axis=1))
+    return jnp.concatenate(rows, axis=1)
+
+
+def _cell(
+    grid: Shaped[np.ndarray, "32 32"], column: Int[Array, "own n"], row: Int[Array, "own n"]
+) -> Float[Array, "own n"]:
+    """Return the numbers of cells; 1 beyond the map, as SMAC has it."""
+    inside = (column >= 0) & (column < SIZE) & (row >= 0) & (row < SIZE)
+    index = jnp.clip(column, 0, SIZE - 1) * SIZE + jnp.clip(row, 0, SIZE - 1)
+    return jnp.where(inside, jnp.asarray(grid.reshape(-1), jnp.float32)[index], 1.0)
+
+
+def _entity_rows(
+    sight: Sight,
+    seen: Bool[Array, "own others n"],
+    reach: Float[Array, "own 1 copies"] | float,
+    marks: Bool[Array, "own others n"],
+    told: list[Float[Array, "others n"]],
+) -> Float[Array, "own fields n"]:
+    """Return one block of fields for each other unit: mark, distance, x, y, and what it tells of itself."""
+    near = [1.0 * marks, sight.distance / reach, sight.dx / reach, sight.dy / reach]
+    fields = [*near, *(jnp.broadcast_to(x[None], seen.shape) for x in told)]
+    rows = jnp.stack([jnp.where(seen, x, 0.0) for x in fields], axis=2)
+    return rows.reshape(rows.shape[0], -1, rows.shape[-1])
+
+
+def global_state(
+    view: View,
+    shown: Shown,
+    kinds: Kinds,
+    stats: UnitStats,
+    forces: Forces,
+    last_action: Int[Array, "own n"],
+    clock: Float[Array, " n"],
+) -> Float[Array, "state n"]:
+    """Return SMAC's state: allies, enemies, last actions; the dead are zeros."""
+    own = view.ranks.own
+    foes = view.ranks.foes
+    n = forces.pos.shape[-1]
+    kinds = jnp.asarray(kinds)
+    place = lambda rows: [(forces.pos[rows, axis] - SIZE / 2) / SIZE for axis in range(2)]
+    health, *shield = _bars(stats, forces, own, view.own_shield)
+    allies = [health, charge(stats, forces, own), *place(own), *shield]
+    allies += _one_hot(view.own_codes, view.bits, kinds[own], n)
+    health, *shield = _bars(stats, forces, foes, view.foe_shield)
+    enemies = [health, *place(foes), *shield, *_one_hot(view.foe_codes, view.bits, kinds[foes], n)]
+    blocks = []
+    for rows, fields in ((own, allies), (foes, enemies)):
+        stacked = jnp.stack(fields, axis=1)
+        blocks.append(jnp.where(forces.alive[rows][:, None], stacked, 0.0).reshape(-1, n))
+    if shown.state_last_action:
+        hot = last_action[:, None] == np.arange(view.actions)[:, None]
+        blocks.append(1.0 * hot.reshape(-1, n))
+    if shown.state_timestep:
+        blocks.append(jnp.broadcast_to(clock, (1, n)))
+    return jnp.concatenate(blocks)
+
+
+def charge(stats: UnitStats, forces: Forces, rows: slice) -> Float[Array, "units n"]:
+    """Return the cooldown, or a healer's energy, as SMAC scales it."""
+    value = jnp.maximum(forces.cooldown[rows], 0.0)
+    if len(forces.energy):
+        value = jnp.where(jnp.asarray(stats.healer)[rows], forces.energy[rows], value)
+    return value / jnp.asarray(stats.cooldown_scale)[rows]

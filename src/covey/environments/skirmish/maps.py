@@ -1,0 +1,160 @@
+"""The maps: who fights whom, and on which ground, read from YAML."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from ... import yaml_text
+from ...errors import SettingError
+from .units import DATA
+
+SIZE = 32  # cells of a side of every map
+
+
+class Group(NamedTuple):
+    """Units of one type that start around one point."""
+
+    unit: str
+    count: int
+    point: tuple[float, float]
+
+
+class Gate(NamedTuple):
+    """A line that cuts a terrain in two, and the passages through it.
+
+    A point p is beyond where normal · p > offset. Each passage has a point on this side and one beyond.
+    """
+
+    normal: tuple[float, float]
+    offset: float
+    passages: tuple[tuple[tuple[float, float], tuple[float, float]], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Terrain:
+    """The ground of a map, in cells `[x, y]` of one unit."""
+
+    walkable: Bool[np.ndarray, "32 32"]
+    cliffs: Bool[np.ndarray, "32 32"]  # only colossi step there
+    height: Float[np.ndarray, "32 32"]
+    gate: Gate | None = None
+
+    @property
+    def rectangle(self) -> tuple[int, int, int, int] | None:
+        """The bounds of the walkable cells, where these fill a rectangle: x from and to, y from and to."""
+        x = np.flatnonzero(self.walkable.any(axis=1))
+        y = np.flatnonzero(self.walkable.any(axis=0))
+        bounds = (int(x[0]), int(x[-1]) + 1, int(y[0]), int(y[-1]) + 1)
+        full = self.walkable[bounds[0] : bounds[1], bounds[2] : bounds[3]].all()
+        return bounds if full else None
+
+
+@dataclass(frozen=True)
+class BattleMap:
+    """A map: two sides, the ground, the enemies' order, the limit of steps.
+
+    `order` is a point to attack-move to, two points (to a random place between them), "units" (attack the
+    allies themselves) or "stand". `kind` is SMAC's map type. One-hots of types follow `ally_types` and
+    `enemy_types`; `()` where observations tell none.
+    """
+
+    name: str
+    kind: str
+    limit: int
+    terrain: Terrain
+    order: Any
+    allies: tuple[Group, ...]
+    enemies: tuple[Group, ...]
+    ally_types: tuple[str, ...]
+    enemy_types: tuple[str, ...]
+
+
+@cache
+def _library() -> Mapping[str, Any]:
+    return yaml_text.read_file(DATA / "maps.yaml")
+
+
+def map_names() -> tuple[str, ...]:
+    """Return the names of SMAC's maps."""
+    return tuple(_library()["maps"])
+
+
+def find_map(name: str) -> BattleMap:
+    """Return one of SMAC's maps."""
+    if name not in _library()["maps"]:
+        raise SettingError("map", "is no map", f"set one of {', '.join(map_names())}", value=name)
+    entry = _library()["maps"][name]
+    kinds = _library()["kinds"].get(entry["kind"], {"allies": (), "enemies": ()})
+    order = entry["order"]
+    return BattleMap(
+        name=name,
+        kind=entry["kind"],
+        limit=entry["limit"],
+        terrain=find_terrain(entry["terrain"]),
+        order=order,
+        allies=_groups(entry["allies"]),
+        enemies=_groups(entry["enemies"]),
+        ally_types=tuple(kinds["allies"]),
+        enemy_types=tuple(kinds["enemies"]),
+    )
+
+
+def _groups(rows: Sequence[Sequence[Any]]) -> tuple[Group, ...]:
+    return tuple(Group(unit, count, (float(x), float(y))) for unit, count, x, y in rows)
+
+
+def find_terrain(name: str) -> Terrain:
+    """Return a terrain of the library."""
+    terrains = _library()["terrains"]
+    if name not in terrains:
+        raise SettingError("terrain", "is no terrain", f"set one of {', '.join(terrains)}", value=name)
+    entry = terrains[name]
+    gate = entry.get("gate")
+    if gate is not None:
+        passages = tuple((tuple(near), tuple(beyond)) for near, beyond in gate["passages"])
+        gate = Gate(tuple(gate["normal"]), gate["offset"], passages)
+    height = np.ones((SIZE, SIZE), np.float32)
+    for first, last, left, right, level in entry.get("heights", ()):
+        height[left : right + 1, first : last + 1] = level
+    walkable = _cells(entry["rows"]) | _cells(entry.get("rim", ()))
+    return Terrain(walkable, _cells(entry.get("cliffs", ())), height, gate)
+
+
+def _cells(rows: Sequence[Sequence[int]]) -> Bool[np.ndarray, "32 32"]:
+    """Mark cells `[x, y]` from rows [first row, last row, first cell, last cell]."""
+    cells = np.zeros((SIZE, SIZE), bool)
+    for first, last, left, right in rows:
+        cells[left : right + 1, first : last + 1] = True
+    return cells
+
+
+def flipped(field: BattleMap) -> BattleMap:
+    """Return the map with left and right exchanged: x becomes 32 - x."""
+    mirror = lambda point: (SIZE - point[0], point[1])
+    groups = lambda side: tuple(Group(unit, count, mirror(point)) for unit, count, point in side)
+    order = field.order
+    if not isinstance(order, str):
+        points = order if isinstance(order[0], Sequence) else [order]
+        points = [mirror(point) for point in points]
+        order = points if isinstance(field.order[0], Sequence) else points[0]
+    terrain = field.terrain
+    gate = terrain.gate and _flip_gate(terrain.gate)
+    turned = [x[::-1] for x in (terrain.walkable, terrain.cliffs, terrain.height)]
+    return replace(
+        field,
+        terrain=Terrain(*turned, gate),
+        order=order,
+        allies=groups(field.allies),
+        enemies=groups(field.enemies),
+    )
+
+
+def _flip_gate(gate: Gate) -> Gate:
+    a, b = gate.normal
+    turn = lambda point: (SIZE - point[0], point[1])
+    passages = tuple((turn(near), turn(beyond)) for near, beyond in gate.passages)
+    return Gate((-a, b), gate.offset - a * SIZE, passages)

@@ -1,0 +1,55 @@
+"""Start places: units that are created at one point stand side by side around it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from .maps import SIZE, Group, Terrain
+from .units import UnitType
+
+_STEP = 0.125  # of the search for a free place
+_REACH = 8.0
+
+
+def _spiral() -> Float[np.ndarray, "places 2"]:
+    """Return offsets from a point, the nearest first; ties go to the left, then to the lower."""
+    line = np.arange(-_REACH, _REACH + _STEP / 2, _STEP)
+    places = np.stack(np.meshgrid(line, line, indexing="ij"), axis=-1).reshape(-1, 2)
+    order = np.lexsort((places[:, 1], places[:, 0], np.round((places**2).sum(axis=1), 6)))
+    return places[order]
+
+
+_OFFSETS = _spiral()
+
+
+def place_units(
+    groups: Sequence[Group], units: Sequence[UnitType], terrain: Terrain, taken: Sequence[np.ndarray] = ()
+) -> Float[np.ndarray, "units 2"]:
+    """Return a place for each unit in the order of creation: the free place nearest to its group's point."""
+    points = [group.point for group in groups for _ in range(group.count)]
+    placed: list[tuple[np.ndarray, UnitType]] = []
+    for unit, point in zip(units, points, strict=True):
+        spots = _OFFSETS + np.array(point)
+        free = _walkable(spots, terrain) | unit.flies
+        for place, other in placed:
+            if other.flies == unit.flies:
+                gap = np.hypot(*(spots - place).T)
+                free &= gap >= unit.separation + other.separation - 1e-6
+        placed.append((spots[int(np.argmax(free))], unit))
+    return np.array([place for place, _ in placed], np.float32).reshape(-1, 2)
+
+
+def _walkable(spots: Float[np.ndarray, "places 2"], terrain: Terrain) -> Bool[np.ndarray, " places"]:
+    inside = ((spots >= 0) & (spots < SIZE)).all(axis=1)
+    cell = np.clip(spots.astype(int), 0, SIZE - 1)
+    return inside & terrain.walkable[cell[:, 0], cell[:, 1]]
+
+
+def sort_allies(
+    units: Sequence[UnitType], places: Float[np.ndarray, "units 2"], types: Sequence[str]
+) -> list[int]:
+    """Return the order in which SMAC numbers allies: by type, then x, then y."""
+    rank = {name: i for i, name in enumerate(types)}
+    key = lambda i: (rank.get(units[i].name, 0), float(places[i, 0]), float(places[i, 1]))
+    return sorted(range(len(units)), key=key)

@@ -1,0 +1,98 @@
+"""The moving parts of a battle. Allies come first, then enemies; the last axis is n, the copies."""
+
+from dataclasses import replace
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, Shaped
+
+from .roster import Kinds, Roster
+
+
+class Forces(eqx.Module):
+    """All units at one moment. Timers count loops down; 0: nothing is due.
+
+    `target` is an index on the other side, for healers on their own; -1: none. What no type of the battle
+    needs has no rows.
+    """
+
+    pos: Float[Array, "units 2 n"]
+    health: Float[Array, "units n"]
+    shield: Float[Array, "units n"]
+    cooldown: Float[Array, "units n"]  # until the next attack may begin
+    windup: Float[Array, "units n"]  # until the attack that has begun is launched
+    backswing: Float[Array, "units n"]  # until the unit walks again
+    target: Int[Array, "units n"]
+    flight: Float[Array, "flying n"]  # until a missile, or a beam, strikes
+    flight_target: Int[Array, "flying n"]
+    second: Float[Array, "doubling n"]  # until the second hit of an attack
+    fuse: Bool[Array, "exploding n"]  # was killed in the last loop, and explodes
+    calm: Float[Array, "shielded n"]  # until the shield comes back
+    energy: Float[Array, "healers n"]
+    fired: Int[Array, "units n"]  # whom it shot at, or healed, in this step; -1: nobody
+    called: Bool[Array, "reacting n"]  # a friend nearby was hit
+    struck: Bool[Array, "reacting n"]  # has hit somebody in the last loop
+
+    @property
+    def alive(self) -> Bool[Array, "units n"]:
+        return self.health > 0
+
+
+class Orders(eqx.Module):
+    """The orders of one step. A unit moves, or goes for `target` until that one is dead, or does neither.
+
+    `goal` is the point that a unit which reacts by itself walks to.
+    """
+
+    direction: Float[Array, "units 2 n"]  # of length 1, or 0
+    target: Int[Array, "units n"]
+    goal: Float[Array, "units 2 copies"]  # one copy, where all have the same
+    obeys: Bool[Array, "units n"]  # has an order, and looks for no target
+
+
+def start_forces(roster: Roster, kinds: Kinds, pos: Float[Array, "units 2 n"], reacting: bool) -> Forces:
+    """Return fresh units at their places."""
+    units, _, n = pos.shape
+    stats = roster.stats(kinds)
+    zeros = lambda present: jnp.zeros((units if present else 0, n))
+    whole = lambda x: jnp.broadcast_to(jnp.asarray(x, jnp.float32), (units, n))
+    nobody = lambda present: jnp.full((units if present else 0, n), -1)
+    flying = roster.missiles or roster.sweepers
+    return Forces(
+        pos=pos,
+        health=whole(stats.health),
+        shield=whole(stats.shield),
+        cooldown=zeros(True),
+        windup=zeros(True),
+        backswing=zeros(True),
+        target=nobody(True),
+        flight=zeros(flying),
+        flight_target=nobody(flying),
+        second=zeros(roster.double_hits),
+        fuse=zeros(roster.bombs) > 0,
+        calm=zeros(roster.shields),
+        energy=whole(stats.energy) if roster.medics else zeros(False),
+        fired=nobody(True),
+        called=zeros(reacting) > 0,
+        struck=zeros(reacting) > 0,
+    )
+
+
+def change(forces: Forces, **values: Array) -> Forces:
+    """Return the forces with some fields replaced."""
+    return replace(forces, **values)
+
+
+def over_rows(f, start: Shaped[Array, "..."], *rows):
+    """Fold f over the rows of arrays: short ones unrolled, because XLA vectorises no other reduction on CPUs."""
+    count = len(jax.tree.leaves(rows)[0])
+    body = lambda carry, row: (f(carry, *row), None)
+    return jax.lax.scan(body, start, rows, unroll=min(count, 12))[0]
+
+
+def choose_row(x: Shaped[Array, "rows n"], index: Int[Array, "units n"]) -> Shaped[Array, "units n"]:
+    """Return the entry of each unit's row; 0 where the index is -1."""
+    numbers = jnp.arange(len(x))
+    pick = lambda found, number, row: jnp.where(index == number, row, found)
+    return over_rows(pick, jnp.zeros(index.shape, x.dtype), numbers, x)
