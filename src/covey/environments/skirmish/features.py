@@ -120,14 +120,14 @@ def legal_actions(
     x = forces.pos[own, 0]
     y = forces.pos[own, 1]
     moves = [walkable(terrain.walkable, jnp.floor(x + dx), jnp.floor(y + dy)) for dx, dy in MOVES]
-    reach = jnp.asarray(stats.order_range)[own][:, None] if shown.unit_ranges else ORDER_RANGE
+    reach = stats.order_range[own][:, None] if shown.unit_ranges else ORDER_RANGE
     foes = _sight(forces, own, view.ranks.foes)
     targets = (foes.distance <= reach) & forces.alive[view.ranks.foes][None]
     targets = _pad(targets, view.slots, 1)
     if view.heals_by_slot:
         friends = _sight(forces, own, own)
-        patients = (friends.distance <= reach) & (alive & ~jnp.asarray(stats.flies)[own])[None]
-        healer = jnp.asarray(stats.healer)[own][:, None]
+        patients = (friends.distance <= reach) & (alive & ~stats.flies[own])[None]
+        healer = stats.healer[own][:, None]
         targets = jnp.where(healer, _pad(patients, view.slots, 1), targets)
     rows = [jnp.zeros_like(alive), jnp.ones_like(alive), *moves]
     living = jnp.concatenate([jnp.stack(rows, axis=1), targets], axis=1)
@@ -149,8 +149,8 @@ def _one_hot(codes: tuple[int, ...], bits: int, kinds: Kinds, n: int) -> list[Fl
 
 def _bars(stats: UnitStats, forces: Forces, rows: slice, shield: bool) -> list[Float[Array, "units n"]]:
     """Return health, and shield, as shares."""
-    health = forces.health[rows] / jnp.asarray(stats.health)[rows]
-    most = jnp.maximum(jnp.asarray(stats.shield)[rows], 1e-6)
+    health = forces.health[rows] / stats.health[rows]
+    most = jnp.maximum(stats.shield[rows], 1e-6)
     return [health, forces.shield[rows] / most] if shield else [health]
 
 
@@ -166,11 +166,11 @@ def observe(
     clock: Float[Array, " n"],
     facing: Int[Array, "own n"],
 ) -> Float[Array, "own features n"]:
-    """Return each agent's observation: moves, foes, friends, itself. Zeros for the dead, and for the unseen."""
+    """Return each agent's observation: moves, foes, friends, itself; zeros for the dead and the unseen."""
     own = view.ranks.own
     n = forces.pos.shape[-1]
     alive = forces.alive[own]
-    range_ = jnp.asarray(stats.sight)[own][:, None] if shown.unit_ranges else SIGHT
+    range_ = stats.sight[own][:, None] if shown.unit_ranges else SIGHT
     kinds = jnp.asarray(kinds)
     blocks = [_moves(view, shown, terrain, forces, legal)]
     foes = view.ranks.foes
@@ -294,5 +294,5 @@ def charge(stats: UnitStats, forces: Forces, rows: slice) -> Float[Array, "units
     """Return the cooldown, or a healer's energy, as SMAC scales it."""
     value = jnp.maximum(forces.cooldown[rows], 0.0)
     if len(forces.energy):
-        value = jnp.where(jnp.asarray(stats.healer)[rows], forces.energy[rows], value)
-    return value / jnp.asarray(stats.cooldown_scale)[rows]
+        value = jnp.where(stats.healer[rows], forces.energy[rows], value)
+    return value / stats.cooldown_scale[rows]

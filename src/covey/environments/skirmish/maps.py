@@ -15,7 +15,8 @@ from .units import DATA
 SIZE = 32  # cells of a side of every map
 
 
-class Group(NamedTuple):
+@dataclass(frozen=True)
+class Group:
     """Units of one type that start around one point."""
 
     unit: str
@@ -135,7 +136,7 @@ def _cells(rows: Sequence[Sequence[int]]) -> Bool[np.ndarray, "32 32"]:
 def flipped(field: BattleMap) -> BattleMap:
     """Return the map with left and right exchanged: x becomes 32 - x."""
     mirror = lambda point: (SIZE - point[0], point[1])
-    groups = lambda side: tuple(Group(unit, count, mirror(point)) for unit, count, point in side)
+    groups = lambda side: tuple(Group(g.unit, g.count, mirror(g.point)) for g in side)
     order = field.order
     if not isinstance(order, str):
         points = order if isinstance(order[0], Sequence) else [order]
@@ -143,10 +144,9 @@ def flipped(field: BattleMap) -> BattleMap:
         order = points if isinstance(field.order[0], Sequence) else points[0]
     terrain = field.terrain
     gate = terrain.gate and _flip_gate(terrain.gate)
-    turned = [x[::-1] for x in (terrain.walkable, terrain.cliffs, terrain.height)]
     return replace(
         field,
-        terrain=Terrain(*turned, gate),
+        terrain=Terrain(terrain.walkable[::-1], terrain.cliffs[::-1], terrain.height[::-1], gate),
         order=order,
         allies=groups(field.allies),
         enemies=groups(field.enemies),

@@ -74,10 +74,7 @@ def _wish(
     chases = aim.present & (aim.gap > reach)
     ordered = (orders.direction[:, 0] != 0) | (orders.direction[:, 1] != 0)
     goal = jnp.where(chases[:, None], forces.pos + aim.offset, orders.goal)
-    if len(forces.called):
-        marches = ~aim.present & ~orders.obeys
-    else:
-        marches = jnp.zeros_like(chases)
+    marches = ~aim.present & ~orders.obeys if len(forces.called) else jnp.zeros_like(chases)
     goal = _route(roster, terrain, stats, forces.pos, goal)
     way = goal - forces.pos
     distance = jnp.sqrt(way[:, 0] ** 2 + way[:, 1] ** 2)
@@ -141,8 +138,8 @@ def _look_ahead(
     y = forces.pos[:, 1]
     n = forces.pos.shape[-1]
     numbers = jnp.arange(roster.units)[:, None]
-    size = jnp.broadcast_to(jnp.asarray(stats.separation), x.shape)
-    radius = jnp.broadcast_to(jnp.asarray(stats.radius), x.shape)
+    size = jnp.broadcast_to(stats.separation, x.shape)
+    radius = jnp.broadcast_to(stats.radius, x.shape)
     listens = bool(len(forces.called))
     enemy = np.arange(roster.units)[:, None] >= roster.allies
     cries = hit & enemy
@@ -178,7 +175,7 @@ def _push(
     """Return how far each unit is pushed by those that it overlaps; who attacks hardly gives way."""
     x = pos[:, 0]
     y = pos[:, 1]
-    size = jnp.broadcast_to(jnp.asarray(stats.separation), x.shape)
+    size = jnp.broadcast_to(stats.separation, x.shape)
     numbers = jnp.arange(len(pos), dtype=jnp.float32)[:, None]
 
     def shove(total, number, place, other_solid, other_size, other_weight):
@@ -225,9 +222,9 @@ def _keep_on_ground(
         held = _step_by_axes(terrain.walkable, old, new)
         if roster.over:
             across = _step_by_axes(terrain.walkable | terrain.cliffs, old, new)
-            held = jnp.where(jnp.asarray(stats.crosses)[:, None], across, held)
+            held = jnp.where(stats.crosses[:, None], across, held)
     if roster.any(lambda unit: unit.flies):
-        held = jnp.where(jnp.asarray(stats.flies)[:, None], jnp.clip(new, 0.0, SIZE - _EDGE), held)
+        held = jnp.where(stats.flies[:, None], jnp.clip(new, 0.0, SIZE - _EDGE), held)
     return held
 
 

@@ -40,7 +40,7 @@ def result(ranks: Ranks, stats: UnitStats, forces: Forces, medics_lose: bool) ->
     lost = (own == 0) & (foes > 0)
     won = (own > 0) & (foes == 0)
     if medics_lose:
-        fighters = alive & ~jnp.asarray(stats.healer)
+        fighters = alive & ~stats.healer
         lost |= count(ranks.own, fighters) == 0
         won |= (foes == 1) & (count(ranks.foes, fighters) == 0)
         won &= ~lost
@@ -49,7 +49,7 @@ def result(ranks: Ranks, stats: UnitStats, forces: Forces, medics_lose: bool) ->
 
 def max_reward(ranks: Ranks, stats: UnitStats, n: int) -> Float[Array, " n"]:
     """Return the most that a battle pays before scaling: all damage, all deaths, and the win."""
-    whole = jnp.asarray(stats.health + stats.shield)[ranks.foes]
+    whole = (stats.health + stats.shield)[ranks.foes]
     total = jnp.sum(whole, axis=0) + _DEATH_VALUE * len(whole) + _WIN_VALUE
     return jnp.broadcast_to(total, (n,))
 
@@ -72,7 +72,7 @@ def reward(
     sparse: bool,
     only_positive: bool,
 ) -> Float[Array, " n"]:
-    """Return SMAC's reward of a step: |damage dealt + 10 deaths| + 200 for the win, or what is chosen instead.
+    """Return SMAC's reward of a step: |damage dealt + 10 deaths|, and 200 for the win, or what was chosen.
 
     `sparse`: 1 for a win, -1 for a defeat. Without `only_positive`, half of what the own side lost is taken
     off, and nothing is made positive. All is scaled, so that a battle pays 20.

@@ -1,4 +1,4 @@
-"""The units of a battle as arrays: allies first, then enemies. The last axis is n, the copies, or 1 for all."""
+"""The units of a battle as arrays: allies first, then enemies. The last axis is n copies, or 1 for all."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from .units import LOOPS_PER_SECOND, UnitType
 
-Numbers = Float[Array, "units copies"] | Float[np.ndarray, "units copies"]
-Flags = Bool[Array, "units copies"] | Bool[np.ndarray, "units copies"]
+Numbers = Float[Array, "units copies"]
+Flags = Bool[Array, "units copies"]
 Kinds = Int[Array, "units copies"] | Int[np.ndarray, "units copies"]
 
 
@@ -167,7 +167,7 @@ class Roster:
     def stats(self, kinds: Kinds) -> UnitStats:
         """Return the numbers of units of these types: constants where no episode draws types."""
         if self.kinds is not None:
-            pick = lambda name: self.table(name)[self.kinds][:, None]
+            pick = lambda name: jnp.asarray(self.table(name)[self.kinds][:, None])
         else:
             pick = lambda name: jnp.asarray(self.table(name))[kinds]
         return UnitStats(**{name: pick(name) for name in (*_NUMBERS, *_FLAGS)})

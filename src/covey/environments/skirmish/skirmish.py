@@ -115,7 +115,7 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
         kinds = start.kinds if roster.kinds is None else roster.kinds[:, None]
         return SkirmishState(
             forces=start_forces(roster, kinds, start.pos, self.field.reacting),
-            kinds=start.kinds,
+            kinds=jnp.asarray(start.kinds),
             goal=start.goal,
             last_action=jnp.full((roster.allies, n), -1),
             t=jnp.zeros(n, int),

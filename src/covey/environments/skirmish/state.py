@@ -1,6 +1,8 @@
 """The moving parts of a battle. Allies come first, then enemies; the last axis is n, the copies."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
@@ -8,6 +10,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from .roster import Kinds, Roster
+
+_Carry = TypeVar("_Carry")
 
 
 class Forces(eqx.Module):
@@ -84,8 +88,8 @@ def change(forces: Forces, **values: Array) -> Forces:
     return replace(forces, **values)
 
 
-def over_rows(f, start: Shaped[Array, "..."], *rows):
-    """Fold f over the rows of arrays: short ones unrolled, because XLA vectorises no other reduction on CPUs."""
+def over_rows(f: Callable[..., _Carry], start: _Carry, *rows: Any) -> _Carry:
+    """Fold f over the rows of arrays: unrolled, because XLA vectorises no other reduction on CPUs."""
     count = len(jax.tree.leaves(rows)[0])
     body = lambda carry, row: (f(carry, *row), None)
     return jax.lax.scan(body, start, rows, unroll=min(count, 12))[0]

@@ -16,7 +16,7 @@ CALL_RADIUS = 4.0  # how far a call for help reaches, from edge to edge
 class Aim(NamedTuple):
     """Each unit's target: whether it has one, the way there, and the gap between edges."""
 
-    index: Int[Array, "units n"]
+    number: Int[Array, "units n"]
     present: Bool[Array, "units n"]
     offset: Float[Array, "units 2 n"]
     gap: Float[Array, "units n"]
@@ -62,7 +62,7 @@ def aim_at(roster: Roster, stats: UnitStats, forces: Forces, index: Int[Array, "
     alive = look(forces.alive.astype(jnp.float32)) > 0
     present = (index >= 0) & alive & forces.alive
     if roster.over:
-        flies = look(jnp.asarray(stats.flies, jnp.float32)) > 0
+        flies = look(stats.flies.astype(jnp.float32)) > 0
         present &= ~flies | stats.hits_air
     offset = jnp.stack([look(forces.pos[:, 0]), look(forces.pos[:, 1])], axis=1) - forces.pos
     distance = jnp.sqrt(offset[:, 0] ** 2 + offset[:, 1] ** 2)
@@ -72,7 +72,7 @@ def aim_at(roster: Roster, stats: UnitStats, forces: Forces, index: Int[Array, "
 
 class _Nearest(NamedTuple):
     gap: Float[Array, "units n"]
-    index: Int[Array, "units n"]
+    number: Int[Array, "units n"]
 
 
 def _nearest(
@@ -93,12 +93,12 @@ def _nearest(
         fits = ready & (~flying | stats.hits_air[own]) if hits_air else ready
         distance = jnp.where(fits, distance, jnp.inf)
         better = distance < best.gap
-        return _Nearest(jnp.where(better, distance, best.gap), jnp.where(better, number, best.index))
+        return _Nearest(jnp.where(better, distance, best.gap), jnp.where(better, number, best.number))
 
     start = _Nearest(jnp.full(x.shape, jnp.inf), jnp.full(x.shape, -1))
     numbers = jnp.arange(len(ready))
     best = over_rows(closer, start, numbers, forces.pos[foes], ready, radius[foes], flies[foes])
-    return _Nearest(best.gap - stats.radius[own], best.index)
+    return _Nearest(best.gap - stats.radius[own], best.number)
 
 
 def acquire(roster: Roster, stats: UnitStats, forces: Forces, orders: Orders, loop: Int[Array, ""]) -> Forces:
@@ -120,9 +120,9 @@ def acquire(roster: Roster, stats: UnitStats, forces: Forces, orders: Orders, lo
     reachable = near.gap <= stats.range[own]
     sighted = near.gap <= stats.scan[own]
     swap = looks & ~held & jnp.where(has, sighted if SWAP_SCAN else reachable, sighted)
-    helps = ~has & ~swap & forces.called[own] & (caller.index >= 0)
+    helps = ~has & ~swap & forces.called[own] & (caller.number >= 0)
     target = jnp.where(has, forces.target[own], -1)
-    target = jnp.where(swap, near.index, jnp.where(helps, caller.index, target))
+    target = jnp.where(swap, near.number, jnp.where(helps, caller.number, target))
     if roster.medics:
         target = jnp.where(stats.healer[own], _choose_patient(stats, forces, enemy), target)
     target = jnp.where(orders.obeys[own], orders.target[own], target)
@@ -142,7 +142,7 @@ def _choose_patient(stats: UnitStats, forces: Forces, side: Ranks) -> Int[Array,
     def weaker(best, number, place, ready, share, size):
         distance = jnp.sqrt((place[0] - x) ** 2 + (place[1] - y) ** 2) - size
         better = ready & (distance <= reach) & (share < best.gap)
-        return _Nearest(jnp.where(better, share, best.gap), jnp.where(better, number, best.index))
+        return _Nearest(jnp.where(better, share, best.gap), jnp.where(better, number, best.number))
 
     start = _Nearest(jnp.full(x.shape, jnp.inf), jnp.full(x.shape, -1))
-    return over_rows(weaker, start, jnp.arange(len(share)), forces.pos[own], ready, share, radius).index
+    return over_rows(weaker, start, jnp.arange(len(share)), forces.pos[own], ready, share, radius).number

@@ -51,24 +51,24 @@ def attack(
     cooldown = jnp.where(launches, rest + held, jnp.where(windup > 0, jnp.minimum(held, 0.0), cooldown))
     pinned = stats.backswing + PIN * stats.interval * ~stats.sweeps
     backswing = jnp.where(launches, pinned, jnp.maximum(forces.backswing - 1.0, 0.0))
-    fired = jnp.where(launches, aim.index, forces.fired)
+    fired = jnp.where(launches, aim.number, forces.fired)
     changes = {"cooldown": cooldown, "windup": windup, "backswing": backswing, "fired": fired}
     if not (roster.missiles or roster.sweepers):
-        strikes = Strikes(launches, aim.index)
+        strikes = Strikes(launches, aim.number)
     else:
         distance = jnp.sqrt(aim.offset[:, 0] ** 2 + aim.offset[:, 1] ** 2)
-        missile = jnp.asarray(stats.missile)
+        missile = stats.missile
         delay = jnp.where(missile > 0, distance / jnp.maximum(missile, 1e-6), stats.beam)
         flight = count_down(forces.flight)
         arrives = (forces.flight > 0) & (flight <= 0)
         sent = launches & (delay > 0)
-        strikes = Strikes((launches & ~sent) | arrives, jnp.where(arrives, forces.flight_target, aim.index))
+        strikes = Strikes((launches & ~sent) | arrives, jnp.where(arrives, forces.flight_target, aim.number))
         changes["flight"] = jnp.where(sent, jnp.ceil(delay), jnp.maximum(flight, 0.0))
-        changes["flight_target"] = jnp.where(sent, aim.index, forces.flight_target)
+        changes["flight_target"] = jnp.where(sent, aim.number, forces.flight_target)
     if roster.double_hits:
         second = count_down(forces.second)
         again = (forces.second > 0) & (second <= 0) & forces.alive
-        doubles = strikes.lands & (jnp.asarray(stats.interval) > 0)
+        doubles = strikes.lands & (stats.interval > 0)
         changes["second"] = jnp.where(doubles, stats.interval, jnp.maximum(second, 0.0))
         strikes = Strikes(strikes.lands | again, strikes.target)
     if roster.bombs:
@@ -80,7 +80,7 @@ class _Hits(NamedTuple):
     """What strikes each unit in a loop: the sum of the damage, and the number of hits."""
 
     damage: Float[Array, "units n"]
-    count: Float[Array, "units n"]
+    number: Float[Array, "units n"]
 
 
 def land(
@@ -92,7 +92,7 @@ def land(
     hits = _Hits(*(jnp.concatenate([parts[1][i], parts[0][i]]) for i in range(2)))
     shield = jnp.maximum(forces.shield - hits.damage, 0.0)
     through = jnp.maximum(hits.damage - forces.shield, 0.0)
-    each = hits.damage / jnp.maximum(hits.count, 1.0)
+    each = hits.damage / jnp.maximum(hits.number, 1.0)
     # Armour counts once for each hit that gets through a shield.
     passed = jnp.ceil(through / jnp.maximum(each, 1e-6) - 1e-4)
     lost = jnp.maximum(through - stats.armour * passed, LEAST_DAMAGE * passed)
@@ -124,13 +124,10 @@ def _strike_side(
     kinds = jnp.broadcast_to(jnp.asarray(kinds), (len(kinds), kinds.shape[-1]))
     amounts = table[kinds[own][:, None], kinds[foes][None]]
     alive = forces.alive[foes]
-    grounded = ~jnp.broadcast_to(jnp.asarray(stats.flies)[foes], places[:, 0].shape)
-    whole = lambda flag: jnp.broadcast_to(jnp.asarray(flag)[own], (len(strikes.lands[own]), n))
-    radius = jnp.asarray(stats.radius)[foes]
-    aimed = (
-        look_up(roster, forces.pos[:, 0], strikes.target),
-        look_up(roster, forces.pos[:, 1], strikes.target),
-    )
+    grounded = ~jnp.broadcast_to(stats.flies[foes], places[:, 0].shape)
+    whole = lambda flag: jnp.broadcast_to(flag[own], (len(strikes.lands[own]), n))
+    radius = stats.radius[foes]
+    aimed = [look_up(roster, forces.pos[:, axis], strikes.target) for axis in range(2)]
 
     def strike(hits, lands, target, amount, place, sweeps, explodes, x, y):
         struck = numbers == target
@@ -142,7 +139,7 @@ def _strike_side(
             reach = _BLAST + radius
             struck = jnp.where(explodes, (dx**2 + dy**2 <= reach**2) & grounded, struck)
         struck = struck & lands & alive
-        return _Hits(hits.damage + jnp.where(struck, amount, 0.0), hits.count + jnp.where(struck, 1.0, 0.0))
+        return _Hits(hits.damage + jnp.where(struck, amount, 0.0), hits.number + jnp.where(struck, 1.0, 0.0))
 
     start = _Hits(*jnp.zeros((2, len(places), n)))
     return over_rows(
@@ -178,19 +175,19 @@ def _on_line(
 
 def recover(roster: Roster, stats: UnitStats, forces: Forces, aim: Aim) -> Forces:
     """Return the forces after a loop's healing and regeneration."""
-    changes = {}
+    changes: dict[str, Array] = {}
     health = forces.health
     if roster.medics:
         heals = forces.alive & stats.healer & aim.within(stats.range)
-        heals &= look_up(roster, jnp.asarray(stats.biological, jnp.float32), aim.index, True) > 0
-        share = look_up(roster, health / stats.health, aim.index, True)
-        missing = look_up(roster, jnp.asarray(stats.health), aim.index, True) * (1.0 - share)
-        rate = jnp.maximum(jnp.asarray(stats.health_rate), 1e-6)
+        heals &= look_up(roster, stats.biological.astype(jnp.float32), aim.number, True) > 0
+        share = look_up(roster, health / stats.health, aim.number, True)
+        missing = look_up(roster, stats.health, aim.number, True) * (1.0 - share)
+        rate = jnp.maximum(stats.health_rate, 1e-6)
         amount = jnp.minimum(jnp.minimum(stats.heals, missing), forces.energy / rate)
         amount = jnp.where(heals, amount, 0.0)
-        health = health + _healed(roster, amount, aim.index)
+        health = health + _healed(roster, amount, aim.number)
         energy = forces.energy - amount * rate + stats.energy_rate
-        changes["fired"] = jnp.where(amount > 0, aim.index, forces.fired)
+        changes["fired"] = jnp.where(amount > 0, aim.number, forces.fired)
         changes["energy"] = jnp.clip(energy, 0.0, stats.energy_limit)
     if roster.regenerates:
         health = jnp.where(forces.alive, health + stats.regeneration, health)
