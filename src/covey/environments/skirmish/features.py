@@ -3,6 +3,7 @@
 Everything is computed for one side, so that either side can be a team of agents. Arrays are `[..., n]`.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -42,7 +43,8 @@ class Shown(NamedTuple):
     state_timestep: bool = False
 
 
-class View(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class View:
     """One side, as its observations describe it.
 
     `own_codes` and `foe_codes` give the place of each type in a one-hot, by its index in the roster; `()`

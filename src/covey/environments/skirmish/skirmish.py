@@ -36,7 +36,7 @@ class SkirmishState(eqx.Module):
     """A battle under way. `kinds` has no rows where every episode has the same units."""
 
     forces: Forces
-    kinds: Int[Array, "units n"]
+    kinds: Int[Array, "drawn n"]
     goal: Float[Array, "units 2 n"]
     last_action: Int[Array, "agents n"]  # -1: none yet
     t: Int[Array, " n"]

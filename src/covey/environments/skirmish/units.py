@@ -134,15 +134,43 @@ def _make_unit(name: str, values: Any, base: UnitType | None, data: str) -> Unit
         raise SettingError("data", f"gives {name} the unknown field '{unknown[0]}'", "remove it", value=data)
     if missing:
         raise SettingError("data", f"gives {name} no {', '.join(missing)}", "add it", value=data)
-    values["attributes"] = tuple(values["attributes"])
-    _check_numbers(name, values, data)
-    return UnitType(name=name, **values)
+    return UnitType(name=name, **{key: _typed(name, key, value, data) for key, value in values.items()})
 
 
-def _check_numbers(name: str, values: Mapping[str, Any], data: str) -> None:
-    for key, value in values.items():
-        number = _FIELDS[key].type in ("float", "int", float, int)
-        if number and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
-            raise SettingError(
-                "data", f"gives {name} the {key} {value}", "make it a number of 0 or more", value=data
-            )
+def _typed(name: str, key: str, value: Any, data: str) -> Any:
+    """Return a value in its field's type, or refuse it. YAML writes 45 for 45.0, and a list for a tuple."""
+    kind = _FIELDS[key].type
+    if kind in (float, int):
+        least = _LEAST.get(key, 0)
+        fits = _is_number(value) and value >= least and kind(value) == value
+        wanted = f"a number of {least} or more"
+    elif kind is bool:
+        fits = isinstance(value, bool)
+        wanted = "true or false"
+    elif key == "bonus":
+        fits = isinstance(value, Mapping) and all(map(_is_number, value.values()))
+        wanted = "numbers by attribute, as {armoured: 10}"
+        kind = _bonus
+    elif key == "attributes":
+        fits = isinstance(value, list | tuple) and all(isinstance(word, str) for word in value)
+        wanted = "a list of words, as [light, biological]"
+        kind = tuple
+    else:
+        fits = isinstance(value, str) and value in _WORDS.get(key, (value,))
+        wanted = "one of " + ", ".join(f"'{word}'" for word in _WORDS[key]) if key in _WORDS else "a word"
+        kind = str
+    if not fits:
+        raise SettingError("data", f"gives {name} the {key} {value}", f"make it {wanted}", value=data)
+    return kind(value)
+
+
+_WORDS = {"splash": ("", "line", "burst")}
+_LEAST = {"health": 1, "cooldown_scale": 1, "hits": 1}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _bonus(value: Mapping[str, Any]) -> dict[str, float]:
+    return {kind: float(amount) for kind, amount in value.items()}
