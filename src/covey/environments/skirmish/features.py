@@ -121,7 +121,8 @@ def legal_actions(
     alive = forces.alive[own]
     x = forces.pos[own, 0]
     y = forces.pos[own, 1]
-    moves = [walkable(terrain.walkable, jnp.floor(x + dx), jnp.floor(y + dy)) for dx, dy in MOVES]
+    # SMAC cuts off decimals, so that just beyond 0 is still the first cell.
+    moves = [walkable(terrain.walkable, jnp.trunc(x + dx), jnp.trunc(y + dy)) for dx, dy in MOVES]
     reach = stats.order_range[own][:, None] if shown.unit_ranges else ORDER_RANGE
     foes = _sight(forces, own, view.ranks.foes)
     targets = (foes.distance <= reach) & forces.alive[view.ranks.foes][None]
