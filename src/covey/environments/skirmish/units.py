@@ -1,6 +1,6 @@
 """The table of units: what each can do, read from YAML, with a source for each number."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
@@ -139,7 +139,8 @@ def _make_unit(name: str, values: Any, base: UnitType | None, data: str) -> Unit
 
 def _typed(name: str, key: str, value: Any, data: str) -> Any:
     """Return a value in its field's type, or refuse it. YAML writes 45 for 45.0, and a list for a tuple."""
-    kind = _FIELDS[key].type
+    kind: Any = _FIELDS[key].type
+    make: Callable[[Any], Any] = kind
     if kind in (float, int):
         least = _LEAST.get(key, 0)
         fits = _is_number(value) and value >= least and kind(value) == value
@@ -150,18 +151,17 @@ def _typed(name: str, key: str, value: Any, data: str) -> Any:
     elif key == "bonus":
         fits = isinstance(value, Mapping) and all(map(_is_number, value.values()))
         wanted = "numbers by attribute, as {armoured: 10}"
-        kind = _bonus
+        make = _bonus
     elif key == "attributes":
         fits = isinstance(value, list | tuple) and all(isinstance(word, str) for word in value)
         wanted = "a list of words, as [light, biological]"
-        kind = tuple
+        make = tuple
     else:
         fits = isinstance(value, str) and value in _WORDS.get(key, (value,))
-        wanted = "one of " + ", ".join(f"'{word}'" for word in _WORDS[key]) if key in _WORDS else "a word"
-        kind = str
+        wanted = " or ".join(map(repr, _WORDS[key])) if key in _WORDS else "a word"
     if not fits:
         raise SettingError("data", f"gives {name} the {key} {value}", f"make it {wanted}", value=data)
-    return kind(value)
+    return make(value)
 
 
 _WORDS = {"splash": ("", "line", "burst")}
