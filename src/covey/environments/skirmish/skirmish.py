@@ -5,24 +5,15 @@ from typing import Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from ...core import AbstractEnvironment, Action, Observation, Scene, Spec, Step
 from ...ops import named
 from .battle import Field, draw_delays, fight
-from .features import (
-    FIRST_MOVE,
-    FIRST_TARGET,
-    MOVES,
-    Shown,
-    View,
-    global_state,
-    legal_actions,
-    make_view,
-    observe,
-)
+from .features import Shown, View, global_state, legal_actions, make_view, observe
 from .maps import find_map
+from .opponents import AbstractEnemy, AttackMoveEnemy, NearestEnemy, see_battle
+from .orders import join_orders, read_actions
 from .rewards import result, reward
 from .roster import Kinds
 from .scenario import FixedScenario, fixed_scenario
@@ -30,6 +21,8 @@ from .scene import draw_scene
 from .state import Forces, Orders, start_forces
 from .targeting import sides
 from .units import read_units
+
+_ATTACK_MOVE = AttackMoveEnemy()
 
 
 class SkirmishState(eqx.Module):
@@ -49,6 +42,7 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
     scenario: FixedScenario = eqx.field(static=True)
     field: Field = eqx.field(static=True)
     view: View = eqx.field(static=True)
+    enemy: AbstractEnemy
     shown: Shown = eqx.field(static=True)
     medics_lose: bool
     reward_sparse: bool
@@ -59,6 +53,7 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
     def __init__(
         self,
         map: str = "3m",
+        enemy: AbstractEnemy = _ATTACK_MOVE,
         data: str = "lotv",
         jitter: float = 0.0,
         obs_all_health: bool = True,
@@ -78,7 +73,9 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
         battle_map = find_map(map)
         self.scenario = fixed_scenario(battle_map, read_units(data), jitter)
         roster = self.scenario.roster
-        self.field = Field(roster, battle_map.terrain, True)
+        attacks_units = isinstance(enemy, AttackMoveEnemy) and battle_map.order == "units"
+        self.enemy = NearestEnemy() if attacks_units else enemy
+        self.field = Field(roster, battle_map.terrain, isinstance(self.enemy, AttackMoveEnemy))
         self.view = make_view(battle_map, roster, sides(roster)[0])
         self.shown = Shown(
             all_health=obs_all_health,
@@ -133,7 +130,8 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
         ranks = self.view.ranks
         delays = draw_delays(named(key, "weapon delays"), roster, action.shape[-1])
         before = state.forces
-        after = fight(self.field, kinds, before, self.orders(state, action), delays)
+        orders = self.orders(state, action, named(key, "enemies"))
+        after = fight(self.field, kinds, before, orders, delays)
         outcome = result(ranks, stats, after, self.medics_lose)
         earned = reward(ranks, stats, before, after, outcome, self.reward_sparse, self.reward_only_positive)
         state = SkirmishState(after, state.kinds, state.goal, action, state.t + 1)
@@ -154,20 +152,11 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
             },
         )
 
-    def orders(self, state: SkirmishState, action: Int[Array, "agents n"]) -> Orders:
-        """Return everybody's orders: the agents' actions; enemies react by themselves."""
+    def orders(self, state: SkirmishState, action: Int[Array, "agents n"], key: PRNGKeyArray) -> Orders:
+        """Return everybody's orders: the agents' actions, and what the enemies' script says."""
         roster = self.field.roster
-        n = action.shape[-1]
-        enemies = roster.enemies
-        moves = [1.0 * (action == FIRST_MOVE + i) for i in range(len(MOVES))]
-        x = moves[2] - moves[3]
-        y = moves[0] - moves[1]
-        idle = jnp.zeros((enemies, 2, n))
-        direction = jnp.concatenate([jnp.stack([x, y], axis=1), idle])
-        target = jnp.where(action >= FIRST_TARGET, action - FIRST_TARGET, -1)
-        target = jnp.concatenate([target, jnp.full((enemies, n), -1)])
-        obeys = np.arange(roster.units)[:, None] < roster.allies
-        return Orders(direction, target, state.goal, jnp.broadcast_to(obeys, (roster.units, n)))
+        battle = see_battle(self.field, roster.stats(self.kinds(state)), state.forces, sides(roster)[1], key)
+        return join_orders(roster, read_actions(action), self.enemy(battle), state.goal)
 
     def observe(self, state: SkirmishState, state_too: bool = True) -> Observation:
         """Return what agents observe."""
