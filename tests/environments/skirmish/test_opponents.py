@@ -10,6 +10,7 @@ from covey.environments.skirmish.battle import Field
 from covey.environments.skirmish.maps import find_terrain
 from covey.environments.skirmish.opponents import KitingEnemy, NearestEnemy, WeakestEnemy, see_battle
 from covey.environments.skirmish.roster import make_roster
+from covey.environments.skirmish.skirmish import Skirmish
 from covey.environments.skirmish.state import change, start_forces
 from covey.environments.skirmish.targeting import sides
 from covey.environments.skirmish.units import read_units
@@ -21,6 +22,7 @@ TABLE = read_units("lotv").units
 def seen_by_enemies(allies, enemies, places, **changes):
     """Return one battle as the enemies see it. `places` has the allies first."""
     roster = make_roster([TABLE[name] for name in allies], [TABLE[name] for name in enemies])
+    assert roster.kinds is not None
     kinds = roster.kinds[:, None]
     forces = start_forces(roster, kinds, jnp.array(places, jnp.float32)[..., None], False)
     forces = change(forces, **{name: jnp.array(values)[:, None] for name, values in changes.items()})
@@ -67,6 +69,7 @@ def test_kiting_steps_back_while_the_weapon_is_not_ready():
     for cooldown, walks in ((20.0, 1.0), (2.0, 0.0)):
         battle = seen_by_enemies(["zealot"], ["stalker"], places, cooldown=[0.0, cooldown])
         orders = KitingEnemy()(battle)
+        assert orders.direction is not None
         assert orders.target[0, 0] == (-1 if walks else 0)
         np.testing.assert_allclose(orders.direction[0, :, 0], [walks, 0.0], atol=1e-6)
     battle = seen_by_enemies(["stalker"], ["zealot"], places, cooldown=[0.0, 20.0])
@@ -81,6 +84,12 @@ def test_healers_heal_the_friend_that_is_worst_off():
         battle = seen_by_enemies(["marine"], team, places, health=[45.0, 40.0, 10.0, 150.0])
         assert targets(script, battle)[2] == 1
         assert targets(script, seen_by_enemies(["marine"], team, places))[2] == -1
+
+
+def world(**options):
+    env, tree = make_environment("skirmish/3m", options)
+    assert isinstance(env, Skirmish)
+    return env, tree
 
 
 def one_step(env, state):
@@ -99,28 +108,25 @@ def test_a_script_of_ones_own(tmp_path, monkeypatch):
         "    up = jnp.zeros_like(battle.own.pos).at[:, 1].set(1.0)\n"
         "    return SideOrders(nobody, up)\n"
     )
-    env, tree = make_environment("skirmish/3m", {"enemy": "mine.py:north"})
+    env, tree = world(enemy="mine.py:north")
     assert str(tree["enemy"]["name"]).endswith("mine.py:north")
     state, _ = env.reset(jax.random.key(0), 1)
     moved = one_step(env, state).forces.pos - state.forces.pos
-    np.testing.assert_allclose(moved[3:, 1], 1.125, atol=0.01)
-    np.testing.assert_allclose(moved[3:, 0], 0.0, atol=0.01)
+    assert (moved[3:, 1] > 0.9).all()
+    assert (abs(moved[:3]) < 0.01).all()
 
 
 def test_an_unknown_opponent_is_refused():
     # Breaks where a mistyped name gives a traceback, or the names are not told.
-    with pytest.raises(UserError, match="attack_move, policy, nearest, weakest, kiting, or file.py:Name"):
-        make_environment("skirmish/3m", {"enemy": "nearst"})
+    with pytest.raises(UserError, match="attack_move, policy, nearest, weakest, kiting, or file"):
+        world(enemy="nearst")
 
 
 def test_scripted_enemies_do_not_react_by_themselves():
     # Breaks where a scripted side also acquires targets, so that it plays by two wills.
     for name, rows in (("nearest", 0), ("attack_move", 6)):
-        env, _ = make_environment("skirmish/3m", {"enemy": name})
+        env, _ = world(enemy=name)
         state, _ = env.reset(jax.random.key(0), 1)
         assert len(state.forces.called) == rows
-    state = one_step(env, state)
-    assert np.array(state.forces.target[3:, 0]).tolist() == [-1, -1, -1]  # too far to be seen
-    scripted, _ = make_environment("skirmish/3m", {"enemy": "nearest"})
-    state = one_step(scripted, scripted.reset(jax.random.key(0), 1)[0])
-    assert (np.array(state.forces.target[3:, 0]) >= 0).all()
+        targets = one_step(env, state).forces.target[3:, 0]
+        assert ((targets >= 0) == (name == "nearest")).all()  # too far to be met yet
