@@ -14,15 +14,15 @@ from .targeting import CALL_RADIUS, Aim
 _MARGIN = 0.12  # a unit goes around others that are nearer than this, ahead of it
 _AHEAD = 0.35  # the cosine from which on another one is ahead
 _STUBBORN = 0.15  # the weight with which a unit that attacks gives way
-CROWD = 3.0
-TURN = (0.0, 1.0)
+_CROWD = 5.0  # a blocked unit turns to the side on which fewer stand in front of it, up to so far away
+_TURN = 0.7071  # the cosine and sine of the angle by which it turns
 _PUSHES = 2  # times a loop that overlapping units push each other apart
 _NEAR_PASSAGE = 1.2
 _EDGE = 1e-3
 
 
 class _Ahead(NamedTuple):
-    """The units in a unit's way: on how many sides more they leave room on the left."""
+    """The units ahead of a unit: whether one is in its way, how many more stand right than left."""
 
     blocked: Bool[Array, "units n"]
     left: Float[Array, "units n"]
@@ -42,19 +42,9 @@ def move(
     direction, walks = _wish(roster, terrain, stats, forces, orders, aim)
     solid = forces.alive & ~stats.heavy if roster.over else forces.alive
     ahead = _look_ahead(roster, stats, forces, direction, solid, hit)
-    x = direction[:, 0]
-    y = direction[:, 1]
-    # With as much room on one side as on the other, a unit turns to the side that is higher on the map, so
-    # that a battle and its mirror image go on alike.
-    tie = jnp.where(x >= 0, 1.0, -1.0)
-    turn = jnp.where(ahead.left == 0, tie, jnp.sign(ahead.left))
     around = ahead.blocked & ~stats.heavy if roster.over else ahead.blocked
-    x, y = (
-        jnp.where(around, TURN[0] * x - TURN[1] * turn * y, x),
-        jnp.where(around, TURN[0] * y + TURN[1] * turn * x, y),
-    )
-    stride = stats.speed * walks
-    moved = forces.pos + jnp.stack([x * stride, y * stride], axis=1)
+    direction = jnp.where(around[:, None], _turn_aside(direction, ahead), direction)
+    moved = forces.pos + direction * (stats.speed * walks)[:, None]
     busy = (forces.windup > 0) | (forces.backswing > 0)
     weight = jnp.where(busy & ~walks, _STUBBORN, 1.0)
     for _ in range(_PUSHES):
@@ -153,8 +143,8 @@ def _look_ahead(
         blocks = solid & (number != numbers) & (squared < touch**2)
         blocks &= (ahead > 0) & (ahead**2 > _AHEAD**2 * squared)
         side = direction[:, 0] * dy - direction[:, 1] * dx
-        crowd = solid & (number != numbers) & (squared < CROWD**2) & (ahead > 0)
-        left = jnp.where(crowd, -jnp.sign(side), 0.0) if CROWD else jnp.where(blocks, -jnp.sign(side), 0.0)
+        crowd = solid & (squared < _CROWD**2) & (ahead > 0)
+        left = jnp.where(crowd, -jnp.sign(side), 0.0)
         called = seen.called
         if listens:
             reach = CALL_RADIUS + radius + other_radius
@@ -164,6 +154,19 @@ def _look_ahead(
     nothing = jnp.zeros((roster.units, n), bool)
     start = _Ahead(nothing, jnp.zeros((roster.units, n)), nothing)
     return over_rows(look, start, jnp.arange(roster.units), forces.pos, solid, size, cries, radius)
+
+
+def _turn_aside(direction: Float[Array, "units 2 n"], ahead: _Ahead) -> Float[Array, "units 2 n"]:
+    """Return directions turned by 45 degrees to the side on which fewer units stand.
+
+    With as many on both, a unit turns to the side that is higher on the map, so that a battle and its mirror
+    image go on alike.
+    """
+    x = direction[:, 0]
+    y = direction[:, 1]
+    tie = jnp.where(x >= 0, 1.0, -1.0)
+    turn = jnp.where(ahead.left == 0, tie, jnp.sign(ahead.left))
+    return _TURN * jnp.stack([x - turn * y, y + turn * x], axis=1)
 
 
 def _push(

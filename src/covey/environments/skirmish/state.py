@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from .roster import Kinds, Roster
 
+UNROLL = 12  # rows of a fold that are written out
 _Carry = TypeVar("_Carry")
 
 
@@ -92,7 +93,7 @@ def over_rows(f: Callable[..., _Carry], start: _Carry, *rows: Any) -> _Carry:
     """Fold f over the rows of arrays: unrolled, because XLA vectorises no other reduction on CPUs."""
     count = len(jax.tree.leaves(rows)[0])
     body = lambda carry, row: (f(carry, *row), None)
-    return jax.lax.scan(body, start, rows, unroll=min(count, 12))[0]
+    return jax.lax.scan(body, start, rows, unroll=min(count, UNROLL))[0]
 
 
 def choose_row(x: Shaped[Array, "rows n"], index: Int[Array, "units n"]) -> Shaped[Array, "units n"]:

@@ -9,7 +9,6 @@ from .roster import Roster, UnitStats
 from .state import Forces, Orders, change, choose_row, over_rows
 
 SCAN_PERIOD = 4  # loops between two looks for a target; the game's own number is not known
-SWAP_SCAN = False
 CALL_RADIUS = 4.0  # how far a call for help reaches, from edge to edge
 
 
@@ -119,7 +118,7 @@ def acquire(roster: Roster, stats: UnitStats, forces: Forces, orders: Orders, lo
     looks = (loop + jnp.arange(roster.enemies)[:, None]) % SCAN_PERIOD == 0
     reachable = near.gap <= stats.range[own]
     sighted = near.gap <= stats.scan[own]
-    swap = looks & ~held & jnp.where(has, sighted if SWAP_SCAN else reachable, sighted)
+    swap = looks & ~held & jnp.where(has, reachable, sighted)
     helps = ~has & ~swap & forces.called[own] & (caller.number >= 0)
     target = jnp.where(has, forces.target[own], -1)
     target = jnp.where(swap, near.number, jnp.where(helps, caller.number, target))

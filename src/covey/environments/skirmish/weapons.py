@@ -12,7 +12,6 @@ from .units import LEAST_DAMAGE, LOOPS_PER_SECOND, SHIELD_DELAY, SHIELD_RATE
 
 _LINE_LENGTH = 1.25  # a colossus hits so far to each side of its target
 _LINE_WIDTH = 0.15
-PIN = 1.0
 _BLAST = 2.2  # the radius of a baneling's explosion
 
 
@@ -49,7 +48,8 @@ def attack(
     # While an attack winds up its cooldown holds what the weapon was late by.
     held = jnp.where(winding, forces.cooldown, late)
     cooldown = jnp.where(launches, rest + held, jnp.where(windup > 0, jnp.minimum(held, 0.0), cooldown))
-    pinned = stats.backswing + PIN * stats.interval * ~stats.sweeps
+    # A unit is pinned from its last hit on; a zealot's second blade hits later than its first.
+    pinned = stats.backswing + stats.interval * ~stats.sweeps
     backswing = jnp.where(launches, pinned, jnp.maximum(forces.backswing - 1.0, 0.0))
     fired = jnp.where(launches, aim.number, forces.fired)
     changes = {"cooldown": cooldown, "windup": windup, "backswing": backswing, "fired": fired}
@@ -127,7 +127,12 @@ def _strike_side(
     grounded = ~jnp.broadcast_to(stats.flies[foes], places[:, 0].shape)
     whole = lambda flag: jnp.broadcast_to(flag[own], (len(strikes.lands[own]), n))
     radius = stats.radius[foes]
-    aimed = [look_up(roster, forces.pos[:, axis], strikes.target) for axis in range(2)]
+    zeros = jnp.zeros_like(forces.pos[:, 0])
+    aimed = (
+        [zeros, zeros]
+        if not roster.sweepers
+        else [look_up(roster, forces.pos[:, axis], strikes.target) for axis in range(2)]
+    )
 
     def strike(hits, lands, target, amount, place, sweeps, explodes, x, y):
         struck = numbers == target
