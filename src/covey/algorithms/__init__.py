@@ -8,6 +8,7 @@ from .maddpg import MADDPG
 from .ppo import PPO
 from .qmix import QMIX
 from .random import Random
+from .scripted import AttackNearest, AttackWeakest, Idle, Kite
 from .wqmix import WQMIX, AbstractWeighting, CentralWeighting, OptimisticWeighting
 
 __all__ = [
@@ -17,10 +18,14 @@ __all__ = [
     "QMIX",
     "WQMIX",
     "AbstractWeighting",
+    "AttackNearest",
+    "AttackWeakest",
     "CentralWeighting",
     "DualQ",
     "FrozenOpponent",
     "HyperMAPPO",
+    "Idle",
+    "Kite",
     "OptimisticWeighting",
     "Random",
 ]

@@ -35,6 +35,7 @@ _HYPER_MAPPO = "covey.algorithms.hyper_mappo:HyperMAPPO"
 _MADDPG = "covey.algorithms.maddpg:MADDPG"
 _DUAL_Q = "covey.algorithms.dual_q:DualQ"
 _RANDOM = "covey.algorithms.random:Random"
+_SCRIPTED = "covey.algorithms.scripted"
 _GAMES = "covey.environments.games"
 _PROBES = "covey.environments.probes"
 _PARTICLES = "covey.environments.particles"
@@ -74,6 +75,14 @@ ALGORITHMS = {
     "maddpg": Entry(_MADDPG, "Deterministic policies, centralised critics; any number of teams."),
     "dual_q": Entry(_DUAL_Q, "MADDPG with a second, local value that QMIX's mixer trains."),
     "random": Entry(_RANDOM, "Uniformly random actions: the baseline."),
+    "scripted/idle": Entry(f"{_SCRIPTED}:Idle", "Script: every agent stands."),
+    "scripted/nearest": Entry(
+        f"{_SCRIPTED}:AttackNearest", "Script: every agent attacks the nearest enemy in reach."
+    ),
+    "scripted/weakest": Entry(
+        f"{_SCRIPTED}:AttackWeakest", "Script: every agent attacks the weakest enemy in reach."
+    ),
+    "scripted/kite": Entry(f"{_SCRIPTED}:Kite", "Script: attack the nearest enemy, step back, again."),
 }
 
 ENVIRONMENTS = {

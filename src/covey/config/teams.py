@@ -11,11 +11,12 @@ from .settings import Tree, signature_of
 
 ALL_TEAMS = "all"  # the slot of a learner that controls several teams
 IDLE = "random"  # who plays for a team that nobody learns for
+_SCRIPTS = "scripted/"
 
 
 def learns(name: str) -> bool:
     """Return whether a slot with this algorithm learns."""
-    return name != IDLE and not name.startswith(RUN_PREFIX)
+    return name != IDLE and not name.startswith((RUN_PREFIX, _SCRIPTS))
 
 
 def check_teams(names: Iterable[str], teams: Collection[str], environment: str) -> None:

@@ -4,6 +4,7 @@ from .algorithm import AbstractAlgorithm, Traits
 from .environment import AbstractEnvironment, Vectorised
 from .experience import AbstractExperience
 from .host import AbstractHostEnvironment, HostObservation, HostStep
+from .layout import EntityLayout, EntityRows
 from .roles import Frozen, OptState, Target, learner_parameters
 from .scene import (
     Colour,
@@ -29,6 +30,8 @@ __all__ = [
     "AbstractHostEnvironment",
     "Action",
     "Colour",
+    "EntityLayout",
+    "EntityRows",
     "Frozen",
     "HasTrainingCurves",
     "HostObservation",

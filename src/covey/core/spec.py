@@ -4,6 +4,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .layout import EntityLayout
+
 
 class Spec(eqx.Module):
     """The static facts of an environment, or of the part of it that one learner controls.
@@ -18,6 +20,7 @@ class Spec(eqx.Module):
     - `bounds`: the range of continuous actions. None: actions are discrete.
     - `team`: each agent's team. `()`: all agents form one team.
     - `others`: the number of agents that the learner does not control.
+    - `layouts`: each team's observations as rows of entities, in the order of `teams`. `()`: they are not.
     """
 
     names: tuple[str, ...] = eqx.field(static=True)
@@ -28,12 +31,18 @@ class Spec(eqx.Module):
     bounds: tuple[float, float] | None = eqx.field(static=True, default=None)
     team: tuple[str, ...] = eqx.field(static=True, default=())
     others: int = eqx.field(static=True, default=0)
+    layouts: tuple[EntityLayout, ...] = eqx.field(static=True, default=())
 
     def __check_init__(self):
         if self.team and len(self.team) != len(self.names):
             raise ValueError(
                 f"Spec has {len(self.names)} agents and names the team of {len(self.team)}: "
                 "give each agent's team, or team=()"
+            )
+        if self.layouts and len(self.layouts) != len(self.teams):
+            raise ValueError(
+                f"Spec has {len(self.teams)} teams and the layouts of {len(self.layouts)}: "
+                "give each team's layout, or layouts=()"
             )
 
     @property
@@ -69,6 +78,8 @@ class Spec(eqx.Module):
     def subset(self, members: tuple[int, ...]) -> "Spec":
         """Return the spec of a learner that controls only `members`; the rest become `others`."""
         pick = lambda items: tuple(items[i] for i in members) if items else ()
+        layouts = dict(zip(self.teams, self.layouts, strict=False))
+        teams = dict.fromkeys(pick(self.team or self.teams * self.agents))
         return Spec(
             names=pick(self.names),
             features=self.features,
@@ -78,6 +89,7 @@ class Spec(eqx.Module):
             bounds=self.bounds,
             team=pick(self.team),
             others=self.others + self.agents - len(members),
+            layouts=tuple(layouts[team] for team in teams if layouts),
         )
 
     def team_mean(self, reward: Float[Array, "*b agents"]) -> Float[Array, "*b teams"]:

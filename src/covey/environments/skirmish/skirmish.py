@@ -11,6 +11,7 @@ from ...core import AbstractEnvironment, Action, Observation, Scene, Spec, Step
 from ...ops import named
 from .battle import Field, draw_delays, fight
 from .features import Shown, View, global_state, legal_actions, make_view, observe
+from .layout import entity_layout
 from .maps import find_map
 from .opponents import AbstractEnemy, AttackMoveEnemy, NearestEnemy, see_battle
 from .orders import join_orders, read_actions
@@ -99,6 +100,7 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
             actions=self.view.actions,
             horizon=self.horizon,
             state=0 if obs_instead_of_state else shape.state.shape[-1],
+            layouts=(entity_layout(self.view, self.shown, roster),),
         )
 
     def kinds(self, state: SkirmishState) -> Kinds:

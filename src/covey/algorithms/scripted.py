@@ -1,0 +1,239 @@
+"""Scripts: rules that act on observations and learn nothing, as a scale of what a battle asks for.
+
+They read an observation as rows of entities, so they play every world whose `Spec` has `layouts`:
+
+    scripted/idle     stands, in any world with discrete actions
+    scripted/nearest  attacks the nearest enemy in reach, else walks toward the nearest that it sees
+    scripted/weakest  attacks the enemy in reach with the least health and shield, else walks as nearest does
+    scripted/kite     attacks as nearest does, then steps back while its weapon reloads
+
+An enemy is in reach where the action that attacks it is legal. A walk goes along the longer axis if that
+move is legal, else along the other one. With nobody in sight an agent stands. A healer picks the most hurt
+of its team in reach, else it walks toward the nearest. Nobody attacks or follows what its weapon cannot hit.
+Of equals, the first counts.
+
+The heuristic of SMAC's paper (Samvelyan et al., 2019) is a relative of `nearest`: it picks the nearest enemy
+of the whole map, has its unit chase it with the game's own path finding, and keeps it until it is dead.
+`nearest` sees as far as observations tell, walks straight, and picks anew at every step.
+
+No observation tells whether a weapon is ready, so `kite` counts steps. From its first attack on it attacks
+for `strike` steps, then steps away from the nearest enemy for `retreat` steps, and again. It steps away only
+while an enemy is in reach, and otherwise waits there; with its back to a wall it attacks. That suits units
+that shoot: one that must walk to its enemy first hardly ever hits.
+"""
+
+from typing import ClassVar, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, PyTree
+
+from ..core import AbstractAlgorithm, AbstractExperience, EntityLayout, EntityRows, Spec, Traits
+from ..errors import SettingError, UserError
+from ..experience import OnPolicy
+
+
+class Idle(AbstractAlgorithm[Spec]):
+    """Every agent stands; where the world does not tell the action for that, it takes the first legal one."""
+
+    traits: ClassVar[Traits] = Traits(
+        centralised=False, on_policy=True, discrete=True, continuous=False, recurrent=False, cooperative=False
+    )
+    experience: AbstractExperience = OnPolicy(updates=0)
+
+    def init(self, spec, key):
+        return spec
+
+    def init_carry(self, spec, learner) -> PyTree[Array]:
+        return None
+
+    def act(self, learner, carry, obs, key, step, explore):
+        action = jnp.zeros(learner.agents, int)
+        for team, layout in zip(learner.teams, learner.layouts, strict=False):
+            action = action.at[np.array(learner.members(team))].set(layout.stand)
+        return None, _legal(action, obs.legal), None
+
+    def update(self, learner, batch, key, step):
+        return learner, {}
+
+
+class _Targets(NamedTuple):
+    """The units that actions can name, as each agent of a team sees them; zeros for the unseen."""
+
+    seen: Bool[Array, "agents targets"]
+    reached: Bool[Array, "agents targets"]
+    dx: Float[Array, "agents targets"]
+    dy: Float[Array, "agents targets"]
+    strength: Float[Array, "agents targets"]  # health and shield
+
+    @property
+    def distance(self) -> Float[Array, "agents targets"]:
+        return jnp.hypot(self.dx, self.dy)
+
+    def nearest(self) -> tuple[Float[Array, " agents"], Float[Array, " agents"]]:
+        """Return the way to the nearest that is seen; zeros where nobody is."""
+        index = jnp.argmin(jnp.where(self.seen, self.distance, jnp.inf), axis=1)[:, None]
+        pick = lambda x: jnp.take_along_axis(x, index, axis=1)[:, 0]
+        return pick(self.dx), pick(self.dy)
+
+
+class AttackNearest(Idle):
+    """Every agent attacks the nearest enemy in reach."""
+
+    def init(self, spec, key):
+        for layout in spec.layouts or (None,):
+            _require_targets(layout)
+        return spec
+
+    def init_carry(self, spec, learner):
+        return jnp.zeros(spec.agents, int)
+
+    def act(self, learner, carry, obs, key, step, explore):
+        action = jnp.zeros(learner.agents, int)
+        for team, layout in zip(learner.teams, learner.layouts, strict=True):
+            own = np.array(learner.members(team))
+            features = obs.agents[own]
+            legal = obs.legal[own]
+            chosen, memory = self.command(layout, _enemies(layout, features, legal), legal, carry[own])
+            if layout.healer is not None:
+                friends = _friends(layout, features, legal)
+                heals = layout.own.split(features)[:, 0, layout.healer] > 0
+                chosen = jnp.where(heals, _engage(layout, friends, friends.strength, legal), chosen)
+            action = action.at[own].set(_legal(chosen, legal))
+            carry = carry.at[own].set(memory)
+        return carry, action, None
+
+    def command(
+        self,
+        layout: EntityLayout,
+        enemies: _Targets,
+        legal: Bool[Array, "agents actions"],
+        memory: Int[Array, " agents"],
+    ) -> tuple[Int[Array, " agents"], Int[Array, " agents"]]:
+        """Return the actions of agents that fight, and what they remember."""
+        return _engage(layout, enemies, enemies.distance, legal), memory
+
+
+class AttackWeakest(AttackNearest):
+    """Every agent attacks the enemy in reach that has the least health and shield."""
+
+    def init(self, spec, key):
+        spec = super().init(spec, key)
+        if any(layout.enemies.health is None for layout in spec.layouts):
+            raise UserError(
+                "scripted/weakest needs observations that tell enemies' health, and this world's do not: "
+                "take scripted/nearest, or in skirmish set env.obs_all_health=true"
+            )
+        return spec
+
+    def command(self, layout, enemies, legal, memory):
+        return _engage(layout, enemies, enemies.strength, legal), memory
+
+
+class Kite(AttackNearest):
+    """Every agent attacks the nearest enemy for `strike` steps, then steps back for `retreat` steps."""
+
+    traits: ClassVar[Traits] = AttackNearest.traits._replace(recurrent=True)
+    strike: int = 1
+    retreat: int = 1
+
+    def __check_init__(self):
+        for name in ("strike", "retreat"):
+            if getattr(self, name) < 1:
+                value = getattr(self, name)
+                raise SettingError(name, "is no number of steps", "make it 1 or more", value=value)
+
+    def command(self, layout, enemies, legal, memory):
+        dx, dy = enemies.nearest()
+        away = _walk(layout, -dx, -dy, legal)
+        near = jnp.any(enemies.reached, axis=1)
+        reloads = memory >= self.strike
+        attack = _engage(layout, enemies, enemies.distance, legal)
+        action = jnp.where(reloads & near & (away != layout.stand), away, attack)
+        action = jnp.where(reloads & ~near, layout.stand, action)
+        counted = (memory + 1) % (self.strike + self.retreat)
+        return action, jnp.where(near | (memory > 0), counted, 0)
+
+
+def _require_targets(layout: EntityLayout | None) -> None:
+    """Refuse a world whose observations do not tell where enemies are and which actions attack them."""
+    rows = layout and layout.enemies
+    if rows is None or None in (rows.dx, rows.dy, rows.action) or not rows.rows:
+        raise UserError(
+            "scripts that fight need a world whose Spec.layouts tells enemies' places and the actions that "
+            "attack them, as that of skirmish/3m does: take such a world, or scripted/idle or random"
+        )
+
+
+def _enemies(
+    layout: EntityLayout, features: Float[Array, "agents features"], legal: Bool[Array, "agents actions"]
+) -> _Targets:
+    """Return the enemies that each agent can harm, as it sees them."""
+    rows = layout.enemies.split(features)
+    own = layout.own.split(features)[:, 0]
+    seen = jnp.any(rows != 0, axis=2)
+    for kind, other in layout.harmless:
+        seen &= ~((own[:, kind] > 0)[:, None] & (rows[:, :, other] > 0))
+    return _targets(layout, layout.enemies, rows, seen, legal)
+
+
+def _friends(
+    layout: EntityLayout, features: Float[Array, "agents features"], legal: Bool[Array, "agents actions"]
+) -> _Targets:
+    """Return a team as its agents see it: rows of allies, and an empty one in an agent's own place."""
+    rows = layout.allies.split(features)
+    agents = len(features)
+    among = np.arange(agents) - (np.arange(agents) > np.arange(agents)[:, None])
+    itself = np.eye(agents, dtype=bool)
+    rows = jnp.pad(rows, ((0, 0), (0, 1), (0, 0)))
+    rows = jnp.take_along_axis(rows, among[:, :, None], axis=1)
+    rows = jnp.where(itself[:, :, None], 0.0, rows)
+    return _targets(layout, layout.allies, rows, jnp.any(rows != 0, axis=2), legal)
+
+
+def _targets(
+    layout: EntityLayout,
+    block: EntityRows,
+    rows: Float[Array, "agents targets width"],
+    seen: Bool[Array, "agents targets"],
+    legal: Bool[Array, "agents actions"],
+) -> _Targets:
+    first = layout.enemies.action or 0
+    field = lambda place: jnp.where(seen, 0.0 if place is None else rows[:, :, place], 0.0)
+    return _Targets(
+        seen=seen,
+        reached=seen & legal[:, first : first + rows.shape[1]],
+        dx=field(block.dx),
+        dy=field(block.dy),
+        strength=field(block.health) + field(block.shield),
+    )
+
+
+def _engage(
+    layout: EntityLayout,
+    targets: _Targets,
+    rank: Float[Array, "agents targets"],
+    legal: Bool[Array, "agents actions"],
+) -> Int[Array, " agents"]:
+    """Act on the target of least rank in reach, or walk toward the nearest."""
+    target = jnp.argmin(jnp.where(targets.reached, rank, jnp.inf), axis=1)
+    walk = _walk(layout, *targets.nearest(), legal)
+    return jnp.where(jnp.any(targets.reached, axis=1), (layout.enemies.action or 0) + target, walk)
+
+
+def _walk(
+    layout: EntityLayout,
+    dx: Float[Array, " agents"],
+    dy: Float[Array, " agents"],
+    legal: Bool[Array, "agents actions"],
+) -> Int[Array, " agents"]:
+    """Return the legal move that goes furthest in a direction, or to stand where none goes there."""
+    actions = jnp.array([layout.stand] + [action for action, _, _ in layout.moves])
+    gains = [jnp.where(legal[:, action], x * dx + y * dy, 0.0) for action, x, y in layout.moves]
+    return actions[jnp.argmax(jnp.stack([jnp.zeros_like(dx), *gains]), axis=0)]
+
+
+def _legal(action: Int[Array, " agents"], legal: Bool[Array, "agents actions"]) -> Int[Array, " agents"]:
+    """Return the actions, or the first legal ones in place of those that are not."""
+    allowed = jnp.take_along_axis(legal, action[:, None], axis=1)[:, 0]
+    return jnp.where(allowed, action, jnp.argmax(legal, axis=1))
