@@ -6,7 +6,7 @@ instance of resamplings.
 
 from collections.abc import Callable
 from itertools import combinations
-from math import ceil, comb
+from math import ceil, comb, sqrt
 from typing import Any
 
 import numpy as np
@@ -72,6 +72,14 @@ def interval(
     picks = tuple(draw_resamples(rng, x.shape, draws) for x in samples)
     low, high = bootstrap(statistic, samples, picks, level)
     return float(low), float(high)
+
+
+def wilson_interval(successes: int, trials: int, z: float = 1.959964) -> tuple[float, float]:
+    """Return Wilson's interval of a rate (1927); it holds for few trials, and for rates near 0 and 1, too."""
+    rate = successes / trials
+    centre = (rate + z**2 / (2 * trials)) / (1 + z**2 / trials)
+    half = z * sqrt(rate * (1 - rate) / trials + z**2 / (4 * trials**2)) / (1 + z**2 / trials)
+    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def summarise_scores(scores: _Scores) -> dict[str, Any]:

@@ -10,7 +10,7 @@ They read an observation as rows of entities, so they play every world whose `Sp
 An enemy is in reach where the action that attacks it is legal. A walk goes along the longer axis if that
 move is legal, else along the other one. With nobody in sight an agent stands. A healer picks the most hurt
 of its team in reach, else it walks toward the nearest. Nobody attacks or follows what its weapon cannot hit.
-Of equals, the first counts.
+Of equally weak or hurt ones, the nearest counts.
 
 The heuristic of SMAC's paper (Samvelyan et al., 2019) is a relative of `nearest`: it picks the nearest enemy
 of the whole map, has its unit chase it with the game's own path finding, and keeps it until it is dead.
@@ -215,8 +215,10 @@ def _engage(
     rank: Float[Array, "agents targets"],
     legal: Bool[Array, "agents actions"],
 ) -> Int[Array, " agents"]:
-    """Act on the target of least rank in reach, or walk toward the nearest."""
-    target = jnp.argmin(jnp.where(targets.reached, rank, jnp.inf), axis=1)
+    """Act on the target of least rank in reach, of equals on the nearest; or walk toward the nearest."""
+    rank = jnp.where(targets.reached, rank, jnp.inf)
+    least = targets.reached & (rank <= jnp.min(rank, axis=1, keepdims=True))
+    target = jnp.argmin(jnp.where(least, targets.distance, jnp.inf), axis=1)
     walk = _walk(layout, *targets.nearest(), legal)
     return jnp.where(jnp.any(targets.reached, axis=1), (layout.enemies.action or 0) + target, walk)
 
