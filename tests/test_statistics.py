@@ -16,6 +16,7 @@ from covey.statistics import (
     rank_test,
     seeds_to_settle,
     summarise_scores,
+    wilson_interval,
 )
 
 SCORES = np.array([3.0, -8.0, 5.0, 4.0, 90.0, 6.0, 1.0, 2.0])
@@ -172,3 +173,15 @@ def test_against():
     result = against(three + 10, three)
     assert result["probability_of_improvement"] == 1 and result["ci95"] == [1, 1] and result["p_value"] == 0.1
     np.testing.assert_allclose(against(four + 10, four)["p_value"], 2 / 70)
+
+
+# Would break: an interval that leaves [0, 1], has no width at 0, or is another than Wilson's. The numbers are
+# those of Newcombe's comparison (Statistics in Medicine 17, 1998, table I, method 3).
+@pytest.mark.parametrize(
+    ("successes", "trials", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_wilson_interval(successes, trials, low, high):
+    assert wilson_interval(successes, trials) == pytest.approx((low, high), abs=5e-5)
+    mirrored = wilson_interval(trials - successes, trials)
+    assert mirrored == pytest.approx((1 - high, 1 - low), abs=5e-5)

@@ -177,6 +177,12 @@ def test_nobody_attacks_what_it_cannot_hit():
     assert choices(AttackNearest(), situation(enemy(1, 0, flies=1.0), NOBODY, own=BRAWLER)) == [STAND]
 
 
+# Catches layouts that are fewer than teams.
+def test_every_team_has_a_layout():
+    with pytest.raises(ValueError, match="2 teams and the layouts of 1: give each team's layout"):
+        Spec(SPEC.names, 19, 8, 9, team=("red", "blue"), layouts=(LAYOUT,))
+
+
 # Catches two teams that are mixed up, and a learner of one team that reads the other's layout.
 def test_teams_have_their_own_layouts():
     other = EntityLayout(LAYOUT.own, ALLIES, EntityRows(0, 2, 6, 0, 1, 3, 2, 4, action=6), 1, LAYOUT.moves)

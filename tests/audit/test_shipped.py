@@ -16,7 +16,8 @@ from covey.runs.engine import Engine
 
 pytestmark = pytest.mark.slow  # runs are trained here
 
-SHIPPED = sorted(ALGORITHMS.keys() - {"wqmix"})  # it is cw_qmix
+SCRIPTS = {name for name in ALGORITHMS if name.startswith("scripted/")}  # they play battles alone
+SHIPPED = sorted(ALGORITHMS.keys() - {"wqmix"} - SCRIPTS)  # wqmix is cw_qmix
 KINDS = {  # a world of each kind
     "continuous": ("spread", {"env.continuous": True}),
     "deaths": ("probe/death", {}),
@@ -77,6 +78,15 @@ def test_no_alarm_anywhere(algorithm):
     assert len(configs) >= 15
     for config in configs + tuned(algorithm):
         raises_no_alarm(config)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("algorithm", sorted(SCRIPTS))
+def test_no_alarm_for_scripts(algorithm):
+    # Would break: an alarm for a script, or one of its settings that it does not read.
+    raises_no_alarm(Config.parse(algorithm, "skirmish/3m", {}, {"preset": "original"}))
+    if algorithm == "scripted/kite":
+        raises_no_alarm(Config.parse(algorithm, "skirmish/3m", {"retreat": 3}, {"preset": "original"}))
 
 
 @pytest.mark.slow

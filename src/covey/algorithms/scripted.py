@@ -135,7 +135,7 @@ class Kite(AttackNearest):
 
     traits: ClassVar[Traits] = AttackNearest.traits._replace(recurrent=True)
     strike: int = 1
-    retreat: int = 1
+    retreat: int = 2
 
     def __check_init__(self):
         for name in ("strike", "retreat"):

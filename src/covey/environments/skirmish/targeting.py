@@ -20,7 +20,7 @@ class Aim(NamedTuple):
     offset: Float[Array, "units 2 n"]
     gap: Float[Array, "units n"]
 
-    def within(self, reach: Float[Array, "units n"]) -> Bool[Array, "units n"]:
+    def within(self, reach: Float[Array, "units copies"]) -> Bool[Array, "units n"]:
         return self.present & (self.gap <= reach)
 
 
@@ -44,7 +44,7 @@ def _both(roster: Roster, f) -> Array:
 
 
 def look_up(
-    roster: Roster, x: Float[Array, "units n"], index: Int[Array, "units n"], friends: bool = False
+    roster: Roster, x: Float[Array, "units copies"], index: Int[Array, "units n"], friends: bool = False
 ) -> Float[Array, "units n"]:
     """Return a number of each unit's target: on the other side, or among friends."""
     x = jnp.broadcast_to(x, (roster.units, index.shape[-1]))
