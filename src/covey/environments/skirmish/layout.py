@@ -1,7 +1,7 @@
 """The layout of a side's observations, for scripts and for networks that know units."""
 
 from ...core import EntityLayout, EntityRows
-from .features import FIRST_MOVE, FIRST_TARGET, MOVES, STOP, Shown, View
+from .features import FIRST_MOVE, MOVES, STOP, Shown, View
 from .roster import Roster
 from .units import UnitType
 
@@ -16,7 +16,7 @@ def entity_layout(view: View, shown: Shown, roster: Roster) -> EntityLayout:
     bits_before = own_bars + 2 * shown.own_position + 2 * shown.cone
     foe_count, own_count = (rows.stop - rows.start for rows in (view.ranks.foes, view.ranks.own))
     start = len(MOVES) + 8 * shown.pathing_grid + 9 * shown.terrain_height
-    enemies = _rows(start, foe_count, foe_bars, view.bits, FIRST_TARGET)
+    enemies = _rows(start, foe_count, foe_bars, view.bits, view.actions - view.slots)
     start += enemies.rows * enemies.width
     allies = _rows(start, own_count - 1, friend_bars, view.bits + view.actions * shown.last_action)
     start += allies.rows * allies.width
