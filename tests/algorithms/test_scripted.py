@@ -10,7 +10,7 @@ import pytest
 
 from covey.algorithms import AttackNearest, AttackWeakest, Idle, Kite
 from covey.config.making import make_algorithm, make_environment
-from covey.core import AbstractEnvironment, EntityLayout, EntityRows, Observation, Spec
+from covey.core import EntityLayout, EntityRows, Observation, Spec
 from covey.errors import SettingError, UserError
 
 # Two agents and two enemies. Own row: is a healer, is a brawler. Others': seen, distance, dx, dy, health; of
@@ -214,7 +214,6 @@ def test_other_worlds_are_refused():
 @pytest.mark.parametrize("battle", ["3m", "MMM"])
 def test_scripts_play_battles(battle):
     env = make_environment(f"skirmish/{battle}")[0]
-    assert isinstance(env, AbstractEnvironment)
     steps = 16
     copies = 2
 

@@ -142,6 +142,27 @@ ENVIRONMENTS |= {
     for name, summary in _SMAC_MAPS.items()
 }
 
+_SMACV2 = {
+    "terran": "marines, marauders and medivacs",
+    "protoss": "stalkers, zealots and colossi",
+    "zerg": "zerglings, hydralisks and banelings",
+}
+_SMACV2_RULES = {
+    "enemy": "nearest",
+    "obs_own_pos": True,
+    "use_unit_ranges": True,
+    "reward_regeneration": False,
+}
+ENVIRONMENTS |= {
+    f"skirmish/{race}_{a}_vs_{b}": Entry(
+        _SKIRMISH,
+        f"SMACv2: {a} of {units} against {b}, drawn anew in each battle.",
+        {"map": f"{race}_{a}_vs_{b}", **_SMACV2_RULES},
+    )
+    for race, units in _SMACV2.items()
+    for a, b in ((5, 5), (10, 10), (10, 11), (20, 20), (20, 23))
+}
+
 KNOWN: dict[str, dict[str, Entry]] = {"algorithm": ALGORITHMS, "environment": ENVIRONMENTS}
 FILE_MODULE = "covey_file_"  # the prefix of modules that are made from a user's files
 

@@ -93,7 +93,7 @@ def world(**options):
 
 
 def one_step(env, state):
-    return env.step(state, jnp.ones((1, env.spec.agents), int), jax.random.key(1))[0]
+    return jax.jit(env.step)(state, jnp.ones((1, env.spec.agents), int), jax.random.key(1))[0]
 
 
 def test_a_script_of_ones_own(tmp_path, monkeypatch):

@@ -38,9 +38,14 @@ class Shown(NamedTuple):
     timestep: bool = False
     own_position: bool = False  # SMACv2 shows an agent its own place
     unit_ranges: bool = False  # SMACv2: sight and order range by type
-    cone: bool = False  # SMACv2: agents look into one direction
+    least_range: float = 2.0  # SMACv2: the least order range by type
+    looks: int = 0  # SMACv2: the directions into which an agent can look; 0: it sees all around
     state_last_action: bool = True
     state_timestep: bool = False
+
+    @property
+    def cone(self) -> bool:
+        return self.looks > 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,11 +63,12 @@ class View:
     own_shield: bool
     foe_shield: bool
     actions: int
+    first_target: int  # the action whose target is the first foe
     slots: int  # targets that actions can name
     heals_by_slot: bool  # medics name friends by the slots of foes
 
 
-def make_view(battle_map: BattleMap, roster: Roster, ranks: Ranks) -> View:
+def make_view(battle_map: BattleMap, roster: Roster, ranks: Ranks, looks: int) -> View:
     """Return the view of a side: the allies' or, with the sides exchanged, the enemies'."""
     ally = ranks.own.start == 0
     codes = {True: battle_map.ally_types, False: battle_map.enemy_types}
@@ -80,7 +86,8 @@ def make_view(battle_map: BattleMap, roster: Roster, ranks: Ranks) -> View:
         bits=len(battle_map.ally_types),
         own_shield=any(unit.race == "protoss" for unit in own_units),
         foe_shield=any(unit.race == "protoss" for unit in foe_units),
-        actions=FIRST_TARGET + slots,
+        actions=FIRST_TARGET + looks + slots,
+        first_target=FIRST_TARGET + looks,
         slots=slots,
         heals_by_slot=heals,
     )
@@ -114,7 +121,12 @@ def _sight(forces: Forces, own: slice, others: slice) -> Sight:
 
 
 def legal_actions(
-    view: View, shown: Shown, terrain: Terrain, stats: UnitStats, forces: Forces
+    view: View,
+    shown: Shown,
+    terrain: Terrain,
+    stats: UnitStats,
+    forces: Forces,
+    facing: Int[Array, "looking n"],
 ) -> Bool[Array, "own actions n"]:
     """Return what each unit may do: the dead only nothing, the living anything but that."""
     own = view.ranks.own
@@ -123,16 +135,17 @@ def legal_actions(
     y = forces.pos[own, 1]
     # SMAC cuts off decimals, so that just beyond 0 is still the first cell.
     moves = [walkable(terrain.walkable, jnp.trunc(x + dx), jnp.trunc(y + dy)) for dx, dy in MOVES]
-    reach = stats.order_range[own][:, None] if shown.unit_ranges else ORDER_RANGE
-    foes = _sight(forces, own, view.ranks.foes)
-    targets = (foes.distance <= reach) & forces.alive[view.ranks.foes][None]
+    reach = ORDER_RANGE
+    if shown.unit_ranges:
+        reach = jnp.maximum(stats.range, shown.least_range)[own][:, None]
+    within = lambda sight: _in_cone(shown, sight, sight.distance <= reach, facing)
+    targets = within(_sight(forces, own, view.ranks.foes)) & forces.alive[view.ranks.foes][None]
     targets = _pad(targets, view.slots, 1)
     if view.heals_by_slot:
-        friends = _sight(forces, own, own)
-        patients = (friends.distance <= reach) & (alive & ~stats.flies[own])[None]
+        patients = within(_sight(forces, own, own)) & (alive & ~stats.flies[own])[None]
         healer = stats.healer[own][:, None]
         targets = jnp.where(healer, _pad(patients, view.slots, 1), targets)
-    rows = [jnp.zeros_like(alive), jnp.ones_like(alive), *moves]
+    rows = [jnp.zeros_like(alive), jnp.ones_like(alive), *moves, *[jnp.ones_like(alive)] * shown.looks]
     living = jnp.concatenate([jnp.stack(rows, axis=1), targets], axis=1)
     dead = (np.arange(living.shape[1]) == NO_OP)[None, :, None]
     return jnp.where(alive[:, None], living, dead)
@@ -144,13 +157,13 @@ def _pad(x: Shaped[Array, "..."], length: int, axis: int) -> Shaped[Array, "..."
     return jnp.pad(x, widths)
 
 
-def _one_hot(codes: tuple[int, ...], bits: int, kinds: Kinds, n: int) -> list[Float[Array, "units n"]]:
+def one_hot_rows(codes: tuple[int, ...], bits: int, kinds: Kinds, n: int) -> list[Float[Array, "units n"]]:
     """Return a row of each unit for each bit of its type."""
     places = jnp.asarray(np.array(codes or (0,), np.int32))[kinds]
     return [jnp.broadcast_to(1.0 * (places == bit), (len(kinds), n)) for bit in range(bits)]
 
 
-def _bars(stats: UnitStats, forces: Forces, rows: slice, shield: bool) -> list[Float[Array, "units n"]]:
+def bars(stats: UnitStats, forces: Forces, rows: slice, shield: bool) -> list[Float[Array, "units n"]]:
     """Return health, and shield, as shares."""
     health = forces.health[rows] / stats.health[rows]
     most = jnp.maximum(stats.shield[rows], 1e-6)
@@ -167,7 +180,7 @@ def observe(
     legal: Bool[Array, "own actions n"],
     last_action: Int[Array, "own n"],
     clock: Float[Array, " n"],
-    facing: Int[Array, "own n"],
+    facing: Int[Array, "looking n"],
 ) -> Float[Array, "own features n"]:
     """Return each agent's observation: moves, foes, friends, itself; zeros for the dead and the unseen."""
     own = view.ranks.own
@@ -178,17 +191,15 @@ def observe(
     blocks = [_moves(view, shown, terrain, forces, legal)]
     foes = view.ranks.foes
     sight = _sight(forces, own, foes)
-    seen = (sight.distance < range_) & forces.alive[foes][None]
-    seen &= _in_cone(sight, facing) if shown.cone else True
-    told = _bars(stats, forces, foes, view.foe_shield) if shown.all_health else []
-    told += _one_hot(view.foe_codes, view.bits, kinds[foes], n)
-    attackable = legal[:, FIRST_TARGET : FIRST_TARGET + sight.dx.shape[1]]
+    seen = _seen(shown, sight, range_, facing) & forces.alive[foes][None]
+    told = bars(stats, forces, foes, view.foe_shield) if shown.all_health else []
+    told += one_hot_rows(view.foe_codes, view.bits, kinds[foes], n)
+    attackable = legal[:, view.first_target : view.first_target + sight.dx.shape[1]]
     blocks.append(_entity_rows(sight, seen, range_, attackable, told))
     sight = _sight(forces, own, own)
-    seen = (sight.distance < range_) & alive[None]
-    seen &= _in_cone(sight, facing) if shown.cone else True
-    told = _bars(stats, forces, own, view.own_shield) if shown.all_health else []
-    told += _one_hot(view.own_codes, view.bits, kinds[own], n)
+    seen = _seen(shown, sight, range_, facing) & alive[None]
+    told = bars(stats, forces, own, view.own_shield) if shown.all_health else []
+    told += one_hot_rows(view.own_codes, view.bits, kinds[own], n)
     if shown.last_action:
         told += [1.0 * (last_action == a) for a in range(view.actions)]
     rows = _entity_rows(sight, seen, range_, seen, told)
@@ -196,13 +207,12 @@ def observe(
     rows = rows.reshape(len(alive), len(alive), width, n)
     friends = [jnp.concatenate([row[:i], row[i + 1 :]]).reshape(-1, n) for i, row in enumerate(rows)]
     blocks.append(jnp.stack(friends))
-    itself = _bars(stats, forces, own, view.own_shield) if shown.own_health else []
+    itself = bars(stats, forces, own, view.own_shield) if shown.own_health else []
     if shown.own_position:
         itself += [forces.pos[own, 0] / SIZE, forces.pos[own, 1] / SIZE]
     if shown.cone:
-        angle = facing * (2 * np.pi / CONES)
-        itself += [jnp.cos(angle), jnp.sin(angle)]
-    itself += _one_hot(view.own_codes, view.bits, kinds[own], n)
+        itself += [*looking(shown.looks, facing)]
+    itself += one_hot_rows(view.own_codes, view.bits, kinds[own], n)
     if itself:
         blocks.append(jnp.stack(itself, axis=1))
     features = jnp.where(alive[:, None], jnp.concatenate(blocks, axis=1), 0.0)
@@ -213,15 +223,38 @@ def observe(
     return jnp.concatenate([features, clock], axis=1)
 
 
-CONES = 12  # directions into which an agent of SMACv2 can look
-_CONE_COSINE = float(np.cos(np.pi / 12))
+def looking(looks: int, facing: Int[Array, "own n"]) -> tuple[Float[Array, "own n"], Float[Array, "own n"]]:
+    """Return the directions into which agents look, as x and y."""
+    angles = 2 * np.pi * np.arange(looks) / looks
+    x, y = (jnp.asarray(np.round(f(angles), 9), jnp.float32)[facing] for f in (np.cos, np.sin))
+    return x, y
 
 
-def _in_cone(sight: Sight, facing: Int[Array, "own n"]) -> Bool[Array, "own others n"]:
-    """Return who stands in the 30 degrees into which an agent looks."""
-    angle = facing * (2 * np.pi / CONES)
-    ahead = sight.dx * jnp.cos(angle)[:, None] + sight.dy * jnp.sin(angle)[:, None]
-    return ahead >= _CONE_COSINE * sight.distance
+_TINY = 1e-7
+
+
+def _in_cone(
+    shown: Shown, sight: Sight, near: Bool[Array, "own others n"], facing: Int[Array, "looking n"]
+) -> Bool[Array, "own others n"]:
+    """Return who of the near ones stands within the angle into which an agent looks, as SMACv2 computes it.
+
+    It compares arc tangents, which are the same for opposite directions, and makes up for it by the side
+    on which the other stands. So an agent that looks east or west sees both ways.
+    """
+    if not shown.cone:
+        return near
+    x, y = (part[:, None] for part in looking(shown.looks, facing))
+    right = sight.dx > 0
+    aside = lambda x: jnp.where(right, jnp.maximum(x, _TINY), jnp.minimum(x, -_TINY))
+    angle = jnp.arctan(sight.dy / aside(sight.dx)) - jnp.arctan(y / aside(x))
+    return near & (jnp.abs(angle) < np.pi / shown.looks)
+
+
+def _seen(
+    shown: Shown, sight: Sight, reach: Float[Array, "own 1 copies"] | float, facing: Int[Array, "looking n"]
+) -> Bool[Array, "own others n"]:
+    near = sight.distance <= reach if shown.cone else sight.distance < reach
+    return _in_cone(shown, sight, near, facing)
 
 
 def _moves(
@@ -259,43 +292,3 @@ def _entity_rows(
     fields = [*near, *(jnp.broadcast_to(x[None], seen.shape) for x in told)]
     rows = jnp.stack([jnp.where(seen, x, 0.0) for x in fields], axis=2)
     return rows.reshape(rows.shape[0], -1, rows.shape[-1])
-
-
-def global_state(
-    view: View,
-    shown: Shown,
-    kinds: Kinds,
-    stats: UnitStats,
-    forces: Forces,
-    last_action: Int[Array, "own n"],
-    clock: Float[Array, " n"],
-) -> Float[Array, "state n"]:
-    """Return SMAC's state: allies, enemies, last actions; the dead are zeros."""
-    own = view.ranks.own
-    foes = view.ranks.foes
-    n = forces.pos.shape[-1]
-    kinds = jnp.asarray(kinds)
-    place = lambda rows: [(forces.pos[rows, axis] - SIZE / 2) / SIZE for axis in range(2)]
-    health, *shield = _bars(stats, forces, own, view.own_shield)
-    allies = [health, charge(stats, forces, own), *place(own), *shield]
-    allies += _one_hot(view.own_codes, view.bits, kinds[own], n)
-    health, *shield = _bars(stats, forces, foes, view.foe_shield)
-    enemies = [health, *place(foes), *shield, *_one_hot(view.foe_codes, view.bits, kinds[foes], n)]
-    blocks = []
-    for rows, fields in ((own, allies), (foes, enemies)):
-        stacked = jnp.stack(fields, axis=1)
-        blocks.append(jnp.where(forces.alive[rows][:, None], stacked, 0.0).reshape(-1, n))
-    if shown.state_last_action:
-        hot = last_action[:, None] == np.arange(view.actions)[:, None]
-        blocks.append(1.0 * hot.reshape(-1, n))
-    if shown.state_timestep:
-        blocks.append(jnp.broadcast_to(clock, (1, n)))
-    return jnp.concatenate(blocks)
-
-
-def charge(stats: UnitStats, forces: Forces, rows: slice) -> Float[Array, "units n"]:
-    """Return the cooldown, or a healer's energy, as SMAC scales it."""
-    value = jnp.maximum(forces.cooldown[rows], 0.0)
-    if len(forces.energy):
-        value = jnp.where(stats.healer[rows], forces.energy[rows], value)
-    return value / stats.cooldown_scale[rows]

@@ -16,7 +16,7 @@ def entity_layout(view: View, shown: Shown, roster: Roster) -> EntityLayout:
     bits_before = own_bars + 2 * shown.own_position + 2 * shown.cone
     foe_count, own_count = (rows.stop - rows.start for rows in (view.ranks.foes, view.ranks.own))
     start = len(MOVES) + 8 * shown.pathing_grid + 9 * shown.terrain_height
-    enemies = _rows(start, foe_count, foe_bars, view.bits, view.actions - view.slots)
+    enemies = _rows(start, foe_count, foe_bars, view.bits, view.first_target)
     start += enemies.rows * enemies.width
     allies = _rows(start, own_count - 1, friend_bars, view.bits + view.actions * shown.last_action)
     start += allies.rows * allies.width
@@ -32,10 +32,12 @@ def entity_layout(view: View, shown: Shown, roster: Roster) -> EntityLayout:
         moves=tuple((FIRST_MOVE + i, int(x), int(y)) for i, (x, y) in enumerate(MOVES)),
         healer=next((place for unit, place in own_types if unit.heals > 0), None),
         harmless=tuple(
-            (place, other)
-            for unit, place in own_types
-            for foe, other in foe_types
-            if unit.damage > 0 and unit.damage_to(foe) == 0
+            dict.fromkeys(
+                (place, other)
+                for unit, place in own_types
+                for foe, other in foe_types
+                if unit.damage > 0 and unit.damage_to(foe) == 0
+            )
         ),
     )
 

@@ -1,5 +1,6 @@
 """The maps: who fights whom, and on which ground, read from YAML."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -54,13 +55,23 @@ class Terrain:
         return bounds if full else None
 
 
+class TeamDraw(NamedTuple):
+    """Teams that are drawn anew for each episode, as SMACv2 draws them."""
+
+    allies: int
+    enemies: int
+    types: tuple[str, ...]
+    weights: tuple[float, ...]
+    not_alone: tuple[str, ...]  # no team is made of these only
+
+
 @dataclass(frozen=True)
 class BattleMap:
     """A map: two sides, the ground, the enemies' order, the limit of steps.
 
     `order` is a point to attack-move to, two points (to a random place between them), "units" (attack the
     allies themselves) or "stand". `kind` is SMAC's map type. One-hots of types follow `ally_types` and
-    `enemy_types`; `()` where observations tell none.
+    `enemy_types`; `()` where observations tell none. With `draw` the sides are drawn, and have no groups.
     """
 
     name: str
@@ -72,6 +83,7 @@ class BattleMap:
     enemies: tuple[Group, ...]
     ally_types: tuple[str, ...]
     enemy_types: tuple[str, ...]
+    draw: TeamDraw | None = None
 
 
 @cache
@@ -84,23 +96,53 @@ def map_names() -> tuple[str, ...]:
     return tuple(_library()["maps"])
 
 
+def random_map_names() -> tuple[str, ...]:
+    """Return the names of SMACv2's scenarios."""
+    section = _library()["random"]
+    return tuple(f"{race}_{a}_vs_{b}" for race in section["races"] for a, b in section["sizes"])
+
+
 def find_map(name: str) -> BattleMap:
-    """Return one of SMAC's maps."""
-    if name not in _library()["maps"]:
-        raise SettingError("map", "is no map", f"set one of {', '.join(map_names())}", value=name)
-    entry = _library()["maps"][name]
+    """Return one of SMAC's maps, or one of SMACv2's scenarios, such as terran_5_vs_5."""
+    if name in _library()["maps"]:
+        return _fixed_map(name, _library()["maps"][name])
+    race, _, sizes = name.partition("_")
+    if race in _library()["random"]["races"] and re.fullmatch(r"[1-9]\d*_vs_[1-9]\d*", sizes):
+        return _random_map(name, race, *map(int, sizes.split("_vs_")))
+    known = ", ".join((*map_names(), *random_map_names()))
+    raise SettingError("map", "is no map", f"set one of {known}", value=name)
+
+
+def _fixed_map(name: str, entry: Mapping[str, Any]) -> BattleMap:
     kinds = _library()["kinds"].get(entry["kind"], {"allies": (), "enemies": ()})
-    order = entry["order"]
     return BattleMap(
         name=name,
         kind=entry["kind"],
         limit=entry["limit"],
         terrain=find_terrain(entry["terrain"]),
-        order=order,
+        order=entry["order"],
         allies=_groups(entry["allies"]),
         enemies=_groups(entry["enemies"]),
         ally_types=tuple(kinds["allies"]),
         enemy_types=tuple(kinds["enemies"]),
+    )
+
+
+def _random_map(name: str, race: str, allies: int, enemies: int) -> BattleMap:
+    section = _library()["random"]
+    entry = section["races"][race]
+    types = tuple(entry["types"])
+    return BattleMap(
+        name=name,
+        kind=f"{race}_gen",
+        limit=section["limit"],
+        terrain=find_terrain(section["terrain"]),
+        order=section["order"],
+        allies=(),
+        enemies=(),
+        ally_types=types,
+        enemy_types=types,
+        draw=TeamDraw(allies, enemies, types, tuple(entry["weights"]), tuple(entry["not_alone"])),
     )
 
 

@@ -2,13 +2,17 @@
 
 from typing import NamedTuple
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from .features import FIRST_MOVE, FIRST_TARGET, MOVES
-from .roster import Roster
+from .battle import LOOPS
+from .features import FIRST_MOVE, FIRST_TARGET, MOVES, STOP, Shown, View
+from .roster import Roster, UnitStats
 from .state import Orders
+
+_MOVE = 2.0  # how far a move leads
 
 
 class SideOrders(NamedTuple):
@@ -22,11 +26,48 @@ class SideOrders(NamedTuple):
     direction: Float[Array, "own 2 n"] | None = None  # None: nobody moves
 
 
-def read_actions(action: Int[Array, "own n"]) -> SideOrders:
-    """Return the orders that actions give."""
+class Standing(eqx.Module):
+    """Where agents look, and the orders that stand meanwhile. No rows where agents see all around."""
+
+    facing: Int[Array, "looking n"]
+    action: Int[Array, "looking n"]  # the last one that was an order
+    since: Int[Array, "looking n"]  # steps ago
+
+
+def stand(looking: int, n: int) -> Standing:
+    """Return how agents begin: they look east, and have no orders."""
+    zeros = jnp.zeros((looking, n), jnp.int32)
+    return Standing(zeros, zeros + STOP, zeros)
+
+
+def take_actions(shown: Shown, standing: Standing, action: Int[Array, "agents n"]) -> Standing:
+    """Return the orders that stand after an action: to look elsewhere is no order."""
+    if not shown.cone:
+        return standing
+    looks = (action >= FIRST_TARGET) & (action < FIRST_TARGET + shown.looks)
+    return Standing(
+        facing=jnp.where(looks, action - FIRST_TARGET, standing.facing),
+        action=jnp.where(looks, standing.action, action),
+        since=jnp.where(looks, standing.since + 1, 0),
+    )
+
+
+def read_actions(
+    view: View, shown: Shown, stats: UnitStats, standing: Standing, action: Int[Array, "agents n"]
+) -> SideOrders:
+    """Return the orders that the actions of a side give.
+
+    A move leads 2 units away, further than a step. An agent that then looks elsewhere goes on to that point.
+    """
+    own = view.ranks.own
+    action = standing.action[own] if shown.cone else action[own]
     moves = [1.0 * (action == FIRST_MOVE + i) for i in range(len(MOVES))]
     direction = jnp.stack([moves[2] - moves[3], moves[0] - moves[1]], axis=1)
-    return SideOrders(jnp.where(action >= FIRST_TARGET, action - FIRST_TARGET, -1), direction)
+    if shown.cone:
+        steps = _MOVE / jnp.maximum(LOOPS * stats.speed[own], 1e-6)
+        direction = direction * jnp.clip(steps - standing.since[own], 0.0, 1.0)[:, None]
+    first = view.first_target
+    return SideOrders(jnp.where(action >= first, action - first, -1), direction)
 
 
 def join_orders(

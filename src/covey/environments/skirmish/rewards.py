@@ -26,12 +26,16 @@ class Result(NamedTuple):
     def over(self) -> Bool[Array, " n"]:
         return self.won | self.lost | self.drawn
 
+    @property
+    def turned(self) -> "Result":
+        """The same end, as the other side sees it."""
+        return Result(self.lost, self.won, self.drawn)
+
 
 def result(ranks: Ranks, stats: UnitStats, forces: Forces, medics_lose: bool) -> Result:
     """Return how a battle stands. With `medics_lose`, a side of nothing but healers has lost.
 
-    As in SMAC, the test of one's own healers comes first, and of the other side it is passed by one last
-    healer only.
+    As in SMAC, the own side is tested first: where neither has anybody but healers, the battle is lost.
     """
     alive = forces.alive
     count = lambda rows, who: jnp.sum(who[rows], axis=0)
@@ -42,7 +46,7 @@ def result(ranks: Ranks, stats: UnitStats, forces: Forces, medics_lose: bool) ->
     if medics_lose:
         fighters = alive & ~stats.healer
         lost |= count(ranks.own, fighters) == 0
-        won |= (foes == 1) & (count(ranks.foes, fighters) == 0)
+        won |= count(ranks.foes, fighters) == 0
         won &= ~lost
     return Result(won, lost, (own == 0) & (foes == 0) & ~lost)
 
@@ -71,11 +75,13 @@ def reward(
     outcome: Result,
     sparse: bool,
     only_positive: bool,
+    regeneration: bool = True,
 ) -> Float[Array, " n"]:
     """Return SMAC's reward of a step: |damage dealt + 10 deaths|, and 200 for the win, or what was chosen.
 
     `sparse`: 1 for a win, -1 for a defeat. Without `only_positive`, half of what the own side lost is taken
-    off, and nothing is made positive. All is scaled, so that a battle pays 20.
+    off, and nothing is made positive. All is scaled, so that a battle pays 20. Without `regeneration`, as in
+    SMACv2, a step in which foes regain more than they lose pays 0.
     """
     scale = max_reward(ranks, stats, after.pos.shape[-1]) / _SCALE
     if sparse:
@@ -83,7 +89,7 @@ def reward(
     dealt, kills = _losses(ranks.foes, before, after)
     earned = dealt + _DEATH_VALUE * kills
     if only_positive:
-        earned = jnp.abs(earned)
+        earned = jnp.abs(earned) if regeneration else jnp.maximum(earned, 0.0)
     else:
         suffered, deaths = _losses(ranks.own, before, after)
         earned = earned - _NEGATIVE_SCALE * (suffered + _DEATH_VALUE * deaths)

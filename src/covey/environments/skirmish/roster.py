@@ -1,8 +1,8 @@
 """The units of a battle as arrays: allies first, then enemies. The last axis is n copies, or 1 for all."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -11,8 +11,8 @@ from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from .units import LOOPS_PER_SECOND, UnitType
 
-Numbers = Float[Array, "units copies"]
-Flags = Bool[Array, "units copies"]
+Numbers = Float[Array, "units _"]  # n copies, or 1 where all have the same
+Flags = Bool[Array, "units _"]
 Kinds = Int[Array, "units copies"] | Int[np.ndarray, "units copies"]
 
 
@@ -42,7 +42,6 @@ class UnitStats(eqx.Module):
     energy_rate: Numbers
     cooldown_scale: Numbers
     sight: Numbers
-    order_range: Numbers
     armed: Flags
     heavy: Flags  # in nobody's way: it flies or walks over others
     crosses: Flags  # walks over cliffs
@@ -79,7 +78,6 @@ _NUMBERS: dict[str, Callable[[UnitType], float]] = {
     "energy_rate": lambda u: u.energy_rate / _LOOPS,
     "cooldown_scale": lambda u: u.cooldown_scale,
     "sight": lambda u: u.sight,
-    "order_range": lambda u: u.order_range,
 }
 _FLAGS: dict[str, Callable[[UnitType], bool]] = {
     "armed": lambda u: u.damage > 0,
@@ -166,11 +164,17 @@ class Roster:
 
     def stats(self, kinds: Kinds) -> UnitStats:
         """Return the numbers of units of these types: constants where no episode draws types."""
+        return UnitStats(**{name: self._of_units(name, kinds) for name in (*_NUMBERS, *_FLAGS)})
+
+    def _of_units(self, name: str, kinds: Kinds) -> Shaped[Array, "units _"]:
+        table = self.table(name)
         if self.kinds is not None:
-            pick = lambda name: jnp.asarray(self.table(name)[self.kinds][:, None])
-        else:
-            pick = lambda name: jnp.asarray(self.table(name))[kinds]
-        return UnitStats(**{name: pick(name) for name in (*_NUMBERS, *_FLAGS)})
+            return jnp.asarray(table[self.kinds][:, None])
+        if (table == table[0]).all():
+            return jnp.full((self.units, 1), table[0])
+        # Selects, because XLA vectorises no look-up by index on CPUs.
+        pick = lambda found, kind: jnp.where(jnp.asarray(kinds) == kind, table[kind], found)
+        return reduce(pick, range(1, len(table)), jnp.full(kinds.shape, table[0]))
 
     def fixed(self, name: str) -> Shaped[np.ndarray, " units"]:
         """Return a number or flag of each unit where types are fixed."""
@@ -180,7 +184,15 @@ class Roster:
 
 def make_roster(allies: Sequence[UnitType], enemies: Sequence[UnitType]) -> Roster:
     """Return the roster of two sides whose types are fixed."""
-    types = tuple({unit.name: unit for unit in (*allies, *enemies)}.values())
-    index = {unit.name: i for i, unit in enumerate(types)}
-    kinds = np.array([index[unit.name] for unit in (*allies, *enemies)], np.int32)
+    types = distinct([*allies, *enemies])
+    kinds = np.array([types.index(unit) for unit in (*allies, *enemies)], np.int32)
     return Roster(types, len(allies), len(enemies), kinds)
+
+
+def distinct(units: Iterable[UnitType]) -> tuple[UnitType, ...]:
+    """Return each type once, in the order in which they first appear."""
+    types: list[UnitType] = []
+    for unit in units:
+        if unit not in types:
+            types.append(unit)
+    return tuple(types)

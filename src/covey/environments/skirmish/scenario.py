@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +26,26 @@ class Start(NamedTuple):
     goal: Float[Array, "units 2 n"]
 
 
+@runtime_checkable
+class Scenario(Protocol):
+    """Who fights, and where they start."""
+
+    @property
+    def roster(self) -> Roster: ...
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+    def start(self, key: PRNGKeyArray, n: int) -> Start: ...
+
+
+def shift_places(
+    key: PRNGKeyArray, pos: Float[Array, "units 2 n"], jitter: float
+) -> Float[Array, "units 2 n"]:
+    """Return places, each moved at random by up to `jitter` along both axes."""
+    return pos + jitter * jax.random.uniform(key, pos.shape, minval=-1.0, maxval=1.0) if jitter else pos
+
+
 @dataclass(frozen=True, eq=False)
 class FixedScenario:
     """The same units at the same places in every episode."""
@@ -41,9 +61,7 @@ class FixedScenario:
         share_key, noise_key = jax.random.split(key)
         units = self.roster.units
         pos = jnp.broadcast_to(self.places[..., None], (units, 2, n))
-        if self.jitter:
-            noise = jax.random.uniform(noise_key, (units, 2, n), minval=-1.0, maxval=1.0)
-            pos = pos + self.jitter * noise
+        pos = shift_places(noise_key, pos, self.jitter)
         first, last = self.goals
         goal = jnp.broadcast_to(first[..., None], (units, 2, n))
         if not np.array_equal(first, last):
@@ -55,7 +73,7 @@ class FixedScenario:
 def fixed_scenario(battle_map: BattleMap, table: UnitTable, jitter: float) -> FixedScenario:
     """Return the scenario of a map."""
     allies = _units(battle_map.allies, table, "allies")
-    enemies = _units(battle_map.enemies, table, "enemies")
+    enemies = _units(battle_map.enemies, table, "enemies", enemy=True)
     terrain = battle_map.terrain
     ally_places = place_units(battle_map.allies, allies, terrain)
     enemy_places = place_units(battle_map.enemies, enemies, terrain)
@@ -71,10 +89,10 @@ def fixed_scenario(battle_map: BattleMap, table: UnitTable, jitter: float) -> Fi
     )
 
 
-def _units(groups: Sequence[Group], table: UnitTable, setting: str) -> list[UnitType]:
+def _units(groups: Sequence[Group], table: UnitTable, setting: str, enemy: bool = False) -> list[UnitType]:
     if not sum(group.count for group in groups):
         raise SettingError(setting, "names no unit", "name at least one, as {marine: 3}")
-    return [table.unit(group.unit, setting) for group in groups for _ in range(group.count)]
+    return [table.unit(group.unit, setting, enemy) for group in groups for _ in range(group.count)]
 
 
 def _names(allies: Sequence[UnitType], enemies: Sequence[UnitType]) -> tuple[str, ...]:

@@ -1,27 +1,32 @@
 """The world: a battle with SMAC's actions, observations, rewards and ends."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, Shaped
 
 from ...core import AbstractEnvironment, Action, Observation, Scene, Spec, Step
+from ...errors import SettingError
 from ...ops import named
 from .battle import Field, draw_delays, fight
-from .features import Shown, View, global_state, legal_actions, make_view, observe
+from .features import Shown, View, legal_actions, make_view, observe
+from .global_state import global_state
 from .layout import entity_layout
-from .maps import find_map
-from .opponents import AbstractEnemy, AttackMoveEnemy, NearestEnemy, see_battle
-from .orders import join_orders, read_actions
-from .rewards import result, reward
+from .maps import BattleMap, find_map
+from .opponents import AbstractEnemy, AttackMoveEnemy, NearestEnemy, PolicyEnemy, see_battle
+from .orders import Standing, join_orders, read_actions, stand, take_actions
+from .random_teams import random_scenario
+from .rewards import Result, result, reward
 from .roster import Kinds
-from .scenario import FixedScenario, fixed_scenario
+from .scenario import Scenario, fixed_scenario
 from .scene import draw_scene
 from .state import Forces, Orders, start_forces
 from .targeting import sides
-from .units import read_units
+from .units import UnitTable, read_units
 
 _ATTACK_MOVE = AttackMoveEnemy()
 
@@ -33,21 +38,27 @@ class SkirmishState(eqx.Module):
     kinds: Int[Array, "drawn n"]
     goal: Float[Array, "units 2 n"]
     last_action: Int[Array, "agents n"]  # -1: none yet
+    standing: Standing
     t: Int[Array, " n"]
 
 
 class Skirmish(AbstractEnvironment[SkirmishState]):
-    """StarCraft's micromanagement battles, as SMAC presents them (Samvelyan et al., 2019)."""
+    """StarCraft's micromanagement battles, as SMAC (Samvelyan et al., 2019) and SMACv2 present them.
+
+    With `enemy=policy` the enemies are a second team of agents, who see, act and earn as the allies do, with
+    the sides exchanged. Both teams' observations and actions are padded to one shape, and the state holds
+    the allies' and then the enemies'.
+    """
 
     spec: Spec
-    scenario: FixedScenario = eqx.field(static=True)
+    scenario: Scenario = eqx.field(static=True)
     field: Field = eqx.field(static=True)
-    view: View = eqx.field(static=True)
+    views: tuple[View, ...] = eqx.field(static=True)
     enemy: AbstractEnemy
     shown: Shown = eqx.field(static=True)
-    medics_lose: bool
     reward_sparse: bool
     reward_only_positive: bool
+    reward_regeneration: bool
     timeout: str
     horizon: int
 
@@ -64,20 +75,27 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
         obs_terrain_height: bool = False,
         obs_instead_of_state: bool = False,
         obs_timestep_number: bool = False,
+        obs_own_pos: bool = False,
+        use_unit_ranges: bool = False,
+        min_attack_range: float = 2.0,
+        conic_fov: bool = False,
+        num_fov_actions: int = 12,
         state_last_action: bool = True,
         state_timestep_number: bool = False,
         reward_sparse: bool = False,
         reward_only_positive: bool = True,
+        reward_regeneration: bool = True,
         timeout: Literal["truncated", "terminal"] = "truncated",
         horizon: int | None = None,
     ):
+        if conic_fov and num_fov_actions < 1:
+            raise SettingError("num_fov_actions", "is too small", "set 1 or more", value=num_fov_actions)
         battle_map = find_map(map)
-        self.scenario = fixed_scenario(battle_map, read_units(data), jitter)
-        roster = self.scenario.roster
+        self.scenario = _make_scenario(battle_map, read_units(data), jitter)
         attacks_units = isinstance(enemy, AttackMoveEnemy) and battle_map.order == "units"
         self.enemy = NearestEnemy() if attacks_units else enemy
+        roster = self.scenario.roster
         self.field = Field(roster, battle_map.terrain, isinstance(self.enemy, AttackMoveEnemy))
-        self.view = make_view(battle_map, roster, sides(roster)[0])
         self.shown = Shown(
             all_health=obs_all_health,
             own_health=obs_own_health,
@@ -85,23 +103,40 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
             pathing_grid=obs_pathing_grid,
             terrain_height=obs_terrain_height,
             timestep=obs_timestep_number,
+            own_position=obs_own_pos,
+            unit_ranges=use_unit_ranges,
+            least_range=min_attack_range,
+            looks=num_fov_actions if conic_fov else 0,
             state_last_action=state_last_action,
             state_timestep=state_timestep_number,
         )
-        self.medics_lose = battle_map.kind == "MMM"
+        teams = sides(roster) if isinstance(enemy, PolicyEnemy) else sides(roster)[:1]
+        self.views = tuple(make_view(battle_map, roster, side, self.shown.looks) for side in teams)
         self.reward_sparse = reward_sparse
         self.reward_only_positive = reward_only_positive
+        self.reward_regeneration = reward_regeneration
         self.timeout = timeout
         self.horizon = battle_map.limit if horizon is None else horizon
-        shape = jax.eval_shape(lambda key: self.observe(self._begin(key, 1), False), jax.random.key(0))
-        self.spec = Spec(
-            names=self.scenario.names[: roster.allies],
+        self.spec = self._make_spec(obs_instead_of_state)
+
+    def _make_spec(self, obs_instead_of_state: bool) -> Spec:
+        shape = jax.eval_shape(lambda key: self._look(self._begin(key, 1)), jax.random.key(0))
+        roster = self.field.roster
+        two = len(self.views) == 2
+        return Spec(
+            names=self.scenario.names if two else self.scenario.names[: roster.allies],
             features=shape.agents.shape[-1],
-            actions=self.view.actions,
+            actions=shape.legal.shape[-1],
             horizon=self.horizon,
             state=0 if obs_instead_of_state else shape.state.shape[-1],
-            layouts=(entity_layout(self.view, self.shown, roster),),
+            team=("allies",) * roster.allies + ("enemies",) * roster.enemies if two else (),
+            layouts=tuple(entity_layout(view, self.shown, roster) for view in self.views),
         )
+
+    @property
+    def view(self) -> View:
+        """The battle from the allies' side."""
+        return self.views[0]
 
     def kinds(self, state: SkirmishState) -> Kinds:
         """Return the type of each unit."""
@@ -112,11 +147,13 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
         start = self.scenario.start(named(key, "start"), n)
         roster = self.field.roster
         kinds = start.kinds if roster.kinds is None else roster.kinds[:, None]
+        agents = roster.units if len(self.views) == 2 else roster.allies
         return SkirmishState(
             forces=start_forces(roster, kinds, start.pos, self.field.reacting),
             kinds=jnp.asarray(start.kinds),
             goal=start.goal,
-            last_action=jnp.full((roster.allies, n), -1),
+            last_action=jnp.full((agents, n), -1),
+            standing=stand(agents if self.shown.cone else 0, n),
             t=jnp.zeros(n, int),
         )
 
@@ -129,69 +166,111 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
         action = action.T.astype(jnp.int32)
         kinds = self.kinds(state)
         stats = roster.stats(kinds)
-        ranks = self.view.ranks
         delays = draw_delays(named(key, "weapon delays"), roster, action.shape[-1])
         before = state.forces
-        orders = self.orders(state, action, named(key, "enemies"))
+        standing = take_actions(self.shown, state.standing, action)
+        orders = self.orders(state, standing, action, named(key, "enemies"))
         after = fight(self.field, kinds, before, orders, delays)
-        outcome = result(ranks, stats, after, self.medics_lose)
-        earned = reward(ranks, stats, before, after, outcome, self.reward_sparse, self.reward_only_positive)
-        state = SkirmishState(after, state.kinds, state.goal, action, state.t + 1)
+        outcome = result(self.view.ranks, stats, after, roster.medics)
+        pay = [
+            reward(
+                view.ranks,
+                stats,
+                before,
+                after,
+                outcome if i == 0 else outcome.turned,
+                self.reward_sparse,
+                self.reward_only_positive,
+                self.reward_regeneration,
+            )
+            for i, view in enumerate(self.views)
+        ]
+        state = SkirmishState(after, state.kinds, state.goal, action, standing, state.t + 1)
         late = (state.t >= self.horizon) & ~outcome.over
-        fallen = lambda rows: 1.0 * jnp.sum(before.alive[rows] & ~after.alive[rows], axis=0)
         terminal = self.timeout == "terminal"
+        members = [view.ranks.own.stop - view.ranks.own.start for view in self.views]
         return state, Step(
             obs=self.observe(state),
-            reward=jnp.broadcast_to(earned[:, None], (len(earned), roster.allies)),
-            team_reward=earned[:, None],
+            reward=jnp.stack(
+                [x for x, count in zip(pay, members, strict=True) for _ in range(count)], axis=1
+            ),
+            team_reward=jnp.stack(pay, axis=1),
             terminated=outcome.over | late if terminal else outcome.over,
             truncated=jnp.zeros_like(late) if terminal else late,
-            counts={
-                "won": 1.0 * outcome.won,
-                "dead_allies": fallen(ranks.own),
-                "dead_enemies": fallen(ranks.foes),
-                "timeouts": 1.0 * late,
-            },
+            counts=self._counts(before, after, outcome, late),
         )
 
-    def orders(self, state: SkirmishState, action: Int[Array, "agents n"], key: PRNGKeyArray) -> Orders:
+    def _counts(
+        self, before: Forces, after: Forces, outcome: Result, late: Bool[Array, " n"]
+    ) -> dict[str, Float[Array, " n"]]:
+        ranks = self.view.ranks
+        fallen = lambda rows: 1.0 * jnp.sum(before.alive[rows] & ~after.alive[rows], axis=0)
+        counts = {
+            "won": 1.0 * outcome.won,
+            "dead_allies": fallen(ranks.own),
+            "dead_enemies": fallen(ranks.foes),
+            "timeouts": 1.0 * late,
+        }
+        return counts | ({"lost": 1.0 * outcome.lost} if len(self.views) == 2 else {})
+
+    def orders(
+        self, state: SkirmishState, standing: Standing, action: Int[Array, "agents n"], key: PRNGKeyArray
+    ) -> Orders:
         """Return everybody's orders: the agents' actions, and what the enemies' script says."""
         roster = self.field.roster
-        battle = see_battle(self.field, roster.stats(self.kinds(state)), state.forces, sides(roster)[1], key)
-        return join_orders(roster, read_actions(action), self.enemy(battle), state.goal)
+        stats = roster.stats(self.kinds(state))
+        allies, *enemies = [read_actions(view, self.shown, stats, standing, action) for view in self.views]
+        battle = see_battle(self.field, stats, state.forces, sides(roster)[1], key)
+        return join_orders(roster, allies, enemies[0] if enemies else self.enemy(battle), state.goal)
 
-    def observe(self, state: SkirmishState, state_too: bool = True) -> Observation:
+    def observe(self, state: SkirmishState) -> Observation:
         """Return what agents observe."""
-        kinds = self.kinds(state)
-        stats = self.field.roster.stats(kinds)
-        legal = legal_actions(self.view, self.shown, self.field.terrain, stats, state.forces)
-        clock = state.t / self.horizon
-        facing = jnp.zeros_like(state.last_action)
-        features = observe(
-            self.view,
-            self.shown,
-            self.field.terrain,
-            kinds,
-            stats,
-            state.forces,
-            legal,
-            state.last_action,
-            clock,
-            facing,
-        )
-        world = global_state(self.view, self.shown, kinds, stats, state.forces, state.last_action, clock)
-        n = len(state.t)
-        if state_too and not self.spec.state:
-            world = jnp.zeros((0, n))
+        seen = self._look(state)
+        return seen if self.spec.state else replace(seen, state=seen.state[:, :0])
+
+    def _look(self, state: SkirmishState) -> Observation:
+        """Return observations with the state, whether or not agents get it."""
+        features, legal, world = zip(*(self._look_as(view, state) for view in self.views), strict=True)
+        rows = lambda parts: jnp.moveaxis(jnp.concatenate(_padded(parts)), -1, 0)
+        agents = len(state.last_action)
         return Observation(
-            agents=jnp.moveaxis(features, -1, 0),
-            state=world.T,
-            legal=jnp.moveaxis(legal, -1, 0),
-            alive=state.forces.alive[self.view.ranks.own].T,
+            agents=rows(features),
+            state=jnp.concatenate(world).T,
+            legal=rows(legal),
+            alive=state.forces.alive[:agents].T,
             first=state.t == 0,
         )
 
+    def _look_as(
+        self, view: View, state: SkirmishState
+    ) -> tuple[Float[Array, "own features n"], Bool[Array, "own actions n"], Float[Array, "state n"]]:
+        """Return one side's features, legal actions and state."""
+        shown = self.shown
+        terrain = self.field.terrain
+        forces = state.forces
+        kinds = self.kinds(state)
+        stats = self.field.roster.stats(kinds)
+        clock = state.t / self.horizon
+        own = view.ranks.own
+        last = state.last_action[own]
+        facing = state.standing.facing[own]
+        legal = legal_actions(view, shown, terrain, stats, forces, facing)
+        features = observe(view, shown, terrain, kinds, stats, forces, legal, last, clock, facing)
+        return features, legal, global_state(view, shown, kinds, stats, forces, last, clock, facing)
+
     def scene(self, state: SkirmishState) -> Scene:
         return draw_scene(
-            self.field.roster, self.field.terrain, self.kinds(state), state.forces, len(self.spec.teams)
+            self.field.roster, self.field.terrain, self.kinds(state), state.forces, len(self.views)
         )
+
+
+def _make_scenario(battle_map: BattleMap, table: UnitTable, jitter: float) -> Scenario:
+    if battle_map.draw is None:
+        return fixed_scenario(battle_map, table, jitter)
+    return random_scenario(battle_map, battle_map.draw, table, jitter)
+
+
+def _padded(parts: Sequence[Shaped[Array, "..."]]) -> list[Shaped[Array, "..."]]:
+    """Return arrays `[own, fields, n]` with as many fields each, zeros at the end."""
+    most = max(x.shape[1] for x in parts)
+    return [jnp.pad(x, ((0, 0), (0, most - x.shape[1]), (0, 0))) for x in parts]

@@ -60,7 +60,6 @@ class UnitType:
     energy: float = 0.0  # at the start
     energy_limit: float = 0.0
     energy_rate: float = 0.0
-    order_range: float = 6.0  # SMACv2's limit of an attack order
 
     def damage_to(self, target: "UnitType") -> float:
         """Return the damage of one hit, before shield and armour."""
@@ -89,17 +88,18 @@ class UnitTable:
 
     units: Mapping[str, UnitType]
     sources: Mapping[str, str]  # by `field` or `unit.field`
+    enemies: Mapping[str, UnitType]  # types that are different where enemies have them
 
     def source(self, unit: str, name: str) -> str | None:
         """Return the source of a unit's number, None where the table names none."""
         return self.sources.get(f"{unit}.{name}") or self.sources.get(name)
 
-    def unit(self, name: str, setting: str) -> UnitType:
-        """Return a type, or refuse a name that the table does not have."""
+    def unit(self, name: str, setting: str, enemy: bool = False) -> UnitType:
+        """Return a type as allies or enemies have it, or refuse a name that the table does not have."""
         if name not in self.units:
             problem = f"names no unit of the table: '{name}'"
             raise SettingError(setting, problem, f"use {', '.join(self.units)}")
-        return self.units[name]
+        return self.enemies.get(name, self.units[name]) if enemy else self.units[name]
 
 
 @cache
@@ -113,16 +113,23 @@ def read_units(data: str) -> UnitTable:
         known = " or ".join(TABLES)
         raise SettingError("data", "is no table of units", f"set {known}, or a file mine.yaml", value=data)
     tree = yaml_text.read_file(path)
-    unknown = set(tree) - {"base", "sources", "units"}
+    unknown = set(tree) - {"base", "sources", "units", "enemies"}
     if unknown or not isinstance(tree.get("units"), dict):
         problem = "holds no table of units"
-        raise SettingError("data", problem, "give it the keys `base`, `sources` and `units`", value=data)
-    base = read_units(tree["base"]) if "base" in tree else UnitTable({}, {})
+        raise SettingError(
+            "data", problem, "give it `units`, and `base`, `sources` and `enemies` as needed", value=data
+        )
+    base = read_units(tree["base"]) if "base" in tree else UnitTable({}, {}, {})
     units = dict(base.units)
+    enemies = dict(base.enemies)
     for name, values in tree["units"].items():
         units[name] = _make_unit(name, values, units.get(name), data)
+        if name in enemies:  # what the table says of a type holds for enemies too
+            enemies[name] = _make_unit(name, values, enemies[name], data)
+    for name, values in tree.get("enemies", {}).items():
+        enemies[name] = _make_unit(name, values, units.get(name), data)
     sources = {**base.sources, **tree.get("sources", {})}
-    return UnitTable(MappingProxyType(units), MappingProxyType(sources))
+    return UnitTable(MappingProxyType(units), MappingProxyType(sources), MappingProxyType(enemies))
 
 
 def _make_unit(name: str, values: Any, base: UnitType | None, data: str) -> UnitType:
