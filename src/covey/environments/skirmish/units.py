@@ -106,19 +106,19 @@ class UnitTable:
 def read_units(data: str) -> UnitTable:
     """Read a table: one that comes with the world by its name, or a file `mine.yaml` of the same form.
 
-    A table with `base` changes another one: it lists what differs.
+    A table with `base` changes one that comes with the world: it lists what differs.
     """
-    path = DATA / f"{data}.yaml" if data in TABLES else Path(data)
+    known = " or ".join(TABLES)
     if data not in TABLES and not data.endswith((".yaml", ".yml")):
-        known = " or ".join(TABLES)
         raise SettingError("data", "is no table of units", f"set {known}, or a file mine.yaml", value=data)
-    tree = yaml_text.read_file(path)
+    tree = yaml_text.read_file(DATA / f"{data}.yaml" if data in TABLES else Path(data))
     unknown = set(tree) - {"base", "sources", "units", "enemies"}
-    if unknown or not isinstance(tree.get("units"), dict):
-        problem = "holds no table of units"
-        raise SettingError(
-            "data", problem, "give it `units`, and `base`, `sources` and `enemies` as needed", value=data
-        )
+    parts = [tree.get(key, {}) for key in ("sources", "enemies")]
+    if unknown or not all(isinstance(part, Mapping) for part in (tree.get("units"), *parts)):
+        remedy = "give it 'units', and 'base', 'sources' and 'enemies' as needed"
+        raise SettingError("data", "holds no table of units", remedy, value=data)
+    if tree.get("base", "lotv") not in TABLES:
+        raise SettingError("data", f"has the unknown base {tree['base']}", f"make it {known}", value=data)
     base = read_units(tree["base"]) if "base" in tree else UnitTable({}, {}, {})
     units = dict(base.units)
     enemies = dict(base.enemies)
@@ -126,15 +126,17 @@ def read_units(data: str) -> UnitTable:
         units[name] = _make_unit(name, values, units.get(name), data)
         if name in enemies:  # what the table says of a type holds for enemies too
             enemies[name] = _make_unit(name, values, enemies[name], data)
-    for name, values in tree.get("enemies", {}).items():
+    for name, values in parts[1].items():
         enemies[name] = _make_unit(name, values, units.get(name), data)
-    sources = {**base.sources, **tree.get("sources", {})}
+    sources = {**base.sources, **parts[0]}
     return UnitTable(MappingProxyType(units), MappingProxyType(sources), MappingProxyType(enemies))
 
 
 def _make_unit(name: str, values: Any, base: UnitType | None, data: str) -> UnitType:
     known = {} if base is None else {key: getattr(base, key) for key in _FIELDS}
-    values = known | (values if isinstance(values, dict) else {"": values})
+    if not isinstance(values, Mapping):
+        raise SettingError("data", f"gives {name} {values}", "give it fields, as {health: 45}", value=data)
+    values = known | dict(values)
     unknown = sorted(set(values) - set(_FIELDS))
     missing = [key for key in _REQUIRED if key not in values]
     if unknown:
@@ -179,5 +181,5 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _bonus(value: Mapping[str, Any]) -> dict[str, float]:
+def _bonus(value: Any) -> dict[str, float]:
     return {kind: float(amount) for kind, amount in value.items()}
