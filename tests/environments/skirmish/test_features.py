@@ -148,8 +148,11 @@ def test_plain_moments_in_the_other_implementation():
     look = jax.jit(env.observe)
     for seed in range(4):
         state = scattered(env, start[0], jax.random.key(seed))
-        weak = jnp.where((jnp.arange(6) < 3) == seed % 2, 1.0, 0.1)
-        state = replace(state, forces=replace(state.forces, health=state.forces.health * weak[:, None]))
+        if seed > 1:  # one side is weak, and all are near
+            weak = jnp.where((jnp.arange(6) < 3) == seed % 2, 1.0, 0.1)[:, None]
+            forces = state.forces
+            near = replace(forces, pos=16 + 0.2 * (forces.pos - 16), health=forces.health * weak)
+            state = replace(state, forces=near)
         stages.append((state, look(state)))
     ends = assert_same(env, "3m", {}, stages)
     assert {None, 1, -1} <= set(ends)
