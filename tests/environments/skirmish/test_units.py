@@ -143,8 +143,8 @@ def test_a_table_of_one_s_own(tmp_path):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("units: 3", "holds no table of units: give it the keys 'base', 'sources' and 'units'"),
-        ("units: {}\ncolour: red", "holds no table of units: give it the keys"),
+        ("units: 3", "holds no table of units: give it 'units', and 'base', 'sources' and 'enemies'"),
+        ("units: {}\ncolour: red", "holds no table of units: give it 'units'"),
         ("base: lotv\nunits: {marine: {healht: 5}}", "gives marine the unknown field 'healht': remove it"),
         ("units: {wall: {race: terran}}", "gives wall no attributes, health, speed, radius, .*: add it"),
         (
@@ -176,7 +176,7 @@ def test_a_table_of_one_s_own(tmp_path):
         ("base: lotv\nunits: {marine: 5}", "gives marine 5: give it fields, as"),
         ("base: moon\nunits: {}", "has the unknown base moon: make it lotv or liberty"),
         ("base: [lotv]\nunits: {}", r"has the unknown base \['lotv'\]: make it lotv or liberty"),
-        ("base: lotv\nsources: 5\nunits: {}", "holds no table of units: give it the keys"),
+        ("base: lotv\nsources: 5\nunits: {}", "holds no table of units: give it 'units'"),
     ],
 )
 def test_a_bad_table_is_refused_in_a_sentence(tmp_path, text, sentence):

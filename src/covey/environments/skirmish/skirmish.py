@@ -152,7 +152,7 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
             forces=start_forces(roster, kinds, start.pos, self.field.reacting),
             kinds=jnp.asarray(start.kinds),
             goal=start.goal,
-            last_action=jnp.full((agents, n), -1),
+            last_action=jnp.full((agents, n), -1, jnp.int32),
             standing=stand(agents if self.shown.cone else 0, n),
             t=jnp.zeros(n, int),
         )

@@ -62,7 +62,7 @@ def start_forces(roster: Roster, kinds: Kinds, pos: Float[Array, "units 2 n"], r
     stats = roster.stats(kinds)
     zeros = lambda present: jnp.zeros((units if present else 0, n))
     whole = lambda x: jnp.broadcast_to(jnp.asarray(x, jnp.float32), (units, n))
-    nobody = lambda present: jnp.full((units if present else 0, n), -1)
+    nobody = lambda present: jnp.full((units if present else 0, n), -1, jnp.int32)
     flying = roster.missiles or roster.sweepers
     return Forces(
         pos=pos,
