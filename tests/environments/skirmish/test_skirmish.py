@@ -94,7 +94,7 @@ def test_an_enemy_that_recovers_pays():
     assert sum(float(t.team_reward[0, 0]) for t in told) == pytest.approx(3 / (1020 / 20), rel=1e-4)
     stats = env.field.roster.stats(env.field.roster.kinds[:, None])
     outcome = result(env.view.ranks, stats, state.forces, False)
-    signed = reward(env.view.ranks, stats, start.forces, state.forces, outcome, False, False)
+    signed = reward(env.view.ranks, stats, start.forces, state.forces, outcome, False, False, True)
     assert float(signed[0]) == pytest.approx(-3 / (1020 / 20), rel=1e-4)
 
 
@@ -325,7 +325,7 @@ def test_a_mirror_image_goes_on_alike(name, all_ways):
     if not all_ways:
         action = jnp.where((action == 2) | (action == 3), STOP, action)
     delays = jax.random.uniform(jax.random.key(0), state.forces.health.shape, minval=-1.0, maxval=2.0)
-    orders = env.orders(state, action, jax.random.key(0))
+    orders = env.orders(state, state.standing, action, jax.random.key(0))
     mirror = lambda pos: pos.at[:, 0].set(32 - pos[:, 0])
     turned = replace(orders, direction=orders.direction.at[:, 0].mul(-1), goal=mirror(orders.goal))
     go = eqx.filter_jit(lambda field, *rest: fight(field, roster.kinds[:, None], *rest, delays))
@@ -359,7 +359,7 @@ def test_equal_units_can_change_places():
     other = turn(replace(forces, target=rename(forces.target), fired=rename(forces.fired)))
     for t in range(12):
         action = jnp.asarray(told.action[t].T)
-        orders = env.orders(replace(first, forces=forces), action, jax.random.key(t))
+        orders = env.orders(replace(first, forces=forces), first.standing, action, jax.random.key(t))
         turned = turn(replace(orders, target=rename(orders.target)))
         forces = go(forces, orders, delays)
         other = go(other, turned, delays[order])
@@ -375,7 +375,7 @@ def test_a_copy_is_a_battle_of_its_own():
     at = 16
     state = jax.tree.map(lambda x: jnp.asarray(x[at]), told.before)
     delays = jax.random.uniform(jax.random.key(0), state.forces.health.shape, minval=-1.0, maxval=2.0)
-    orders = env.orders(state, jnp.asarray(told.action[at].T), jax.random.key(0))
+    orders = env.orders(state, state.standing, jnp.asarray(told.action[at].T), jax.random.key(0))
     go = jax.jit(
         lambda forces, orders, delays: fight(env.field, roster.kinds[:, None], forces, orders, delays)
     )
