@@ -18,7 +18,7 @@ from covey.runs import launch
 PACKAGES = ("covey", "jax", "jaxlib", "equinox", "optax", "numpy", "jaxmarl")
 
 
-def parse_options(doc: str, repetitions: int | None = None, **more: dict[str, Any]) -> argparse.Namespace:
+def parse_options(doc: str, repetitions: int | None, **more: dict[str, Any]) -> argparse.Namespace:
     """Parse the common options and more. JAX is set up on the way, as `covey train` sets it up.
 
     What is not timed has no repetitions.
@@ -27,8 +27,8 @@ def parse_options(doc: str, repetitions: int | None = None, **more: dict[str, An
     for name, option in more.items():
         parser.add_argument(name, **option)
     if repetitions:
-        times = {"type": int, "default": repetitions, "help": f"turns of each ({repetitions})"}
-        parser.add_argument("--repetitions", **times)
+        help = f"turns of each ({repetitions})"
+        parser.add_argument("--repetitions", type=int, default=repetitions, help=help)
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the results")
     launch.prepare("cpu")
     return parser.parse_args()

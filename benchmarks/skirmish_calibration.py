@@ -203,7 +203,7 @@ def main() -> None:
         "--maps": {"nargs": "+", "choices": list(REAL), "default": list(REAL), "metavar": "MAP"},
         "--battles": {"type": int, "default": 2000, "help": "of each map (2000)"},
     }
-    options = parse_options(__doc__ or "", **more)
+    options = parse_options(__doc__ or "", None, **more)
     results = {}
     for name in options.maps:
         results[name] = judge(name, measure(name, options.battles))
