@@ -48,7 +48,7 @@ class Setting(NamedTuple):
 
 PYMARL = (
     Setting("runner=episode, batch_size_run=1", "run.envs=1"),
-    Setting("test_interval=10000", "run.eval_every=10000 run.report_every=10000"),
+    Setting("test_interval=10000", "run.eval_every=10000 run.report_every=2500"),
     Setting("test_nepisode=32, test_greedy=True", "run.eval_episodes=32"),
     Setting(
         "an update after every episode",
@@ -70,7 +70,7 @@ PYMARL = (
     Setting("epsilon_start=1", "epsilon.start=1.0"),
     Setting("epsilon_finish=0.05", "epsilon.end=0.05"),
     Setting("epsilon_anneal_time=50000", "epsilon.steps=50000"),
-    Setting("optimiser RMSprop, lr=0.0005", "optimiser=rms_prop optimiser.lr=0.0005"),
+    Setting("optimiser RMSprop, lr=0.0005", "optimiser=rmsprop optimiser.lr=0.0005"),
     Setting("optim_alpha=0.99", "optimiser.decay=0.99"),
     Setting("optim_eps=0.00001", "optimiser.eps=0.00001", "outside the root, as in PyTorch"),
     Setting("grad_norm_clip=10", "optimiser.clip=10 optimiser.clip_by=norm"),
@@ -195,7 +195,7 @@ def train_all(jobs: list[Job], workers: int, steps: int, out: Path) -> list[Job]
                 job = next(waiting, None)
             if job is None:
                 return
-            print(f"{job.name}: training on core {core}", flush=True)
+            print(f"{job.name}: training on core {core}\n", end="", flush=True)
             status = start_worker(job, core, steps, out).wait()
             print(f"{job.name}: {'done' if status == 0 else f'stopped, see {job.name}.log'}", flush=True)
             if status:
@@ -398,7 +398,6 @@ def main() -> None:
         algorithm, name, seed, core = options.one
         work(Job(algorithm, name, int(seed)), int(core), options.steps, options.out)
         return
-    launch.prepare("cpu")
     if options.settings:
         print_settings(options.algorithms, options.maps)
         return
@@ -411,6 +410,7 @@ def main() -> None:
         failed = train_all(jobs, options.workers, options.steps, options.out)
     results = show_status(groups, options.out)
     if options.battles:
+        launch.prepare("cpu")  # not before: workers would inherit its environment variables
         begun = [job for jobs in groups.values() for job in jobs]
         begun = [job for job in begun if RunFolder(options.out / job.name).last.exists()]
         results["battles"] = [battles_row(job, options.out, options.battles) for job in begun]
