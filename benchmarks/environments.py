@@ -96,17 +96,25 @@ PEERS = {
 }
 
 
-def entrants(world: str) -> tuple[dict[str, Run], tuple[int, ...]]:
-    """Return the programs that play a world, and the number of each agent's actions."""
+class Entrant(NamedTuple):
+    """A program that plays a world, and the number of each agent's actions."""
+
+    run: Run
+    choices: tuple[int, ...]
+
+
+def entrants(world: str) -> dict[str, Entrant]:
+    """Return the programs that play a world."""
     horizon = PEERS[world].horizon
     env = catalogue.load_class(catalogue.find("environment", world))(horizon=horizon)
     if PEERS[world].name is None:
-        return {"covey": partial(covey, env)}, (env.spec.actions,) * env.spec.agents
+        return {"covey": Entrant(partial(covey, env), (env.spec.actions,) * env.spec.agents)}
     peer = make_peer(PEERS[world])
     choices = env.reset(jr.key(0), 1)[1].legal[0].sum(-1).tolist()
     theirs = [peer.action_space(name).n for name in peer.agents]
     assert choices == theirs, f"{world}: {choices} actions here, {theirs} there"
-    return {"covey": partial(covey, env), "jaxmarl": partial(jaxmarl, peer)}, tuple(choices)
+    runs = {"covey": partial(covey, env), "jaxmarl": partial(jaxmarl, peer)}
+    return {name: Entrant(run, tuple(choices)) for name, run in runs.items()}
 
 
 def make_peer(peer: Peer) -> Any:
@@ -116,21 +124,32 @@ def make_peer(peer: Peer) -> Any:
     return make(peer.name, max_steps=peer.horizon, **peer.settings)
 
 
-def episodes(copies: int, horizon: int) -> int:
-    """Return the episodes of each copy in a turn."""
-    return max(1, min(WORK // (horizon * copies), 2000))
+class Turn(NamedTuple):
+    """The size of a turn: copies, and about so many steps of them together, in episodes of `horizon`."""
+
+    copies: int
+    horizon: int
+    work: int = WORK
+
+    @property
+    def episodes(self) -> int:
+        """The episodes of each copy."""
+        return max(1, min(self.work // (self.horizon * self.copies), 2000))
+
+    @property
+    def steps(self) -> int:
+        return self.episodes * self.horizon * self.copies
 
 
-def compiled(
-    run: Run, choices: tuple[int, ...], copies: int, horizon: int, devices: int
-) -> Callable[[], Any]:
+def compiled(entrant: Entrant, turn: Turn, devices: int) -> Callable[[], Any]:
     """Compile and warm up; return a function that plays one turn."""
-    actions = jr.randint(jr.key(1), (horizon, copies, len(choices)), 0, jnp.array(choices))
+    choices = entrant.choices
+    actions = jr.randint(jr.key(1), (turn.horizon, turn.copies, len(choices)), 0, jnp.array(choices))
     mesh = Mesh(np.array(jax.devices()[:devices]), ("device",))
 
     def play_shard(key, actions):
         key = jr.fold_in(key, jax.lax.axis_index("device"))
-        return jax.tree.map(lambda x: x[None], run(key, actions, episodes(copies, horizon)))
+        return jax.tree.map(lambda x: x[None], entrant.run(key, actions, turn.episodes))
 
     specs = {"in_specs": (P(), P(None, "device")), "out_specs": P("device")}
     mapped = jax.shard_map(play_shard, mesh=mesh, check_vma=False, **specs)
@@ -141,20 +160,18 @@ def compiled(
     return go
 
 
-def measure(world: str, copies: int, repetitions: int) -> dict[str, Any]:
-    """Time a world with a number of copies; return the rates of every contestant."""
-    runs, choices = entrants(world)
+def measure(runs: Mapping[str, Entrant], turn: Turn, repetitions: int) -> dict[str, Any]:
+    """Time contestants in turns; return the rates of each."""
+    copies = turn.copies
     all_devices = len(jax.devices())
     device_counts = sorted({1, all_devices if copies % all_devices == 0 else 1})
-    horizon = PEERS[world].horizon
     ready = {
-        f"{name}, {n} devices": compiled(run, choices, copies, horizon, n)
-        for name, run in runs.items()
+        f"{name}, {n} devices": compiled(entrant, turn, n)
+        for name, entrant in runs.items()
         for n in device_counts
     }
     seconds = time_in_turns(ready, repetitions)
-    steps = episodes(copies, horizon) * horizon * copies
-    rates = {name: [steps / s for s in turns] for name, turns in seconds.items()}
+    rates = {name: [turn.steps / s for s in turns] for name, turns in seconds.items()}
     best = {
         run: max((turns for name, turns in rates.items() if name.startswith(run)), key=np.median)
         for run in runs
@@ -164,9 +181,8 @@ def measure(world: str, copies: int, repetitions: int) -> dict[str, Any]:
     return result | comparison | {"rates": {name: summary(turns) for name, turns in rates.items()}}
 
 
-def count_cost(world: str, copies: int = 1024) -> dict[str, float]:
+def count_cost(env: AbstractEnvironment, copies: int = 1024) -> dict[str, float]:
     """Return the cost of a step of one copy, as XLA counts it: flops, transcendentals, bytes."""
-    env: AbstractEnvironment = catalogue.load_class(catalogue.find("environment", world))()
     state, _ = env.reset(jr.key(0), copies)
     action = jnp.zeros((copies, *env.spec.action_shape), env.spec.action_type)
     cost: Any = jax.jit(env.step).lower(state, action, jr.key(0)).compile().cost_analysis()
@@ -195,8 +211,9 @@ def main() -> None:
     results = {}
     print("Environment steps a second, better of one and all devices: the median turn (slowest to fastest)")
     for world in options.worlds:
-        cost = count_cost(world)
-        speeds = [measure(world, copies, options.repetitions) for copies in COPIES]
+        cost = count_cost(catalogue.load_class(catalogue.find("environment", world))())
+        turns = [Turn(copies, PEERS[world].horizon) for copies in COPIES]
+        speeds = [measure(entrants(world), turn, options.repetitions) for turn in turns]
         results[world] = {"cost": cost, "speed": speeds}
         print(f"\n{world}: a step costs " + ", ".join(f"{x:,.0f} {name}" for name, x in cost.items()))
         print_table([row(world, speed, cost) for speed in speeds])
