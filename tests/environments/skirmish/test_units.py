@@ -16,8 +16,8 @@ def test_every_number_has_a_source():
     # Would break: a number in a table that `sources` does not explain, or explains with an unknown word.
     for name in TABLES:
         table = read_units(name)
-        written = yaml_text.read_file(DATA / f"{name}.yaml")["units"]
-        for unit, values in written.items():
+        written = yaml_text.read_file(DATA / f"{name}.yaml")
+        for unit, values in (*written["units"].items(), *written.get("enemies", {}).items()):
             for key in values:
                 assert table.source(unit, key) in KINDS, f"{name}: {unit}.{key}"
         defaults = [f.name for f in fields(UnitType) if f.default is not MISSING]
@@ -80,6 +80,16 @@ def test_the_game_s_numbers():
     expected |= {(a, "medivac"): -units[a].damage for a in units if not units[a].hits_air and units[a].damage}
     assert extra == expected
     assert [name for name in units if units[name].hits_air] == ["marine", "stalker", "hydralisk"]
+
+
+def test_enemies_are_the_game_s_own_units():
+    # Would break: enemies with the bodies that SMAC's maps give to allies; a user's change that misses them.
+    table = read_units("lotv")
+    assert table.unit("hydralisk", "enemies", True).health == 90
+    assert table.unit("medivac", "enemies", True).speed == 2.5
+    for name in set(table.units) - {"hydralisk", "medivac"}:
+        assert table.unit(name, "enemies", True) == table.unit(name, "allies")
+    assert read_units("liberty").unit("hydralisk", "enemies", True).health == 90
 
 
 def test_liberty_differs_where_it_should():
