@@ -141,6 +141,9 @@ ENVIRONMENTS |= {
     f"skirmish/{name}": Entry(_SKIRMISH, f"SMAC's battle: {summary}.", {"map": name})
     for name, summary in _SMAC_MAPS.items()
 }
+ENVIRONMENTS["skirmish/custom"] = Entry(
+    _SKIRMISH, "Any battle: set env.allies, env.enemies, env.terrain and env.order.", {"map": "custom"}
+)
 
 _SMACV2 = {
     "terran": "marines, marauders and medivacs",

@@ -14,6 +14,7 @@ from ...errors import SettingError
 from .units import DATA
 
 SIZE = 32  # cells of a side of every map
+CUSTOM = "custom"  # the map whose parts are there to be replaced
 
 
 @dataclass(frozen=True)
@@ -106,10 +107,12 @@ def find_map(name: str) -> BattleMap:
     """Return one of SMAC's maps, or one of SMACv2's scenarios, such as terran_5_vs_5."""
     if name in _library()["maps"]:
         return _fixed_map(name, _library()["maps"][name])
+    if name == CUSTOM:
+        return _fixed_map(name, _library()[CUSTOM])
     race, _, sizes = name.partition("_")
     if race in _library()["random"]["races"] and re.fullmatch(r"[1-9]\d*_vs_[1-9]\d*", sizes):
         return _random_map(name, race, *map(int, sizes.split("_vs_")))
-    known = ", ".join((*map_names(), *random_map_names()))
+    known = ", ".join((*map_names(), *random_map_names(), CUSTOM))
     raise SettingError("map", "is no map", f"set one of {known}", value=name)
 
 
@@ -154,23 +157,62 @@ def find_terrain(name: str) -> Terrain:
     """Return a terrain of the library."""
     terrains = _library()["terrains"]
     if name not in terrains:
-        raise SettingError("terrain", "is no terrain", f"set one of {', '.join(terrains)}", value=name)
-    entry = terrains[name]
-    gate = entry.get("gate")
-    if gate is not None:
-        passages = tuple((tuple(near), tuple(beyond)) for near, beyond in gate["passages"])
-        gate = Gate(tuple(gate["normal"]), gate["offset"], passages)
+        remedy = f"set one of {', '.join(terrains)}, rows of cells, or a file mine.yaml"
+        raise SettingError("terrain", "is no terrain", remedy, value=name)
+    return make_terrain(terrains[name])
+
+
+def make_terrain(entry: Mapping[str, Any]) -> Terrain:
+    """Return a terrain from an entry of the library's form, or from 32 rows of signs from top to bottom."""
+    unknown = sorted(set(entry) - {"rows", "rim", "cliffs", "heights", "gate"})
+    if unknown or "rows" not in entry:
+        problem = f"has the unknown key '{unknown[0]}'" if unknown else "has no rows"
+        raise SettingError("terrain", problem, "give it rows, and rim, cliffs, heights and gate as needed")
+    if all(isinstance(row, str) for row in entry["rows"]):
+        return _terrain_from_signs(entry["rows"], _gate(entry))
     height = np.ones((SIZE, SIZE), np.float32)
     for first, last, left, right, level in entry.get("heights", ()):
         height[left : right + 1, first : last + 1] = level
     walkable = _cells(entry["rows"]) | _cells(entry.get("rim", ()))
-    return Terrain(walkable, _cells(entry.get("cliffs", ())), height, gate)
+    return Terrain(walkable, _cells(entry.get("cliffs", ())), height, _gate(entry))
+
+
+_SIGNS = {
+    ".": "ground",
+    "+": "high ground",
+    "#": "nobody walks there",
+    "=": "a cliff that only colossi cross",
+}
+_LOW = 0.5  # the height of ground where there is high ground, too
+
+
+def _terrain_from_signs(rows: Sequence[str], gate: Gate | None) -> Terrain:
+    if len(rows) != SIZE or any(len(row) != SIZE or set(row) - set(_SIGNS) for row in rows):
+        signs = ", ".join(f"'{sign}' ({meaning})" for sign, meaning in _SIGNS.items())
+        raise SettingError("terrain", "is no map", f"write {SIZE} rows of {SIZE} signs: {signs}")
+    cells = np.array([list(row) for row in reversed(rows)]).T
+    low = (cells == ".") & (cells == "+").any()
+    height = np.where(low, _LOW, 1.0).astype(np.float32)
+    return Terrain((cells == ".") | (cells == "+"), cells == "=", height, gate)
+
+
+def _gate(entry: Mapping[str, Any]) -> Gate | None:
+    gate = entry.get("gate")
+    if gate is None:
+        return None
+    passages = tuple((tuple(near), tuple(beyond)) for near, beyond in gate["passages"])
+    return Gate(tuple(gate["normal"]), gate["offset"], passages)
 
 
 def _cells(rows: Sequence[Sequence[int]]) -> Bool[np.ndarray, "32 32"]:
     """Mark cells `[x, y]` from rows [first row, last row, first cell, last cell]."""
     cells = np.zeros((SIZE, SIZE), bool)
-    for first, last, left, right in rows:
+    for row in rows:
+        fits = isinstance(row, list | tuple) and len(row) == 4 and all(isinstance(x, int) for x in row)
+        if not fits or not (0 <= row[0] <= row[1] < SIZE and 0 <= row[2] <= row[3] < SIZE):
+            remedy = f"write [first row, last row, first cell, last cell], numbers from 0 to {SIZE - 1}"
+            raise SettingError("terrain", f"has the row {row}", remedy)
+        first, last, left, right = row
         cells[left : right + 1, first : last + 1] = True
     return cells
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float
 
+from ...errors import SettingError
 from .maps import SIZE, Group, Terrain
 from .units import UnitType
 
@@ -36,6 +37,9 @@ def place_units(
             if other.flies == unit.flies:
                 gap = np.hypot(*(spots - place).T)
                 free &= gap >= unit.separation + other.separation - 1e-6
+        if not free.any():
+            problem = f"has no room for a {unit.name} near {list(point)}"
+            raise SettingError("terrain", problem, "move the start, or make the ground wider")
         placed.append((spots[int(np.argmax(free))], unit))
     return np.array([place for place, _ in placed], np.float32).reshape(-1, 2)
 

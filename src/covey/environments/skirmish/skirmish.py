@@ -13,6 +13,7 @@ from ...core import AbstractEnvironment, Action, Observation, Scene, Spec, Step
 from ...errors import SettingError
 from ...ops import named
 from .battle import Field, draw_delays, fight
+from .custom import change_map
 from .features import Shown, View, legal_actions, make_view, observe
 from .global_state import global_state
 from .layout import entity_layout
@@ -66,6 +67,10 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
         self,
         map: str = "3m",
         enemy: AbstractEnemy = _ATTACK_MOVE,
+        allies: dict | list | None = None,
+        enemies: dict | list | None = None,
+        terrain: str | list | None = None,
+        order: str | list | None = None,
         data: str = "lotv",
         jitter: float = 0.0,
         obs_all_health: bool = True,
@@ -90,7 +95,7 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
     ):
         if conic_fov and num_fov_actions < 1:
             raise SettingError("num_fov_actions", "is too small", "set 1 or more", value=num_fov_actions)
-        battle_map = find_map(map)
+        battle_map = change_map(find_map(map), allies, enemies, terrain, order)
         self.scenario = _make_scenario(battle_map, read_units(data), jitter)
         attacks_units = isinstance(enemy, AttackMoveEnemy) and battle_map.order == "units"
         self.enemy = NearestEnemy() if attacks_units else enemy
