@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from .maps import Terrain
 from .movement import move
-from .roster import Kinds, Roster
+from .roster import Kinds, Roster, UnitStats
 from .state import Forces, Orders, change
-from .targeting import acquire, aim_at
+from .targeting import acquire, aim_at, first_target
 from .weapons import attack, land, recover
 
 LOOPS = 8  # of a step
@@ -50,6 +50,13 @@ def take_orders(field: Field, forces: Forces, orders: Orders) -> Forces:
     return change(forces, target=target, fired=nobody, **changes)
 
 
+def _renumber(forces: Forces, first: Int[Array, "units copies"]) -> Forces:
+    """Return the forces with `first` added to the numbers of targets."""
+    number = lambda target: jnp.where(target >= 0, target + first, -1)
+    flight = number(forces.flight_target) if len(forces.flight_target) else forces.flight_target
+    return change(forces, target=number(forces.target), fired=number(forces.fired), flight_target=flight)
+
+
 def fight(
     field: Field,
     kinds: Kinds,
@@ -58,18 +65,28 @@ def fight(
     delays: Float[Array, "units n"],
     loops: int = LOOPS,
 ) -> Forces:
-    """Return the forces after a step."""
-    forces = take_orders(field, forces, orders)
-    loop = lambda i, forces: advance(field, kinds, forces, orders, delays, i)
-    return jax.lax.fori_loop(0, loops, loop, forces)
+    """Return the forces after a step.
+
+    Between steps targets go by their place on their side; within a step, by one number for all.
+    """
+    stats = field.roster.stats(kinds)
+    first = first_target(field.roster, stats)
+    forces = _renumber(take_orders(field, forces, orders), first)
+    loop = lambda i, forces: advance(field, kinds, stats, forces, orders, delays, i)
+    return _renumber(jax.lax.fori_loop(0, loops, loop, forces), -first)
 
 
 def advance(
-    field: Field, kinds: Kinds, forces: Forces, orders: Orders, delays: Float[Array, "units n"], loop
+    field: Field,
+    kinds: Kinds,
+    stats: UnitStats,
+    forces: Forces,
+    orders: Orders,
+    delays: Float[Array, "units n"],
+    loop: Int[Array, ""],
 ) -> Forces:
     """Return the forces after one loop."""
     roster = field.roster
-    stats = roster.stats(kinds)
     if field.reacting:
         forces = acquire(roster, stats, forces, orders, loop)
     aim = aim_at(roster, stats, forces, forces.target)

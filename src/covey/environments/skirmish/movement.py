@@ -1,15 +1,16 @@
 """Movement: routes, going around others, pushing apart, and the edges of the ground."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from .maps import SIZE, Terrain
+from .maps import SIZE, Gate, Terrain
 from .roster import Roster, UnitStats
 from .state import Forces, Orders, change, over_rows
-from .targeting import CALL_RADIUS, Aim
+from .targeting import CALL_RADIUS, Aim, is_ally
 
 _MARGIN = 0.12  # a unit goes around others that are nearer than this, ahead of it
 _AHEAD = 0.35  # the cosine from which on another one is ahead
@@ -29,6 +30,20 @@ class _Ahead(NamedTuple):
     called: Bool[Array, "units n"]
 
 
+class Point(NamedTuple):
+    """A place, or a direction, for each unit."""
+
+    x: Float[Array, "units n"]
+    y: Float[Array, "units n"]
+
+    @property
+    def length(self) -> Float[Array, "units n"]:
+        return jnp.sqrt(self.x**2 + self.y**2)
+
+    def where(self, condition: Bool[Array, "units n"], otherwise: "Point") -> "Point":
+        return Point(jnp.where(condition, self.x, otherwise.x), jnp.where(condition, self.y, otherwise.y))
+
+
 def move(
     roster: Roster,
     terrain: Terrain,
@@ -43,158 +58,130 @@ def move(
     solid = forces.alive & ~stats.heavy if roster.over else forces.alive
     ahead = _look_ahead(roster, stats, forces, direction, solid, hit)
     around = ahead.blocked & ~stats.heavy if roster.over else ahead.blocked
-    direction = jnp.where(around[:, None], _turn_aside(direction, ahead), direction)
-    moved = forces.pos + direction * (stats.speed * walks)[:, None]
+    direction = _turn_aside(direction, ahead).where(around, direction)
+    stride = stats.speed * walks
+    moved = Point(forces.x + direction.x * stride, forces.y + direction.y * stride)
     busy = (forces.windup > 0) | (forces.backswing > 0)
     weight = jnp.where(busy & ~walks, _STUBBORN, 1.0)
     for _ in range(_PUSHES):
-        moved = moved + _push(stats, moved, solid, weight)
-    moved = _keep_on_ground(roster, terrain, stats, forces.pos, moved)
-    pos = jnp.where(forces.alive[:, None], moved, forces.pos)
-    if not len(forces.called):
-        return change(forces, pos=pos)
-    return change(forces, pos=pos, called=ahead.called)
+        moved = _push(stats, moved, solid, weight)
+    moved = _keep_on_ground(roster, terrain, stats, Point(forces.x, forces.y), moved)
+    moved = moved.where(forces.alive, Point(forces.x, forces.y))
+    called = ahead.called if len(forces.called) else forces.called
+    return change(forces, x=moved.x, y=moved.y, called=called)
 
 
 def _wish(
     roster: Roster, terrain: Terrain, stats: UnitStats, forces: Forces, orders: Orders, aim: Aim
-) -> tuple[Float[Array, "units 2 n"], Bool[Array, "units n"]]:
+) -> tuple[Point, Bool[Array, "units n"]]:
     """Return where each unit wants to go, and who walks."""
-    reach = stats.range
-    chases = aim.present & (aim.gap > reach)
-    ordered = (orders.direction[:, 0] != 0) | (orders.direction[:, 1] != 0)
-    goal = jnp.where(chases[:, None], forces.pos + aim.offset, orders.goal)
-    marches = ~aim.present & ~orders.obeys if len(forces.called) else jnp.zeros_like(chases)
-    goal = _route(roster, terrain, stats, forces.pos, goal)
-    way = goal - forces.pos
-    distance = jnp.sqrt(way[:, 0] ** 2 + way[:, 1] ** 2)
-    toward = way / jnp.maximum(distance, 1e-6)[:, None]
+    chases = aim.present & (aim.gap > stats.range)
+    order = Point(orders.direction[:, 0], orders.direction[:, 1])
+    ordered = (order.x != 0) | (order.y != 0)
+    way = Point(aim.dx, aim.dy)
+    marches = jnp.zeros_like(chases)
+    if len(forces.called):
+        march = Point(orders.goal[:, 0] - forces.x, orders.goal[:, 1] - forces.y)
+        way = way.where(chases, march)
+        marches = ~aim.present & ~orders.obeys
+    if terrain.gate is not None:
+        way = _route(roster, terrain.gate, stats, forces, way)
+    distance = way.length
+    scale = 1.0 / jnp.maximum(distance, 1e-6)
     marches &= distance > stats.speed
-    direction = jnp.where(ordered[:, None], orders.direction, toward)
+    direction = order.where(ordered, Point(way.x * scale, way.y * scale))
     pinned = (forces.windup > 0) | (forces.backswing > 0)
-    walks = forces.alive & (ordered | ((chases | marches) & ~pinned))
-    return direction, walks
+    return direction, forces.alive & (ordered | ((chases | marches) & ~pinned))
 
 
-def _route(
-    roster: Roster,
-    terrain: Terrain,
-    stats: UnitStats,
-    pos: Float[Array, "units 2 n"],
-    goal: Float[Array, "units 2 n"],
-) -> Float[Array, "units 2 n"]:
-    """Return the point to walk to: the goal, or the end of a passage to the side where it is."""
-    gate = terrain.gate
-    if gate is None:
-        return goal
-    beyond = lambda p: gate.normal[0] * p[:, 0] + gate.normal[1] * p[:, 1] > gate.offset
-    here = beyond(pos)
-    crosses = here != beyond(goal)
+def _route(roster: Roster, gate: Gate, stats: UnitStats, forces: Forces, way: Point) -> Point:
+    """Return the way to walk: straight, or to the end of a passage to the side where the goal is."""
+    beyond = lambda x, y: gate.normal[0] * x + gate.normal[1] * y > gate.offset
+    here = beyond(forces.x, forces.y)
+    crosses = here != beyond(forces.x + way.x, forces.y + way.y)
     if roster.over:
         crosses &= ~stats.crosses
     cost = jnp.full(here.shape, jnp.inf)
-    point = goal
-    for passage in gate.passages:
-        near, far = (jnp.asarray(end, jnp.float32)[:, None] for end in passage)
-        enter = jnp.where(here[:, None], far, near)
-        leave = jnp.where(here[:, None], near, far)
-        length = _length(pos - enter) + _length(goal - leave)
-        axis = leave - enter
-        axis = axis / jnp.maximum(_length(axis), 1e-6)[:, None]
-        offset = pos - enter
-        along = offset[:, 0] * axis[:, 0] + offset[:, 1] * axis[:, 1]
-        beside = jnp.abs(offset[:, 0] * axis[:, 1] - offset[:, 1] * axis[:, 0])
+    straight = way
+    for near, far in gate.passages:
+        to = lambda end: Point(end[0] - forces.x, end[1] - forces.y)
+        enter = to(far).where(here, to(near))
+        leave = to(near).where(here, to(far))
+        rest = Point(straight.x - leave.x, straight.y - leave.y)
+        length = enter.length + rest.length
+        axis = Point(leave.x - enter.x, leave.y - enter.y)
+        scale = 1.0 / jnp.maximum(axis.length, 1e-6)
+        along = -(enter.x * axis.x + enter.y * axis.y) * scale
+        beside = jnp.abs(enter.x * axis.y - enter.y * axis.x) * scale
         inside = (along > -_NEAR_PASSAGE / 2) & (beside < _NEAR_PASSAGE)
         better = crosses & (length < cost)
         cost = jnp.where(better, length, cost)
-        point = jnp.where(better[:, None], jnp.where(inside[:, None], leave, enter), point)
-    return point
-
-
-def _length(x: Float[Array, "units 2 n"]) -> Float[Array, "units n"]:
-    return jnp.sqrt(x[:, 0] ** 2 + x[:, 1] ** 2)
+        way = leave.where(inside, enter).where(better, way)
+    return way
 
 
 def _look_ahead(
     roster: Roster,
     stats: UnitStats,
     forces: Forces,
-    direction: Float[Array, "units 2 n"],
+    direction: Point,
     solid: Bool[Array, "units n"],
     hit: Bool[Array, "units n"],
 ) -> _Ahead:
     """Return who is in each unit's way, and which units a friend's call for help reaches."""
-    x = forces.pos[:, 0]
-    y = forces.pos[:, 1]
-    n = forces.pos.shape[-1]
-    numbers = jnp.arange(roster.units)[:, None]
-    size = jnp.broadcast_to(stats.separation, x.shape)
-    radius = jnp.broadcast_to(stats.radius, x.shape)
+    shape = forces.x.shape
     listens = bool(len(forces.called))
-    enemy = np.arange(roster.units)[:, None] >= roster.allies
-    cries = hit & enemy
 
-    def look(seen, number, place, solid, other_size, cries, other_radius):
-        dx = place[0] - x
-        dy = place[1] - y
+    def look(seen: _Ahead, x: Any, y: Any, solid: Any, size: Any, cries: Any, radius: Any) -> _Ahead:
+        dx = x - forces.x
+        dy = y - forces.y
         squared = dx**2 + dy**2
-        touch = size + other_size + _MARGIN
-        ahead = dx * direction[:, 0] + dy * direction[:, 1]
-        blocks = solid & (number != numbers) & (squared < touch**2)
-        blocks &= (ahead > 0) & (ahead**2 > _AHEAD**2 * squared)
-        side = direction[:, 0] * dy - direction[:, 1] * dx
-        crowd = solid & (squared < _CROWD**2) & (ahead > 0)
-        left = jnp.where(crowd, -jnp.sign(side), 0.0)
+        touch = stats.separation + size + _MARGIN
+        ahead = dx * direction.x + dy * direction.y
+        near = solid & (ahead > 0) & (squared < _CROWD**2)
+        blocks = near & (squared < touch**2) & (ahead**2 > _AHEAD**2 * squared)
+        side = direction.x * dy - direction.y * dx
+        left = jnp.where(near, -jnp.sign(side), 0.0)
         called = seen.called
         if listens:
-            reach = CALL_RADIUS + radius + other_radius
-            called = called | (cries & (squared <= reach**2))
+            called = called | (cries & (squared <= (CALL_RADIUS + stats.radius + radius) ** 2))
         return _Ahead(seen.blocked | blocks, seen.left + left, called)
 
-    nothing = jnp.zeros((roster.units, n), bool)
-    start = _Ahead(nothing, jnp.zeros((roster.units, n)), nothing)
-    return over_rows(look, start, jnp.arange(roster.units), forces.pos, solid, size, cries, radius)
+    nothing = jnp.zeros(shape, bool)
+    cries = hit & ~is_ally(roster)
+    rows = (forces.x, forces.y, solid, stats.separation, cries, stats.radius)
+    return over_rows(look, _Ahead(nothing, jnp.zeros(shape), nothing), *rows)
 
 
-def _turn_aside(direction: Float[Array, "units 2 n"], ahead: _Ahead) -> Float[Array, "units 2 n"]:
+def _turn_aside(direction: Point, ahead: _Ahead) -> Point:
     """Return directions turned by 45 degrees to the side on which fewer units stand.
 
     With as many on both, a unit turns to the side that is higher on the map, so that a battle and its mirror
     image go on alike.
     """
-    x = direction[:, 0]
-    y = direction[:, 1]
-    tie = jnp.where(x >= 0, 1.0, -1.0)
+    tie = jnp.where(direction.x >= 0, 1.0, -1.0)
     turn = jnp.where(ahead.left == 0, tie, jnp.sign(ahead.left))
-    return _TURN * jnp.stack([x - turn * y, y + turn * x], axis=1)
+    return Point(_TURN * (direction.x - turn * direction.y), _TURN * (direction.y + turn * direction.x))
 
 
 def _push(
-    stats: UnitStats,
-    pos: Float[Array, "units 2 n"],
-    solid: Bool[Array, "units n"],
-    weight: Float[Array, "units n"],
-) -> Float[Array, "units 2 n"]:
-    """Return how far each unit is pushed by those that it overlaps; who attacks hardly gives way."""
-    x = pos[:, 0]
-    y = pos[:, 1]
-    size = jnp.broadcast_to(stats.separation, x.shape)
-    numbers = jnp.arange(len(pos), dtype=jnp.float32)[:, None]
+    stats: UnitStats, pos: Point, solid: Bool[Array, "units n"], weight: Float[Array, "units n"]
+) -> Point:
+    """Return places after overlapping units have pushed each other; who attacks hardly gives way."""
+    # Of two weights, 1 and s, the first has the share 1 / (1 + s): linear in their difference.
+    slope = (1.0 / (1.0 + _STUBBORN) - 0.5) / (1.0 - _STUBBORN)
+    size = jnp.where(solid, stats.separation, -100.0)  # nobody overlaps with who is not there
+    order = np.arange(len(weight), dtype=np.float32)[:, None] * 1e-5  # parts units at one place
 
-    def shove(total, number, place, other_solid, other_size, other_weight):
-        dx = x - place[0]
-        dy = y - place[1] + (numbers - number) * 1e-5  # so that units at one place part
-        squared = dx**2 + dy**2
-        distance = jnp.sqrt(jnp.maximum(squared, 1e-12))
-        overlap = size + other_size - distance
-        share = weight / (weight + other_weight)
-        acts = solid & other_solid & (overlap > 0) & (number != numbers)
-        force = jnp.where(acts, overlap * share / distance, 0.0)
-        return total[0] + force * dx, total[1] + force * dy
+    def shove(total: Point, x: Any, y: Any, other_size: Any, other_weight: Any) -> Point:
+        dx = pos.x - x
+        dy = pos.y + order - y
+        closeness = jax.lax.rsqrt(jnp.maximum(dx**2 + dy**2, 1e-12))
+        share = 0.5 + slope * (weight - other_weight)
+        force = jnp.maximum((size + other_size) * closeness - 1.0, 0.0) * share
+        return Point(total.x + force * dx, total.y + force * dy)
 
-    zeros = jnp.zeros(x.shape)
-    rows = (jnp.arange(len(pos), dtype=jnp.float32), pos, solid, size, weight)
-    return jnp.stack(over_rows(shove, (zeros, zeros), *rows), axis=1)
+    return over_rows(shove, pos, pos.x, pos.y + order, size, weight)
 
 
 def walkable(
@@ -208,32 +195,24 @@ def walkable(
     return inside & jnp.asarray(cells.reshape(-1))[index]
 
 
-def _keep_on_ground(
-    roster: Roster,
-    terrain: Terrain,
-    stats: UnitStats,
-    old: Float[Array, "units 2 n"],
-    new: Float[Array, "units 2 n"],
-) -> Float[Array, "units 2 n"]:
+def _keep_on_ground(roster: Roster, terrain: Terrain, stats: UnitStats, old: Point, new: Point) -> Point:
     """Return places on the ground: a unit keeps the coordinate that would lead it off."""
     bounds = terrain.rectangle
     if bounds is not None:
-        low = np.array([bounds[0], bounds[2]], np.float32)[:, None]
-        high = np.array([bounds[1], bounds[3]], np.float32)[:, None] - _EDGE
-        held = jnp.clip(new, low, high)
+        held = _clip(new, bounds)
     else:
         held = _step_by_axes(terrain.walkable, old, new)
         if roster.over:
-            across = _step_by_axes(terrain.walkable | terrain.cliffs, old, new)
-            held = jnp.where(stats.crosses[:, None], across, held)
+            held = _step_by_axes(terrain.walkable | terrain.cliffs, old, new).where(stats.crosses, held)
     if roster.any(lambda unit: unit.flies):
-        held = jnp.where(stats.flies[:, None], jnp.clip(new, 0.0, SIZE - _EDGE), held)
+        held = _clip(new, (0, SIZE, 0, SIZE)).where(stats.flies, held)
     return held
 
 
-def _step_by_axes(
-    cells: Bool[np.ndarray, "32 32"], old: Float[Array, "units 2 n"], new: Float[Array, "units 2 n"]
-) -> Float[Array, "units 2 n"]:
-    x = jnp.where(walkable(cells, new[:, 0], old[:, 1]), new[:, 0], old[:, 0])
-    y = jnp.where(walkable(cells, x, new[:, 1]), new[:, 1], old[:, 1])
-    return jnp.stack([x, y], axis=1)
+def _clip(pos: Point, bounds: tuple[int, int, int, int]) -> Point:
+    return Point(jnp.clip(pos.x, bounds[0], bounds[1] - _EDGE), jnp.clip(pos.y, bounds[2], bounds[3] - _EDGE))
+
+
+def _step_by_axes(cells: Bool[np.ndarray, "32 32"], old: Point, new: Point) -> Point:
+    x = jnp.where(walkable(cells, new.x, old.y), new.x, old.x)
+    return Point(x, jnp.where(walkable(cells, x, new.y), new.y, old.y))

@@ -130,6 +130,10 @@ class Roster:
         return self.any(lambda u: u.shield > 0)
 
     @cached_property
+    def armour(self) -> bool:
+        return self.any(lambda u: u.armour > 0)
+
+    @cached_property
     def double_hits(self) -> bool:
         return self.any(lambda u: u.hits == 2)
 

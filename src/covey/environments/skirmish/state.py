@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Shaped
+from jaxtyping import Array, Bool, Float, Int
 
 from .roster import Kinds, Roster
 
@@ -22,7 +22,8 @@ class Forces(eqx.Module):
     needs has no rows.
     """
 
-    pos: Float[Array, "units 2 n"]
+    x: Float[Array, "units n"]
+    y: Float[Array, "units n"]
     health: Float[Array, "units n"]
     shield: Float[Array, "units n"]
     cooldown: Float[Array, "units n"]  # until the next attack may begin
@@ -38,6 +39,11 @@ class Forces(eqx.Module):
     fired: Int[Array, "units n"]  # whom it shot at, or healed, in this step; -1: nobody
     called: Bool[Array, "reacting n"]  # a friend nearby was hit
     struck: Bool[Array, "reacting n"]  # has hit somebody in the last loop
+
+    @property
+    def pos(self) -> Float[Array, "units 2 n"]:
+        """Each unit's place."""
+        return jnp.stack([self.x, self.y], axis=1)
 
     @property
     def alive(self) -> Bool[Array, "units n"]:
@@ -65,7 +71,8 @@ def start_forces(roster: Roster, kinds: Kinds, pos: Float[Array, "units 2 n"], r
     nobody = lambda present: jnp.full((units if present else 0, n), -1, jnp.int32)
     flying = roster.missiles or roster.sweepers
     return Forces(
-        pos=pos,
+        x=pos[:, 0],
+        y=pos[:, 1],
         health=whole(stats.health),
         shield=whole(stats.shield),
         cooldown=zeros(True),
@@ -85,19 +92,20 @@ def start_forces(roster: Roster, kinds: Kinds, pos: Float[Array, "units 2 n"], r
 
 
 def change(forces: Forces, **values: Array) -> Forces:
-    """Return the forces with some fields replaced."""
+    """Return the forces with some fields replaced; `pos` sets x and y."""
+    if "pos" in values:
+        pos = values.pop("pos")
+        values |= {"x": pos[:, 0], "y": pos[:, 1]}
     return replace(forces, **values)
 
 
 def over_rows(f: Callable[..., _Carry], start: _Carry, *rows: Any) -> _Carry:
-    """Fold f over the rows of arrays: unrolled, because XLA vectorises no other reduction on CPUs."""
+    """Fold f over the rows of arrays, some of them written out: XLA vectorises no other reduction on CPUs.
+
+    At least two turns of a loop remain. A loop keeps its result in memory; what is written out as a whole,
+    XLA would compute again for each row of the next fold that reads it.
+    """
     count = len(jax.tree.leaves(rows)[0])
+    turn = max((k for k in range(1, UNROLL + 1) if count % k == 0 and k < count), default=1)
     body = lambda carry, row: (f(carry, *row), None)
-    return jax.lax.scan(body, start, rows, unroll=min(count, UNROLL))[0]
-
-
-def choose_row(x: Shaped[Array, "rows n"], index: Int[Array, "units n"]) -> Shaped[Array, "units n"]:
-    """Return the entry of each unit's row; 0 where the index is -1."""
-    numbers = jnp.arange(len(x))
-    pick = lambda found, number, row: jnp.where(index == number, row, found)
-    return over_rows(pick, jnp.zeros(index.shape, x.dtype), numbers, x)
+    return jax.lax.scan(body, start, rows, unroll=turn)[0]

@@ -1,12 +1,16 @@
-"""The choice of targets: what was ordered, what a unit finds by itself, whom a healer heals."""
+"""The choice of targets: what was ordered, what a unit finds by itself, whom a healer heals.
 
-from typing import NamedTuple
+Within a step units go by one number: allies first, then enemies.
+"""
+
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from .roster import Roster, UnitStats
-from .state import Forces, Orders, change, choose_row, over_rows
+from .state import Forces, Orders, change, over_rows
 
 SCAN_PERIOD = 4  # loops between two looks for a target; the game's own number is not known
 CALL_RADIUS = 4.0  # how far a call for help reaches, from edge to edge
@@ -17,7 +21,9 @@ class Aim(NamedTuple):
 
     number: Int[Array, "units n"]
     present: Bool[Array, "units n"]
-    offset: Float[Array, "units 2 n"]
+    dx: Float[Array, "units n"]
+    dy: Float[Array, "units n"]
+    distance: Float[Array, "units n"]
     gap: Float[Array, "units n"]
 
     def within(self, reach: Float[Array, "units copies"]) -> Bool[Array, "units n"]:
@@ -38,66 +44,64 @@ def sides(roster: Roster) -> tuple[Ranks, Ranks]:
     return Ranks(allies, enemies), Ranks(enemies, allies)
 
 
-def _both(roster: Roster, f) -> Array:
-    """Return f of each side, one below the other."""
-    return jnp.concatenate([f(side) for side in sides(roster)])
+def is_ally(roster: Roster) -> Bool[np.ndarray, "units 1"]:
+    """Mark the allies' rows."""
+    return np.arange(roster.units)[:, None] < roster.allies
 
 
-def look_up(
-    roster: Roster, x: Float[Array, "units copies"], index: Int[Array, "units n"], friends: bool = False
-) -> Float[Array, "units n"]:
-    """Return a number of each unit's target: on the other side, or among friends."""
-    x = jnp.broadcast_to(x, (roster.units, index.shape[-1]))
-    return _both(roster, lambda side: choose_row(x[side.own if friends else side.foes], index[side.own]))
+def first_target(roster: Roster, stats: UnitStats) -> Int[Array, "units copies"]:
+    """Return the number of the first unit on the side where each unit's targets stand."""
+    first = np.where(is_ally(roster), roster.allies, 0)
+    return jnp.where(stats.healer, roster.allies - first, first)
 
 
-def aim_at(roster: Roster, stats: UnitStats, forces: Forces, index: Int[Array, "units n"]) -> Aim:
+class _Found(NamedTuple):
+    present: Bool[Array, "units n"]
+    x: Float[Array, "units n"]
+    y: Float[Array, "units n"]
+    radius: Float[Array, "units n"]
+
+
+def look_up(x: Float[Array, "units copies"], number: Int[Array, "units n"]) -> Float[Array, "units n"]:
+    """Return a number of each unit's target; 0 where it has none."""
+    x = jnp.broadcast_to(x, number.shape)
+    pick = lambda found, i, row: jnp.where(number == i, row, found)
+    return over_rows(pick, jnp.zeros(number.shape, x.dtype), jnp.arange(len(x)), x)
+
+
+def aim_at(roster: Roster, stats: UnitStats, forces: Forces, number: Int[Array, "units n"]) -> Aim:
     """Return the aim at targets that were chosen; the dead, and what a weapon cannot hit, are none."""
+    shape = number.shape
+    whole = lambda x: jnp.broadcast_to(x, shape)
 
-    def look(x):
-        found = look_up(roster, x, index)
-        return jnp.where(stats.healer, look_up(roster, x, index, True), found) if roster.medics else found
+    def look(found: _Found, i: Any, alive: Any, x: Any, y: Any, radius: Any, flies: Any) -> _Found:
+        this = (number == i) & alive
+        if roster.over:
+            this &= ~flies | stats.hits_air | stats.healer
+        return _Found(
+            found.present | this,
+            jnp.where(this, x, found.x),
+            jnp.where(this, y, found.y),
+            jnp.where(this, radius, found.radius),
+        )
 
-    alive = look(forces.alive.astype(jnp.float32)) > 0
-    present = (index >= 0) & alive & forces.alive
-    if roster.over:
-        flies = look(stats.flies.astype(jnp.float32)) > 0
-        present &= ~flies | stats.hits_air
-    offset = jnp.stack([look(forces.pos[:, 0]), look(forces.pos[:, 1])], axis=1) - forces.pos
-    distance = jnp.sqrt(offset[:, 0] ** 2 + offset[:, 1] ** 2)
-    radius = look(stats.radius)
-    return Aim(index, present, offset, distance - radius - stats.radius)
+    start = _Found(jnp.zeros(shape, bool), forces.x, forces.y, whole(stats.radius))
+    rows = (jnp.arange(roster.units), forces.alive, forces.x, forces.y, stats.radius, stats.flies)
+    found = over_rows(look, start, *rows)
+    dx = found.x - forces.x
+    dy = found.y - forces.y
+    distance = jnp.sqrt(dx**2 + dy**2)
+    gap = distance - found.radius - stats.radius
+    return Aim(number, found.present & forces.alive, dx, dy, distance, gap)
 
 
-class _Nearest(NamedTuple):
+class _Seen(NamedTuple):
+    """What a unit sees when it looks for a target: gaps are to the centre of a unit, less its radius."""
+
     gap: Float[Array, "units n"]
     number: Int[Array, "units n"]
-
-
-def _nearest(
-    stats: UnitStats, forces: Forces, side: Ranks, allowed: Bool[Array, "units n"], hits_air: bool
-) -> _Nearest:
-    """Return the nearest living foe of each unit of a side, of those that are allowed."""
-    own = side.own
-    foes = side.foes
-    x = forces.pos[own, 0]
-    y = forces.pos[own, 1]
-    ready = forces.alive[foes] & allowed[foes]
-    n = forces.pos.shape[-1]
-    radius = jnp.broadcast_to(stats.radius, (len(forces.pos), n))
-    flies = jnp.broadcast_to(stats.flies, (len(forces.pos), n))
-
-    def closer(best, number, place, ready, size, flying):
-        distance = jnp.sqrt((place[0] - x) ** 2 + (place[1] - y) ** 2) - size
-        fits = ready & (~flying | stats.hits_air[own]) if hits_air else ready
-        distance = jnp.where(fits, distance, jnp.inf)
-        better = distance < best.gap
-        return _Nearest(jnp.where(better, distance, best.gap), jnp.where(better, number, best.number))
-
-    start = _Nearest(jnp.full(x.shape, jnp.inf), jnp.full(x.shape, -1))
-    numbers = jnp.arange(len(ready))
-    best = over_rows(closer, start, numbers, forces.pos[foes], ready, radius[foes], flies[foes])
-    return _Nearest(best.gap - stats.radius[own], best.number)
+    caller_gap: Float[Array, "units n"]
+    caller: Int[Array, "units n"]
 
 
 def acquire(roster: Roster, stats: UnitStats, forces: Forces, orders: Orders, loop: Int[Array, ""]) -> Forces:
@@ -107,41 +111,64 @@ def acquire(roster: Roster, stats: UnitStats, forces: Forces, orders: Orders, lo
     nearest that it can reach instead. One without a target takes the nearest in sight of its scan; where a
     friend nearby was hit, the nearest of those who hit.
     """
-    _, enemy = sides(roster)
-    own = enemy.own
     aim = aim_at(roster, stats, forces, forces.target)
-    everybody = jnp.ones_like(forces.alive)
-    near = _nearest(stats, forces, enemy, everybody, roster.over)
-    caller = _nearest(stats, forces, enemy, forces.struck, roster.over)
-    has = aim.present[own]
-    held = has & ((aim.gap <= stats.range)[own] | (forces.windup[own] > 0))
-    looks = (loop + jnp.arange(roster.enemies)[:, None]) % SCAN_PERIOD == 0
-    reachable = near.gap <= stats.range[own]
-    sighted = near.gap <= stats.scan[own]
-    swap = looks & ~held & jnp.where(has, reachable, sighted)
-    helps = ~has & ~swap & forces.called[own] & (caller.number >= 0)
-    target = jnp.where(has, forces.target[own], -1)
-    target = jnp.where(swap, near.number, jnp.where(helps, caller.number, target))
+    seen = _look_around(roster, stats, forces)
+    has = aim.present
+    held = has & ((aim.gap <= stats.range) | (forces.windup > 0))
+    looks = (loop + np.arange(roster.units)[:, None]) % SCAN_PERIOD == 0
+    near = seen.gap - stats.radius
+    reach = jnp.where(has, stats.range, stats.scan)
+    swaps = looks & ~held & (near <= reach)
+    helps = ~has & ~swaps & forces.called & (seen.caller >= 0)
+    target = jnp.where(has, forces.target, -1)
+    target = jnp.where(swaps, seen.number, jnp.where(helps, seen.caller, target))
     if roster.medics:
-        target = jnp.where(stats.healer[own], _choose_patient(stats, forces, enemy), target)
-    target = jnp.where(orders.obeys[own], orders.target[own], target)
-    return change(forces, target=jnp.concatenate([forces.target[enemy.foes], target]))
+        target = jnp.where(stats.healer, _choose_patient(roster, stats, forces), target)
+    return change(forces, target=jnp.where(orders.obeys, forces.target, target))
 
 
-def _choose_patient(stats: UnitStats, forces: Forces, side: Ranks) -> Int[Array, "units n"]:
+def _look_around(roster: Roster, stats: UnitStats, forces: Forces) -> _Seen:
+    """Return the nearest living ally, and the nearest of those that have just hit somebody."""
+    x = forces.x
+    y = forces.y
+    allies = slice(0, roster.allies)
+
+    def closer(seen: _Seen, i: Any, px: Any, py: Any, alive: Any, struck: Any, radius: Any, flies: Any):
+        gap = jnp.sqrt((px - x) ** 2 + (py - y) ** 2) - radius
+        fits = alive & (~flies | stats.hits_air) if roster.over else alive
+        better = fits & (gap < seen.gap)
+        calls = fits & struck & (gap < seen.caller_gap)
+        return _Seen(
+            jnp.where(better, gap, seen.gap),
+            jnp.where(better, i, seen.number),
+            jnp.where(calls, gap, seen.caller_gap),
+            jnp.where(calls, i, seen.caller),
+        )
+
+    far = jnp.full(x.shape, jnp.inf)
+    nobody = jnp.full(x.shape, -1)
+    rows = (jnp.arange(roster.units), x, y, forces.alive, forces.struck, stats.radius, stats.flies)
+    return over_rows(closer, _Seen(far, nobody, far, nobody), *(row[allies] for row in rows))
+
+
+class _Patient(NamedTuple):
+    share: Float[Array, "units n"]
+    number: Int[Array, "units n"]
+
+
+def _choose_patient(roster: Roster, stats: UnitStats, forces: Forces) -> Int[Array, "units n"]:
     """Return the friend within scan that has the least share of its health; -1 where all are whole."""
-    own = side.own
-    share = forces.health[own] / stats.health[own]
-    ready = (share > 0) & (share < 1) & stats.biological[own]
-    x = forces.pos[own, 0]
-    y = forces.pos[own, 1]
-    reach = stats.scan[own] + stats.radius[own]
-    radius = jnp.broadcast_to(stats.radius[own], share.shape)
+    share = forces.health / stats.health
+    hurt = (share > 0) & (share < 1) & stats.biological
+    reach = stats.scan + stats.radius
+    ally = is_ally(roster)
 
-    def weaker(best, number, place, ready, share, size):
-        distance = jnp.sqrt((place[0] - x) ** 2 + (place[1] - y) ** 2) - size
-        better = ready & (distance <= reach) & (share < best.gap)
-        return _Nearest(jnp.where(better, share, best.gap), jnp.where(better, number, best.number))
+    def weaker(best: _Patient, i: Any, x: Any, y: Any, hurt: Any, share: Any, radius: Any, side: Any):
+        distance = jnp.sqrt((x - forces.x) ** 2 + (y - forces.y) ** 2)
+        near = distance <= reach + radius
+        better = hurt & near & (side == ally) & (share < best.share)
+        return _Patient(jnp.where(better, share, best.share), jnp.where(better, i, best.number))
 
-    start = _Nearest(jnp.full(x.shape, jnp.inf), jnp.full(x.shape, -1))
-    return over_rows(weaker, start, jnp.arange(len(share)), forces.pos[own], ready, share, radius).number
+    start = _Patient(jnp.ones(share.shape), jnp.full(share.shape, -1))
+    rows = (jnp.arange(roster.units), forces.x, forces.y, hurt, share, stats.radius, jnp.asarray(ally))
+    return over_rows(weaker, start, *rows).number

@@ -1,13 +1,14 @@
 """Weapons: attacks begin, are launched and strike; shields and armour; splash, explosions and healing."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from .roster import Kinds, Roster, UnitStats
 from .state import Forces, change, over_rows
-from .targeting import Aim, Ranks, look_up, sides
+from .targeting import Aim, is_ally, look_up
 from .units import LEAST_DAMAGE, LOOPS_PER_SECOND, SHIELD_DELAY, SHIELD_RATE
 
 _LINE_LENGTH = 1.25  # a colossus hits so far to each side of its target
@@ -56,9 +57,8 @@ def attack(
     if not (roster.missiles or roster.sweepers):
         strikes = Strikes(launches, aim.number)
     else:
-        distance = jnp.sqrt(aim.offset[:, 0] ** 2 + aim.offset[:, 1] ** 2)
         missile = stats.missile
-        delay = jnp.where(missile > 0, distance / jnp.maximum(missile, 1e-6), stats.beam)
+        delay = jnp.where(missile > 0, aim.distance / jnp.maximum(missile, 1e-6), stats.beam)
         flight = count_down(forces.flight)
         arrives = (forces.flight > 0) & (flight <= 0)
         sent = launches & (delay > 0)
@@ -87,15 +87,17 @@ def land(
     roster: Roster, kinds: Kinds, stats: UnitStats, forces: Forces, strikes: Strikes
 ) -> tuple[Forces, Bool[Array, "units n"]]:
     """Return the forces after all hits of a loop, and who was hit. Hits land together; overkill is lost."""
-    parts = [_strike_side(roster, kinds, stats, forces, strikes, side) for side in sides(roster)]
-    # Allies are hit by enemies' weapons, and the other way round.
-    hits = _Hits(*(jnp.concatenate([parts[1][i], parts[0][i]]) for i in range(2)))
-    shield = jnp.maximum(forces.shield - hits.damage, 0.0)
-    through = jnp.maximum(hits.damage - forces.shield, 0.0)
-    each = hits.damage / jnp.maximum(hits.number, 1.0)
-    # Armour counts once for each hit that gets through a shield.
-    passed = jnp.ceil(through / jnp.maximum(each, 1e-6) - 1e-4)
-    lost = jnp.maximum(through - stats.armour * passed, LEAST_DAMAGE * passed)
+    hits = _count_hits(roster, kinds, stats, forces, strikes)
+    shield = forces.shield
+    lost = hits.damage
+    if roster.shields:
+        shield = jnp.maximum(forces.shield - hits.damage, 0.0)
+        lost = jnp.maximum(hits.damage - forces.shield, 0.0)
+    if roster.armour:
+        # Armour counts once for each hit that gets through a shield.
+        each = hits.damage / jnp.maximum(hits.number, 1.0)
+        passed = jnp.ceil(lost / jnp.maximum(each, 1e-6) - 1e-4)
+        lost = jnp.maximum(lost - stats.armour * passed, LEAST_DAMAGE * passed)
     health = jnp.maximum(forces.health - lost, 0.0)
     changes = {"health": health, "shield": jnp.where(health > 0, shield, 0.0)}
     if roster.bombs:
@@ -111,71 +113,51 @@ def land(
     return change(forces, **changes), hits.damage > 0
 
 
-def _strike_side(
-    roster: Roster, kinds: Kinds, stats: UnitStats, forces: Forces, strikes: Strikes, side: Ranks
-) -> _Hits:
-    """Return what the weapons of one side do to the other."""
-    own = side.own
-    foes = side.foes
-    n = forces.pos.shape[-1]
-    places = forces.pos[foes]
-    numbers = jnp.arange(len(places))[:, None]
-    table = jnp.asarray(roster.damage)
-    kinds = jnp.broadcast_to(jnp.asarray(kinds), (len(kinds), kinds.shape[-1]))
-    amounts = table[kinds[own][:, None], kinds[foes][None]]
-    alive = forces.alive[foes]
-    grounded = ~jnp.broadcast_to(stats.flies[foes], places[:, 0].shape)
-    whole = lambda flag: jnp.broadcast_to(flag[own], (len(strikes.lands[own]), n))
-    radius = stats.radius[foes]
-    zeros = jnp.zeros_like(forces.pos[:, 0])
-    aimed = (
-        [zeros, zeros]
-        if not roster.sweepers
-        else [look_up(roster, forces.pos[:, axis], strikes.target) for axis in range(2)]
-    )
+def _count_hits(roster: Roster, kinds: Kinds, stats: UnitStats, forces: Forces, strikes: Strikes) -> _Hits:
+    """Return what strikes each unit. Splash hurts the other side alone."""
+    units = roster.units
+    shape = forces.x.shape
+    numbers = np.arange(units)[:, None]
+    kinds = jnp.asarray(kinds)
+    ally = is_ally(roster)
+    rows: dict[str, Any] = {
+        "lands": strikes.lands,
+        "target": strikes.target,
+        "amount": jnp.asarray(roster.damage)[kinds[:, None], kinds[None]],
+    }
+    if roster.sweepers or roster.bombs:
+        rows |= {"x": forces.x, "y": forces.y, "ally": jnp.asarray(ally)}
+        rows |= {"sweeps": stats.sweeps, "explodes": stats.explodes}
+    if roster.sweepers:
+        rows |= {"aimed_x": look_up(forces.x, strikes.target), "aimed_y": look_up(forces.y, strikes.target)}
 
-    def strike(hits, lands, target, amount, place, sweeps, explodes, x, y):
-        struck = numbers == target
+    def strike(hits: _Hits, row: dict[str, Any]) -> _Hits:
+        struck = numbers == row["target"]
         if roster.sweepers:
-            struck = jnp.where(sweeps, _on_line(place, jnp.stack([x, y]), places, radius), struck)
+            line = _on_line(row, stats, forces) & (row["ally"] != ally)
+            struck = jnp.where(row["sweeps"], line, struck)
         if roster.bombs:
-            dx = places[:, 0] - place[0]
-            dy = places[:, 1] - place[1]
-            reach = _BLAST + radius
-            struck = jnp.where(explodes, (dx**2 + dy**2 <= reach**2) & grounded, struck)
-        struck = struck & lands & alive
-        return _Hits(hits.damage + jnp.where(struck, amount, 0.0), hits.number + jnp.where(struck, 1.0, 0.0))
+            squared = (forces.x - row["x"]) ** 2 + (forces.y - row["y"]) ** 2
+            near = (squared <= (_BLAST + stats.radius) ** 2) & (row["ally"] != ally) & ~stats.flies
+            struck = jnp.where(row["explodes"], near, struck)
+        struck = struck & row["lands"] & forces.alive
+        return _Hits(
+            hits.damage + jnp.where(struck, row["amount"], 0.0), hits.number + jnp.where(struck, 1.0, 0.0)
+        )
 
-    start = _Hits(*jnp.zeros((2, len(places), n)))
-    return over_rows(
-        strike,
-        start,
-        strikes.lands[own],
-        strikes.target[own],
-        amounts,
-        forces.pos[own],
-        whole(stats.sweeps),
-        whole(stats.explodes),
-        aimed[0][own],
-        aimed[1][own],
-    )
+    return over_rows(strike, _Hits(jnp.zeros(shape), jnp.zeros(shape)), rows)
 
 
-def _on_line(
-    shooter: Float[Array, "2 n"],
-    target: Float[Array, "2 n"],
-    places: Float[Array, "foes 2 n"],
-    radius: Float[Array, "foes copies"],
-) -> Bool[Array, "foes n"]:
-    """Mark foes on the line through the target that lies across the line of fire."""
-    along = target - shooter
-    length = jnp.sqrt(along[0] ** 2 + along[1] ** 2)
-    along = along / jnp.maximum(length, 1e-6)
-    x = places[:, 0] - target[0]
-    y = places[:, 1] - target[1]
-    depth = jnp.abs(x * along[0] + y * along[1])
-    side = jnp.abs(x * along[1] - y * along[0])
-    return (depth <= _LINE_WIDTH + radius) & (side <= _LINE_LENGTH + radius)
+def _on_line(row: dict[str, Any], stats: UnitStats, forces: Forces) -> Bool[Array, "units n"]:
+    """Mark units on the line through a shooter's target that lies across the line of fire."""
+    along_x = row["aimed_x"] - row["x"]
+    along_y = row["aimed_y"] - row["y"]
+    length = jnp.maximum(jnp.sqrt(along_x**2 + along_y**2), 1e-6)
+    x = forces.x - row["aimed_x"]
+    y = forces.y - row["aimed_y"]
+    depth = jnp.abs(x * along_x + y * along_y)
+    side = jnp.abs(x * along_y - y * along_x)
+    return (depth <= (_LINE_WIDTH + stats.radius) * length) & (side <= (_LINE_LENGTH + stats.radius) * length)
 
 
 def recover(roster: Roster, stats: UnitStats, forces: Forces, aim: Aim) -> Forces:
@@ -184,18 +166,17 @@ def recover(roster: Roster, stats: UnitStats, forces: Forces, aim: Aim) -> Force
     health = forces.health
     if roster.medics:
         heals = forces.alive & stats.healer & aim.within(stats.range)
-        heals &= look_up(roster, stats.biological.astype(jnp.float32), aim.number, True) > 0
-        share = look_up(roster, health / stats.health, aim.number, True)
-        missing = look_up(roster, stats.health, aim.number, True) * (1.0 - share)
+        heals &= look_up(stats.biological.astype(jnp.float32), aim.number) > 0
+        missing = look_up(stats.health, aim.number) - look_up(health, aim.number)
         rate = jnp.maximum(stats.health_rate, 1e-6)
         amount = jnp.minimum(jnp.minimum(stats.heals, missing), forces.energy / rate)
         amount = jnp.where(heals, amount, 0.0)
-        health = health + _healed(roster, amount, aim.number)
+        health = health + _healed(amount, aim.number)
         energy = forces.energy - amount * rate + stats.energy_rate
         changes["fired"] = jnp.where(amount > 0, aim.number, forces.fired)
         changes["energy"] = jnp.clip(energy, 0.0, stats.energy_limit)
     if roster.regenerates:
-        health = jnp.where(forces.alive, health + stats.regeneration, health)
+        health = health + stats.regeneration
     if roster.medics or roster.regenerates:
         changes["health"] = jnp.where(forces.alive, jnp.minimum(health, stats.health), 0.0)
     if roster.shields:
@@ -205,14 +186,8 @@ def recover(roster: Roster, stats: UnitStats, forces: Forces, aim: Aim) -> Force
     return change(forces, **changes)
 
 
-def _healed(
-    roster: Roster, amount: Float[Array, "units n"], index: Int[Array, "units n"]
-) -> Float[Array, "units n"]:
+def _healed(amount: Float[Array, "units n"], number: Int[Array, "units n"]) -> Float[Array, "units n"]:
     """Return the health that each unit gets from its healers."""
-    parts = []
-    for side in sides(roster):
-        numbers = jnp.arange(len(amount[side.own]))[:, None]
-        give = lambda total, amount, index, numbers=numbers: total + jnp.where(numbers == index, amount, 0.0)
-        zeros = jnp.zeros_like(amount[side.own])
-        parts.append(over_rows(give, zeros, amount[side.own], index[side.own]))
-    return jnp.concatenate(parts)
+    numbers = np.arange(len(amount))[:, None]
+    give = lambda total, amount, number: total + jnp.where(numbers == number, amount, 0.0)
+    return over_rows(give, jnp.zeros_like(amount), amount, number)
