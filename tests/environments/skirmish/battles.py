@@ -8,10 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from covey.environments.skirmish.battle import Field, advance, take_orders
+from covey.environments.skirmish.battle import Field, advance, renumber_targets, take_orders
 from covey.environments.skirmish.maps import find_terrain
 from covey.environments.skirmish.roster import Roster, make_roster
 from covey.environments.skirmish.state import Orders, start_forces
+from covey.environments.skirmish.targeting import first_target
 from covey.environments.skirmish.units import read_units
 
 TABLE = read_units("lotv").units
@@ -47,14 +48,17 @@ def make_orders(field, targets=None, directions=None):
 @partial(jax.jit, static_argnums=(0, 5))
 def history(field, kinds, forces, orders, delays, loops):
     """Return the forces before the first loop and after each, stacked."""
-    start = take_orders(field, forces, orders)
+    stats = field.roster.stats(kinds)
+    first = first_target(field.roster, stats)
+    start = renumber_targets(take_orders(field, forces, orders), first)
 
     def tick(forces, loop):
-        after = advance(field, kinds, forces, orders, delays, loop)
+        after = advance(field, kinds, stats, forces, orders, delays, loop)
         return after, after
 
     _, later = jax.lax.scan(tick, start, jnp.arange(loops))
-    return jax.tree.map(lambda x, xs: jnp.concatenate([x[None], xs]), start, later)
+    everything = jax.tree.map(lambda x, xs: jnp.concatenate([x[None], xs]), start, later)
+    return jax.vmap(renumber_targets, (0, None))(everything, -first)
 
 
 def play(field, forces, orders, loops):
@@ -62,6 +66,11 @@ def play(field, forces, orders, loops):
     kinds = jnp.asarray(field.roster.kinds)[:, None]
     told = history(field, kinds, forces, orders, jnp.zeros((field.roster.units, 1)), loops)
     return jax.tree.map(lambda x: np.asarray(x)[..., 0], told)
+
+
+def ends(told):
+    """Return where units stand after the last loop of `play`, `[units, 2]`."""
+    return np.stack([told.x[-1], told.y[-1]], axis=-1)
 
 
 def points(told):

@@ -10,6 +10,7 @@ import smac
 
 from covey.environments.skirmish.maps import find_map
 from covey.environments.skirmish.skirmish import Skirmish
+from covey.environments.skirmish.state import change
 
 COPIES = 2
 STEPS = 6
@@ -57,7 +58,7 @@ def scattered(env, state, key):
     )
     share = jax.random.uniform(keys[2], shape)
     alive = jax.random.bernoulli(keys[3], 0.8, shape).at[jnp.array([0, roster.allies])].set(True)
-    forces = replace(
+    forces = change(
         state.forces,
         pos=pos,
         health=state.forces.health * share * alive,
@@ -151,7 +152,7 @@ def test_plain_moments_in_the_other_implementation():
         if seed > 1:  # one side is weak, and all are near
             weak = jnp.where((jnp.arange(6) < 3) == seed % 2, 1.0, 0.1)[:, None]
             forces = state.forces
-            near = replace(forces, pos=16 + 0.2 * (forces.pos - 16), health=forces.health * weak)
+            near = change(forces, pos=16 + 0.2 * (forces.pos - 16), health=forces.health * weak)
             state = replace(state, forces=near)
         stages.append((state, look(state)))
     ends = assert_same(env, "3m", {}, stages)
@@ -170,7 +171,7 @@ def test_observations_instead_of_a_state():
 def placed(env, places, **values):
     """Return a state of one copy with units at places, and other values of the forces."""
     state, _ = env.reset(jax.random.key(0), 1)
-    forces = replace(state.forces, pos=jnp.asarray(places, jnp.float32)[..., None])
+    forces = change(state.forces, pos=jnp.asarray(places, jnp.float32)[..., None])
     return replace(state, forces=replace(forces, **values))
 
 
@@ -200,7 +201,7 @@ def test_a_medivac_s_slots_are_friends():
     assert [name.rstrip("0123456789_") for name in names] == 2 * ["marauder"] + 7 * ["marine"] + ["medivac"]
     places = np.full((20, 2), [16.0, 16.0]) + np.arange(20)[:, None] * [0.1, 0]
     places[0] = [2, 12]
-    forces = replace(state.forces, pos=jnp.asarray(places, jnp.float32)[..., None])
+    forces = change(state.forces, pos=jnp.asarray(places, jnp.float32)[..., None])
     obs = env.observe(replace(state, forces=forces))
     assert obs.legal[0, 9, 6:].tolist() == [False] + [True] * 8 + [False]
     assert obs.legal[0, 8, 6:].all()

@@ -7,6 +7,7 @@ import pytest
 
 from covey.environments.skirmish.features import FIRST_TARGET, SIGHT
 from covey.environments.skirmish.skirmish import Skirmish
+from covey.environments.skirmish.state import change
 
 FLAGS = {
     "as SMAC": {},
@@ -33,7 +34,7 @@ def test_rows_are_where_the_layout_says(name, flags):
     pos = 16.0 + jnp.array(np.random.default_rng(0).uniform(-2, 2, forces.pos.shape))
     health = forces.health * (0.5 + 0.01 * jnp.arange(roster.units))[:, None]
     shield = forces.shield * 0.25
-    forces = type(forces)(**{**vars(forces), "pos": pos, "health": health, "shield": shield})
+    forces = change(forces, pos=pos, health=health, shield=shield)
     state = type(state)(**{**vars(state), "forces": forces})
     obs = env.observe(state)
     features = obs.agents[0]
@@ -80,7 +81,7 @@ def test_healers_and_flyers():
     assert [name == "marauder" for name in names[:allies]] == (own[:, bit] == 1).tolist()
     state, _ = env.reset(jr.key(0), 1)
     pos = jnp.full_like(state.forces.pos, 16.0) + 0.01 * jnp.arange(len(names))[:, None, None]
-    forces = type(state.forces)(**{**vars(state.forces), "pos": pos})
+    forces = change(state.forces, pos=pos)
     obs = env.observe(type(state)(**{**vars(state), "forces": forces}))
     seen = np.asarray(layout.enemies.split(obs.agents[0]))[0]
     assert [name == "medivac" for name in names[allies:]] == (seen[:, other] == 1).tolist()

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from battles import make_field, make_forces, make_orders, play, play_pairs, points, reach
+from battles import ends, make_field, make_forces, make_orders, play, play_pairs, points, reach
 
 from covey.environments.skirmish.maps import find_map
 from covey.environments.skirmish.skirmish import Skirmish
@@ -20,7 +20,7 @@ def test_a_step_in_each_direction():
     places = np.array([[4, 16], [10, 16], [16, 16], [22, 16], [16, 28]])
     for way in DIRECTIONS.values():
         told = play(field, make_forces(field, places), make_orders(field, None, [way] * 4 + [(0, 0)]), 8)
-        moved = told.pos[-1] - places
+        moved = ends(told) - places
         np.testing.assert_allclose(moved[:4], lengths[:, None] * np.array(way), atol=1e-5)
         np.testing.assert_allclose(moved[4], 0, atol=1e-6)
 
@@ -97,8 +97,8 @@ def test_units_at_one_place_part():
     field = make_field(["marine", "zealot"], ["marine", "colossus", "medivac"], reacting=True)
     forces = make_forces(field, [[16, 16]] * 5)
     told = play(field, forces, make_orders(field), 16)
-    assert np.isfinite(told.pos).all()
+    assert np.isfinite(told.x).all()
     assert np.isfinite(told.health).all()
-    ground = told.pos[-1][[0, 1, 2]]
+    ground = ends(told)[[0, 1, 2]]
     apart = np.linalg.norm(ground[:, None] - ground[None], axis=-1)[np.triu_indices(3, 1)]
     assert (apart > 0.7).all()

@@ -13,7 +13,7 @@ from covey.environments.skirmish.battle import Field, fight
 from covey.environments.skirmish.maps import find_map, flipped
 from covey.environments.skirmish.rewards import result, reward
 from covey.environments.skirmish.skirmish import Skirmish
-from covey.environments.skirmish.state import Orders
+from covey.environments.skirmish.state import Orders, change
 from covey.testing import check_environment
 
 STOP = 1
@@ -32,7 +32,7 @@ def begin(env, places=None, copies=1, **values):
     forces = state.forces
     if places is not None:
         pos = jnp.broadcast_to(jnp.asarray(places, jnp.float32)[..., None], forces.pos.shape)
-        forces = replace(forces, pos=pos)
+        forces = change(forces, pos=pos)
     shaped = {key: jnp.asarray(x, jnp.float32).reshape(-1, 1) for key, x in values.items()}
     whole = {key: jnp.broadcast_to(x, getattr(forces, key).shape) for key, x in shaped.items()}
     return replace(state, forces=replace(forces, **whole))
@@ -269,11 +269,10 @@ def quiet(env, state):
     )
 
 
-CROWD = pytest.mark.xfail(reason="zerglings around a zealot overlap by up to 44 %", strict=False)
 CROWDED = [
     "8m",
     pytest.param("2s3z", marks=pytest.mark.slow),
-    pytest.param("corridor", marks=[pytest.mark.slow, CROWD]),
+    pytest.param("corridor", marks=pytest.mark.slow),
 ]
 
 
@@ -301,13 +300,11 @@ def test_damage_is_what_hits_deal():
     assert (lost >= 0).all()
 
 
-TIE = pytest.mark.xfail(reason="one who walks due north or south turns to the west at a tie", strict=False)
-NOISE = pytest.mark.xfail(reason="one straight ahead counts as left or right by rounding", strict=False)
 MIRRORED = [
     ("8m", False),
-    pytest.param("8m", True, marks=TIE),
-    pytest.param("2s3z", False, marks=[pytest.mark.slow, NOISE]),
-    pytest.param("corridor", False, marks=[pytest.mark.slow, NOISE]),
+    ("8m", True),
+    pytest.param("2s3z", False, marks=pytest.mark.slow),
+    pytest.param("corridor", False, marks=pytest.mark.slow),
 ]
 
 
@@ -331,7 +328,7 @@ def test_a_mirror_image_goes_on_alike(name, all_ways):
     turned = replace(orders, direction=orders.direction.at[:, 0].mul(-1), goal=mirror(orders.goal))
     go = eqx.filter_jit(lambda field, *rest: fight(field, roster.kinds[:, None], *rest, delays))
     after = go(env.field, state.forces, orders)
-    mirrored = go(image, replace(state.forces, pos=mirror(state.forces.pos)), turned)
+    mirrored = go(image, change(state.forces, pos=mirror(state.forces.pos)), turned)
     np.testing.assert_allclose(mirrored.health, after.health, atol=1e-3)
     np.testing.assert_allclose(mirror(mirrored.pos), after.pos, atol=1e-3)
     assert (after.health < state.forces.health).any()

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from .maps import Terrain
-from .movement import move
+from .movement import move, settle
 from .roster import Kinds, Roster, UnitStats
 from .state import Forces, Orders, change
 from .targeting import acquire, aim_at, first_target
@@ -50,7 +50,7 @@ def take_orders(field: Field, forces: Forces, orders: Orders) -> Forces:
     return change(forces, target=target, fired=nobody, **changes)
 
 
-def _renumber(forces: Forces, first: Int[Array, "units copies"]) -> Forces:
+def renumber_targets(forces: Forces, first: Int[Array, "units copies"]) -> Forces:
     """Return the forces with `first` added to the numbers of targets."""
     number = lambda target: jnp.where(target >= 0, target + first, -1)
     flight = number(forces.flight_target) if len(forces.flight_target) else forces.flight_target
@@ -71,9 +71,10 @@ def fight(
     """
     stats = field.roster.stats(kinds)
     first = first_target(field.roster, stats)
-    forces = _renumber(take_orders(field, forces, orders), first)
+    forces = renumber_targets(take_orders(field, forces, orders), first)
     loop = lambda i, forces: advance(field, kinds, stats, forces, orders, delays, i)
-    return _renumber(jax.lax.fori_loop(0, loops, loop, forces), -first)
+    forces = jax.lax.fori_loop(0, loops, loop, forces)
+    return renumber_targets(settle(field.roster, field.terrain, stats, forces), -first)
 
 
 def advance(

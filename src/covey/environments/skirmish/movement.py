@@ -17,6 +17,7 @@ _AHEAD = 0.35  # the cosine from which on another one is ahead
 _STUBBORN = 0.15  # the weight with which a unit that attacks gives way
 _CROWD = 5.0  # a blocked unit turns to the side on which fewer stand in front of it, up to so far away
 _TURN = 0.7071  # the cosine and sine of the angle by which it turns
+_SETTLING = 12  # pushes at the end of a step
 _PUSHES = 2  # times a loop that overlapping units push each other apart
 _NEAR_PASSAGE = 1.2
 _EDGE = 1e-3
@@ -69,6 +70,17 @@ def move(
     moved = moved.where(forces.alive, Point(forces.x, forces.y))
     called = ahead.called if len(forces.called) else forces.called
     return change(forces, x=moved.x, y=moved.y, called=called)
+
+
+def settle(roster: Roster, terrain: Terrain, stats: UnitStats, forces: Forces) -> Forces:
+    """Return the forces after a step's last overlaps have been pushed apart."""
+    solid = forces.alive & ~stats.heavy if roster.over else forces.alive
+    busy = (forces.windup > 0) | (forces.backswing > 0)
+    weight = jnp.where(busy, _STUBBORN, 1.0)
+    old = Point(forces.x, forces.y)
+    push = lambda _, pos: _keep_on_ground(roster, terrain, stats, pos, _push(stats, pos, solid, weight))
+    moved = jax.lax.fori_loop(0, _SETTLING, push, old).where(forces.alive, old)
+    return change(forces, x=moved.x, y=moved.y)
 
 
 def _wish(
@@ -141,7 +153,9 @@ def _look_ahead(
         near = solid & (ahead > 0) & (squared < _CROWD**2)
         blocks = near & (squared < touch**2) & (ahead**2 > _AHEAD**2 * squared)
         side = direction.x * dy - direction.y * dx
-        left = jnp.where(near, -jnp.sign(side), 0.0)
+        # Who stands straight ahead, as a unit's own target may, is on neither side: rounding must not decide.
+        aside = near & (side**2 > 1e-6 * squared)
+        left = jnp.where(aside, -jnp.sign(side), 0.0) - jnp.where(blocks, 0.01 * side, 0.0)
         called = seen.called
         if listens:
             called = called | (cries & (squared <= (CALL_RADIUS + stats.radius + radius) ** 2))

@@ -41,9 +41,9 @@ class Forces(eqx.Module):
     struck: Bool[Array, "reacting n"]  # has hit somebody in the last loop
 
     @property
-    def pos(self) -> Float[Array, "units 2 n"]:
+    def pos(self) -> Float[Array, "*b units 2 n"]:
         """Each unit's place."""
-        return jnp.stack([self.x, self.y], axis=1)
+        return jnp.stack([self.x, self.y], axis=-2)
 
     @property
     def alive(self) -> Bool[Array, "units n"]:
