@@ -17,8 +17,8 @@ _AHEAD = 0.35  # the cosine from which on another one is ahead
 _STUBBORN = 0.15  # the weight with which a unit that attacks gives way
 _CROWD = 5.0  # a blocked unit turns to the side on which fewer stand in front of it, up to so far away
 _TURN = 0.7071  # the cosine and sine of the angle by which it turns
-_SETTLING = 12  # pushes at the end of a step
-_PUSHES = 2  # times a loop that overlapping units push each other apart
+_SETTLING = 3  # times at the end of a step that everybody settles on the ground
+_SETTLING_PUSHES = 4  # each time
 _NEAR_PASSAGE = 1.2
 _EDGE = 1e-3
 
@@ -64,8 +64,7 @@ def move(
     moved = Point(forces.x + direction.x * stride, forces.y + direction.y * stride)
     busy = (forces.windup > 0) | (forces.backswing > 0)
     weight = jnp.where(busy & ~walks, _STUBBORN, 1.0)
-    for _ in range(_PUSHES):
-        moved = _push(stats, moved, solid, weight)
+    moved = _push(stats, moved, solid, weight)
     moved = _keep_on_ground(roster, terrain, stats, Point(forces.x, forces.y), moved)
     moved = moved.where(forces.alive, Point(forces.x, forces.y))
     called = ahead.called if len(forces.called) else forces.called
@@ -78,8 +77,12 @@ def settle(roster: Roster, terrain: Terrain, stats: UnitStats, forces: Forces) -
     busy = (forces.windup > 0) | (forces.backswing > 0)
     weight = jnp.where(busy, _STUBBORN, 1.0)
     old = Point(forces.x, forces.y)
-    push = lambda _, pos: _keep_on_ground(roster, terrain, stats, pos, _push(stats, pos, solid, weight))
-    moved = jax.lax.fori_loop(0, _SETTLING, push, old).where(forces.alive, old)
+
+    def settle_once(_: Any, pos: Point) -> Point:
+        pushed = jax.lax.fori_loop(0, _SETTLING_PUSHES, lambda _, p: _push(stats, p, solid, weight), pos)
+        return _keep_on_ground(roster, terrain, stats, pos, pushed)
+
+    moved = jax.lax.fori_loop(0, _SETTLING, settle_once, old).where(forces.alive, old)
     return change(forces, x=moved.x, y=moved.y)
 
 

@@ -11,7 +11,6 @@ from jaxtyping import Array, Bool, Float, Int
 
 from .roster import Kinds, Roster
 
-UNROLL = 12  # rows of a fold that are written out
 _Carry = TypeVar("_Carry")
 
 
@@ -100,12 +99,9 @@ def change(forces: Forces, **values: Array) -> Forces:
 
 
 def over_rows(f: Callable[..., _Carry], start: _Carry, *rows: Any) -> _Carry:
-    """Fold f over the rows of arrays, some of them written out: XLA vectorises no other reduction on CPUs.
+    """Fold f over the rows of arrays, in a loop that is not unrolled.
 
-    At least two turns of a loop remain. A loop keeps its result in memory; what is written out as a whole,
-    XLA would compute again for each row of the next fold that reads it.
+    Each turn is a vector operation over all units and copies. Unrolled, XLA would compute the rows again
+    for each turn that reads them: measured 1.2 to 5 times slower.
     """
-    count = len(jax.tree.leaves(rows)[0])
-    turn = max((k for k in range(1, UNROLL + 1) if count % k == 0 and k < count), default=1)
-    body = lambda carry, row: (f(carry, *row), None)
-    return jax.lax.scan(body, start, rows, unroll=turn)[0]
+    return jax.lax.scan(lambda carry, row: (f(carry, *row), None), start, rows)[0]
