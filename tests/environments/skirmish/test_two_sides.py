@@ -10,6 +10,7 @@ import pytest
 from covey.config.making import make_environment
 from covey.environments.skirmish.opponents import PolicyEnemy
 from covey.environments.skirmish.skirmish import Skirmish
+from covey.environments.skirmish.state import change
 
 
 @cache
@@ -43,7 +44,7 @@ def exchanged(state, first):
     swap = lambda x: jnp.roll(x, -first, axis=0)
     turned = jax.tree.map(lambda x: swap(x) if len(x) else x, state)
     pos = turned.forces.pos.at[:, 0].set(32 - turned.forces.pos[:, 0])
-    forces = type(turned.forces)(**{**vars(turned.forces), "pos": pos})
+    forces = change(turned.forces, pos=pos)
     return type(state)(**{**vars(turned), "forces": forces, "t": state.t})
 
 
@@ -53,7 +54,7 @@ def test_either_side_sees_what_the_other_would_see_in_its_place():
     state, _ = env.reset(jax.random.key(0), 1)
     spread = 16 + jnp.array(np.random.default_rng(0).uniform(-4, 4, state.forces.pos.shape), jnp.float32)
     health = state.forces.health * jnp.linspace(0.5, 1.0, 10)[:, None]
-    forces = type(state.forces)(**{**vars(state.forces), "pos": spread, "health": health})
+    forces = change(state.forces, pos=spread, health=health)
     state = type(state)(**{**vars(state), "forces": forces})
     state = type(state)(**{**vars(state), "last_action": jnp.arange(10)[:, None]})
     ours = env.observe(state)
@@ -84,7 +85,7 @@ def close_fight(env, n):
     pos[:3, 0] += 14 - pos[:3, 0].mean()
     pos[3:] = pos[:3]
     pos[3:, 0] = 32 - pos[:3, 0]
-    forces = type(state.forces)(**{**vars(state.forces), "pos": jnp.array(pos)})
+    forces = change(state.forces, pos=jnp.array(pos))
     state = type(state)(**{**vars(state), "forces": forces})
     return state, env.observe(state)
 
