@@ -2,9 +2,10 @@
 
 Every agent chooses uniformly among its legal actions, in battles that are played to their end without any
 training loop. The real figures are statistics of logs of SMAC that people published with their code: version
-4.10 of the game, difficulty 7. Each comes with the episodes or runs it rests on, and with its standard error
-where they are many enough to give one. A map agrees where its length and its return both lie within 3
-combined standard errors of the real ones, or within 8 % of them.
+4.10 of the game, difficulty 7. Each comes with the episodes or runs it rests on. Where these are too few to
+give a standard error, it is that of so many of our battles: their spread by the root of the number.
+A map agrees where its length and its return both lie within 3 combined standard errors of the real ones, or
+within 8 % of them.
 """
 
 from typing import Any, NamedTuple
@@ -55,6 +56,12 @@ class Real(NamedTuple):
     dead_allies: float | None = None
     dead_enemies: float | None = None
     early_source: str = ""
+
+    @property
+    def episodes(self) -> int | None:
+        """The number of episodes, where the figures come from single ones."""
+        number, _, what = self.source.partition(" ")
+        return int(number) if what == "episodes" else None
 
 
 REAL = {
@@ -128,11 +135,14 @@ def measure(name: str, battles: int) -> dict[str, dict[str, float]]:
     return results
 
 
-def compare(ours: dict[str, float], real: Figure) -> dict[str, float | None]:
+def compare(ours: dict[str, float], real: Figure, episodes: int | None) -> dict[str, float | None]:
     """Return the distance to a real figure, in percent and in combined standard errors where it has one."""
     nearest = min(max(ours["mean"], real.mean), real.high or real.mean)
     distance = ours["mean"] - nearest
-    errors = None if real.error is None else distance / (ours["error"] ** 2 + real.error**2) ** 0.5
+    error = real.error
+    if error is None and episodes is not None:
+        error = ours["error"] * (ours["battles"] / episodes) ** 0.5
+    errors = None if error is None else distance / (ours["error"] ** 2 + error**2) ** 0.5
     return {"percent": 100 * distance / nearest, "errors": errors}
 
 
@@ -146,7 +156,10 @@ def agrees(distance: dict[str, float | None]) -> bool:
 def judge(name: str, ours: dict[str, dict[str, float]]) -> dict[str, Any]:
     """Return our figures with their distances to the real ones, and the verdict."""
     real = REAL[name]
-    distances = {"length": compare(ours["length"], real.length), "total": compare(ours["total"], real.total)}
+    distances = {
+        "length": compare(ours["length"], real.length, real.episodes),
+        "total": compare(ours["total"], real.total, real.episodes),
+    }
     off = [
         word for word, field in (("length", "length"), ("return", "total")) if not agrees(distances[field])
     ]
