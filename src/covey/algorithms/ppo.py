@@ -6,8 +6,9 @@
 
 averaged over living agents (actor) and valid steps (critic); A is standardised once an iteration. MAPPO's
 critic reads the state: one value for the team or, with `critic_input=agent`, one for each agent from the
-state beside its own observation. IPPO's reads the agent's observation. Recurrent networks learn from chunks,
-which start from the carry of the rollout; others from single steps.
+state beside its own observation; with `agent_state`, from a state of its own, where the world has one.
+IPPO's reads the agent's observation. Recurrent networks learn from chunks, which start from the carry of the
+rollout; others from single steps.
 
 Departures: a time limit bootstraps; a minibatch holds all agents of a moment; actor and critic have no
 common loss, so no value coefficient; each matrix of a GRU starts orthogonal by itself.
@@ -81,6 +82,9 @@ class PPO(AbstractAlgorithm[Learner]):
         if self.reward == "own" and self.critic_input == "state":
             remedy = "with `reward=own` set `critic_input=agent`"
             raise SettingError("critic_input", "values the team", remedy, value=self.critic_input)
+        if self.critic_input == "agent_state" and not spec.state_by_agent:
+            problem = "reads a state with a row for each agent, which this world does not have"
+            raise SettingError("critic_input", problem, "set `critic_input=agent`", value="agent_state")
         actor = Actor(
             self.actor,
             spec,

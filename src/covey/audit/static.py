@@ -87,9 +87,7 @@ def _with_other_actions(spec: Spec, algorithm: Any) -> Spec:
     bounds = None if spec.bounds else (-1.0, 1.0)
     if not (algorithm.traits.continuous if bounds else algorithm.traits.discrete):
         raise ValueError("it has no such actions")
-    return Spec(
-        spec.names, spec.features, spec.actions, spec.horizon, spec.state, bounds, spec.team, spec.others
-    )
+    return replace(spec, bounds=bounds)
 
 
 def _check_environment(run: Config, everything: bool) -> list[SettingVerdict]:

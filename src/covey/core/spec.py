@@ -17,6 +17,7 @@ class Spec(eqx.Module):
     - `actions`: the number of choices; where `bounds` are given, the number of dimensions.
     - `horizon`: the longest episode, in steps.
     - `state`: the width of the global state. 0: the state is the joint observation.
+    - `state_by_agent`: whether the state is one row for each agent, side by side.
     - `bounds`: the range of continuous actions. None: actions are discrete.
     - `team`: each agent's team. `()`: all agents form one team.
     - `others`: the number of agents that the learner does not control.
@@ -32,6 +33,7 @@ class Spec(eqx.Module):
     team: tuple[str, ...] = eqx.field(static=True, default=())
     others: int = eqx.field(static=True, default=0)
     layouts: tuple[EntityLayout, ...] = eqx.field(static=True, default=())
+    state_by_agent: bool = eqx.field(static=True, default=False)
 
     def __check_init__(self):
         if self.team and len(self.team) != len(self.names):
@@ -90,6 +92,7 @@ class Spec(eqx.Module):
             team=pick(self.team),
             others=self.others + self.agents - len(members),
             layouts=tuple(layouts[team] for team in teams if layouts),
+            state_by_agent=self.state_by_agent and len(members) == self.agents,
         )
 
     def team_mean(self, reward: Float[Array, "*b agents"]) -> Float[Array, "*b teams"]:

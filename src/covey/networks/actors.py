@@ -13,7 +13,7 @@ from ..parts import Factory
 from .agents import AbstractAgent, AgentNetworks, Sharing
 from .distributions import AbstractDistribution, Categorical, Gaussian
 
-CriticInput = Literal["state", "agent", "own"]
+CriticInput = Literal["state", "agent", "agent_state", "own"]
 
 
 def observation_inputs(obs: Observation, agent_id: bool) -> Float[Array, "*t agents i"]:
@@ -86,10 +86,11 @@ class Actor(eqx.Module):
 
 
 class Critic(eqx.Module):
-    """Values from one of three inputs.
+    """Values from one of four inputs.
 
     `state`: one value for the team, from the global state. `own`: one value per agent, from its observation.
-    `agent`: one value per agent, from both. The dead receive zeros in place of the state.
+    `agent`: one value per agent, from both. The dead receive zeros in place of the state. `agent_state`: one
+    value per agent, from its row of a state that has one for each.
     """
 
     networks: AgentNetworks
@@ -107,7 +108,9 @@ class Critic(eqx.Module):
         key: PRNGKeyArray,
     ):
         own = spec.features + agent_id * spec.agents
-        width = {"state": spec.world, "agent": spec.world + own, "own": own}[critic_input]
+        row = spec.state // spec.agents
+        widths = {"state": spec.world, "agent": spec.world + own, "agent_state": row, "own": own}
+        width = widths[critic_input]
         rows = spec.subset((0,)) if critic_input == "state" else spec
         self.networks = AgentNetworks(factory, rows, width, 1, sharing, key=key)
         self.critic_input = critic_input
@@ -118,6 +121,8 @@ class Critic(eqx.Module):
         world = obs.world[..., None, :]
         if self.critic_input == "state":
             return world
+        if self.critic_input == "agent_state":
+            return obs.state.reshape(*obs.alive.shape, -1)
         own = observation_inputs(obs, self.agent_id)
         if self.critic_input == "own":
             return own

@@ -3,6 +3,7 @@
 Everything is computed for one side, so that either side can be a team of agents. Arrays are `[..., n]`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -113,7 +114,7 @@ class Sight(NamedTuple):
     distance: Float[Array, "own others n"]
 
 
-def _sight(forces: Forces, own: slice, others: slice) -> Sight:
+def find_others(forces: Forces, own: slice, others: slice) -> Sight:
     offset = forces.pos[others][None] - forces.pos[own][:, None]
     dx = offset[:, :, 0]
     dy = offset[:, :, 1]
@@ -139,10 +140,10 @@ def legal_actions(
     if shown.unit_ranges:
         reach = jnp.maximum(stats.range, shown.least_range)[own][:, None]
     within = lambda sight: _in_cone(shown, sight, sight.distance <= reach, facing)
-    targets = within(_sight(forces, own, view.ranks.foes)) & forces.alive[view.ranks.foes][None]
+    targets = within(find_others(forces, own, view.ranks.foes)) & forces.alive[view.ranks.foes][None]
     targets = _pad(targets, view.slots, 1)
     if view.heals_by_slot:
-        patients = within(_sight(forces, own, own)) & (alive & ~stats.flies[own])[None]
+        patients = within(find_others(forces, own, own)) & (alive & ~stats.flies[own])[None]
         healer = stats.healer[own][:, None]
         targets = jnp.where(healer, _pad(patients, view.slots, 1), targets)
     rows = [jnp.zeros_like(alive), jnp.ones_like(alive), *moves, *[jnp.ones_like(alive)] * shown.looks]
@@ -190,23 +191,20 @@ def observe(
     kinds = jnp.asarray(kinds)
     blocks = [_moves(view, shown, terrain, forces, legal)]
     foes = view.ranks.foes
-    sight = _sight(forces, own, foes)
+    sight = find_others(forces, own, foes)
     seen = _seen(shown, sight, range_, facing) & forces.alive[foes][None]
     told = bars(stats, forces, foes, view.foe_shield) if shown.all_health else []
     told += one_hot_rows(view.foe_codes, view.bits, kinds[foes], n)
     attackable = legal[:, view.first_target : view.first_target + sight.dx.shape[1]]
-    blocks.append(_entity_rows(sight, seen, range_, attackable, told))
-    sight = _sight(forces, own, own)
+    blocks.append(entity_rows(sight, seen, range_, attackable, told))
+    sight = find_others(forces, own, own)
     seen = _seen(shown, sight, range_, facing) & alive[None]
     told = bars(stats, forces, own, view.own_shield) if shown.all_health else []
     told += one_hot_rows(view.own_codes, view.bits, kinds[own], n)
     if shown.last_action:
         told += [1.0 * (last_action == a) for a in range(view.actions)]
-    rows = _entity_rows(sight, seen, range_, seen, told)
-    width = rows.shape[1] // len(alive)
-    rows = rows.reshape(len(alive), len(alive), width, n)
-    friends = [jnp.concatenate([row[:i], row[i + 1 :]]).reshape(-1, n) for i, row in enumerate(rows)]
-    blocks.append(jnp.stack(friends))
+    rows = entity_rows(sight, seen, range_, seen, told)
+    blocks.append(without_self(rows, len(alive)))
     itself = bars(stats, forces, own, view.own_shield) if shown.own_health else []
     if shown.own_position:
         itself += [forces.pos[own, 0] / SIZE, forces.pos[own, 1] / SIZE]
@@ -280,15 +278,22 @@ def _cell(
     return jnp.where(inside, jnp.asarray(grid.reshape(-1), jnp.float32)[index], 1.0)
 
 
-def _entity_rows(
+def entity_rows(
     sight: Sight,
     seen: Bool[Array, "own others n"],
     reach: Float[Array, "own 1 copies"] | float,
     marks: Bool[Array, "own others n"],
-    told: list[Float[Array, "others n"]],
+    told: Sequence[Float[Array, "... others n"]],
 ) -> Float[Array, "own fields n"]:
     """Return one block of fields for each other unit: mark, distance, x, y, and what it tells of itself."""
     near = [1.0 * marks, sight.distance / reach, sight.dx / reach, sight.dy / reach]
-    fields = [*near, *(jnp.broadcast_to(x[None], seen.shape) for x in told)]
+    fields = [*near, *(jnp.broadcast_to(x, seen.shape) for x in told)]
     rows = jnp.stack([jnp.where(seen, x, 0.0) for x in fields], axis=2)
     return rows.reshape(rows.shape[0], -1, rows.shape[-1])
+
+
+def without_self(rows: Float[Array, "own fields n"], count: int) -> Float[Array, "own rest n"]:
+    """Return each unit's rows of its own side without the one for itself."""
+    n = rows.shape[-1]
+    each = rows.reshape(count, count, -1, n)
+    return jnp.stack([jnp.concatenate([row[:i], row[i + 1 :]]).reshape(-1, n) for i, row in enumerate(each)])

@@ -15,7 +15,7 @@ from ...ops import named
 from .battle import Field, draw_delays, fight
 from .custom import change_map
 from .features import Shown, View, legal_actions, make_view, observe
-from .global_state import global_state
+from .global_state import agent_states, global_state
 from .layout import entity_layout
 from .maps import BattleMap, find_map
 from .opponents import AbstractEnemy, AttackMoveEnemy, NearestEnemy, PolicyEnemy, see_battle
@@ -60,6 +60,7 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
     reward_sparse: bool
     reward_only_positive: bool
     reward_regeneration: bool
+    use_state_agent: bool
     timeout: str
     horizon: int
 
@@ -85,6 +86,7 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
         min_attack_range: float = 2.0,
         conic_fov: bool = False,
         num_fov_actions: int = 12,
+        use_state_agent: bool = False,
         state_last_action: bool = True,
         state_timestep_number: bool = False,
         reward_sparse: bool = False,
@@ -95,6 +97,9 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
     ):
         if conic_fov and num_fov_actions < 1:
             raise SettingError("num_fov_actions", "is too small", "set 1 or more", value=num_fov_actions)
+        if use_state_agent and (obs_instead_of_state or isinstance(enemy, PolicyEnemy)):
+            remedy = "set it to false with `obs_instead_of_state` and with `enemy=policy`"
+            raise SettingError("use_state_agent", "is for one team with a state", remedy)
         battle_map = change_map(find_map(map), allies, enemies, terrain, order)
         self.scenario = _make_scenario(battle_map, read_units(data), jitter)
         attacks_units = isinstance(enemy, AttackMoveEnemy) and battle_map.order == "units"
@@ -120,6 +125,7 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
         self.reward_sparse = reward_sparse
         self.reward_only_positive = reward_only_positive
         self.reward_regeneration = reward_regeneration
+        self.use_state_agent = use_state_agent
         self.timeout = timeout
         self.horizon = battle_map.limit if horizon is None else horizon
         self.spec = self._make_spec(obs_instead_of_state)
@@ -135,6 +141,7 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
             horizon=self.horizon,
             state=0 if obs_instead_of_state else shape.state.shape[-1],
             team=("allies",) * roster.allies + ("enemies",) * roster.enemies if two else (),
+            state_by_agent=self.use_state_agent,
             layouts=tuple(entity_layout(view, self.shown, roster) for view in self.views),
         )
 
@@ -261,7 +268,10 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
         facing = state.standing.facing[own]
         legal = legal_actions(view, shown, terrain, stats, forces, facing)
         features = observe(view, shown, terrain, kinds, stats, forces, legal, last, clock, facing)
-        return features, legal, global_state(view, shown, kinds, stats, forces, last, clock, facing)
+        if not self.use_state_agent:
+            return features, legal, global_state(view, shown, kinds, stats, forces, last, clock, facing)
+        rows = agent_states(view, shown, kinds, stats, forces, legal, last, clock)
+        return features, legal, rows.reshape(-1, rows.shape[-1])
 
     def scene(self, state: SkirmishState) -> Scene:
         return draw_scene(
