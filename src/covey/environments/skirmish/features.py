@@ -22,7 +22,7 @@ NO_OP = 0
 STOP = 1
 FIRST_MOVE = 2
 FIRST_TARGET = 6
-MOVES = np.array([[0, 1], [0, -1], [1, 0], [-1, 0]], np.float32)  # north, south, east, west
+DIRECTIONS = np.array([[0, 1], [0, -1], [1, 0], [-1, 0]], np.float32)  # north, south, east, west
 SIGHT = 9.0
 ORDER_RANGE = 6.0
 _AROUND = ((0, 4), (0, -4), (4, 0), (-4, 0), (2, 2), (-2, -2), (2, -2), (-2, 2))  # SMAC's eight points
@@ -50,7 +50,7 @@ class Shown(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class SideView:
     """One side, as its observations describe it.
 
     `own_codes` and `foe_codes` give the place of each type in a one-hot, by its index in the roster; `()`
@@ -69,7 +69,7 @@ class View:
     heals_by_slot: bool  # medics name friends by the slots of foes
 
 
-def make_view(battle_map: BattleMap, roster: Roster, ranks: Ranks, looks: int) -> View:
+def make_view(battle_map: BattleMap, roster: Roster, ranks: Ranks, looks: int) -> SideView:
     """Return the view of a side: the allies' or, with the sides exchanged, the enemies'."""
     ally = ranks.own.start == 0
     codes = {True: battle_map.ally_types, False: battle_map.enemy_types}
@@ -80,7 +80,7 @@ def make_view(battle_map: BattleMap, roster: Roster, ranks: Ranks, looks: int) -
     foe_count = roster.units - own_count
     heals = any(unit.heals > 0 for unit in own_units)
     slots = max(foe_count, own_count if heals else 0)
-    return View(
+    return SideView(
         ranks=ranks,
         own_codes=own,
         foe_codes=foes,
@@ -122,7 +122,7 @@ def find_others(forces: Forces, own: slice, others: slice) -> Sight:
 
 
 def legal_actions(
-    view: View,
+    view: SideView,
     shown: Shown,
     terrain: Terrain,
     stats: UnitStats,
@@ -135,7 +135,7 @@ def legal_actions(
     x = forces.pos[own, 0]
     y = forces.pos[own, 1]
     # SMAC cuts off decimals, so that just beyond 0 is still the first cell.
-    moves = [walkable(terrain.walkable, jnp.trunc(x + dx), jnp.trunc(y + dy)) for dx, dy in MOVES]
+    moves = [walkable(terrain.walkable, jnp.trunc(x + dx), jnp.trunc(y + dy)) for dx, dy in DIRECTIONS]
     reach = ORDER_RANGE
     if shown.unit_ranges:
         reach = jnp.maximum(stats.range, shown.least_range)[own][:, None]
@@ -172,7 +172,7 @@ def bars(stats: UnitStats, forces: Forces, rows: slice, shield: bool) -> list[Fl
 
 
 def observe(
-    view: View,
+    view: SideView,
     shown: Shown,
     terrain: Terrain,
     kinds: Kinds,
@@ -256,7 +256,7 @@ def _seen(
 
 
 def _moves(
-    view: View, shown: Shown, terrain: Terrain, forces: Forces, legal: Bool[Array, "own actions n"]
+    view: SideView, shown: Shown, terrain: Terrain, forces: Forces, legal: Bool[Array, "own actions n"]
 ) -> Float[Array, "own fields n"]:
     rows = [legal[:, FIRST_MOVE:FIRST_TARGET].astype(jnp.float32)]
     x = jnp.floor(forces.pos[view.ranks.own, 0]).astype(jnp.int32)

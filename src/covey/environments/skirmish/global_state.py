@@ -9,7 +9,7 @@ from .features import (
     FIRST_TARGET,
     SIGHT,
     Shown,
-    View,
+    SideView,
     bars,
     entity_rows,
     find_others,
@@ -23,7 +23,7 @@ from .state import Forces
 
 
 def global_state(
-    view: View,
+    view: SideView,
     shown: Shown,
     kinds: Kinds,
     stats: UnitStats,
@@ -61,7 +61,7 @@ def _from_middle(forces: Forces, rows: slice) -> list[Float[Array, "units n"]]:
 
 
 def agent_states(
-    view: View,
+    view: SideView,
     shown: Shown,
     kinds: Kinds,
     stats: UnitStats,

@@ -1,21 +1,21 @@
 """The layout of a side's observations, for scripts and for networks that know units."""
 
 from ...core import EntityLayout, EntityRows
-from .features import FIRST_MOVE, MOVES, STOP, Shown, View
+from .features import DIRECTIONS, FIRST_MOVE, STOP, Shown, SideView
 from .roster import Roster
 from .units import UnitType
 
 _NEAR = 4  # the fields with which the row of another unit begins: mark, distance, dx, dy
 
 
-def entity_layout(view: View, shown: Shown, roster: Roster) -> EntityLayout:
+def entity_layout(view: SideView, shown: Shown, roster: Roster) -> EntityLayout:
     """Return where a side's observations tell of foes, friends, and the unit itself."""
     foe_bars = (1 + view.foe_shield) * shown.all_health
     friend_bars = (1 + view.own_shield) * shown.all_health
     own_bars = (1 + view.own_shield) * shown.own_health
     bits_before = own_bars + 2 * shown.own_position + 2 * shown.cone
     foe_count, own_count = (rows.stop - rows.start for rows in (view.ranks.foes, view.ranks.own))
-    start = len(MOVES) + 8 * shown.pathing_grid + 9 * shown.terrain_height
+    start = len(DIRECTIONS) + 8 * shown.pathing_grid + 9 * shown.terrain_height
     enemies = _rows(start, foe_count, foe_bars, view.bits, view.first_target)
     start += enemies.rows * enemies.width
     allies = _rows(start, own_count - 1, friend_bars, view.bits + view.actions * shown.last_action)
@@ -29,7 +29,7 @@ def entity_layout(view: View, shown: Shown, roster: Roster) -> EntityLayout:
         allies=allies,
         enemies=enemies,
         stand=STOP,
-        moves=tuple((FIRST_MOVE + i, int(x), int(y)) for i, (x, y) in enumerate(MOVES)),
+        moves=tuple((FIRST_MOVE + i, int(x), int(y)) for i, (x, y) in enumerate(DIRECTIONS)),
         healer=next((place for unit, place in own_types if unit.heals > 0), None),
         harmless=tuple(
             dict.fromkeys(

@@ -70,7 +70,7 @@ def edge_gaps(own: Side, others: Side) -> Float[Array, "own others n"]:
     return distance - own.stats.radius[:, None] - others.stats.radius[None]
 
 
-def least(score: Float[Array, "own others n"]) -> Int[Array, "own n"]:
+def lowest(score: Float[Array, "own others n"]) -> Int[Array, "own n"]:
     """Return the number of the least; -1 where all are infinite."""
     return jnp.where(jnp.isfinite(jnp.min(score, axis=1)), jnp.argmin(score, axis=1), -1)
 
@@ -111,8 +111,8 @@ class WeakestEnemy(AbstractEnemy):
         gaps = battle.gaps()
         reachable = gaps <= (battle.own.stats.range + battle.own.stats.slop)[:, None]
         points = battle.foes.health + battle.foes.shield
-        weakest = least(jnp.where(reachable, points[None], jnp.inf))
-        return SideOrders(_heal(battle, jnp.where(weakest >= 0, weakest, least(gaps))))
+        weakest = lowest(jnp.where(reachable, points[None], jnp.inf))
+        return SideOrders(_heal(battle, jnp.where(weakest >= 0, weakest, lowest(gaps))))
 
 
 class KitingEnemy(AbstractEnemy):
@@ -121,7 +121,7 @@ class KitingEnemy(AbstractEnemy):
     def __call__(self, battle: Battle) -> SideOrders:
         own = battle.own
         gaps = battle.gaps()
-        nearest = least(gaps)
+        nearest = lowest(gaps)
         chosen = nearest[:, None] == jnp.arange(gaps.shape[1])[:, None]
         pick = lambda x: jnp.sum(jnp.where(chosen, x, 0.0), axis=1)
         way = [own.pos[:, i] - pick(battle.foes.pos[None, :, i]) for i in range(2)]
@@ -138,7 +138,7 @@ def _stay_or_choose_nearest(battle: Battle) -> Int[Array, "own n"]:
     gaps = battle.gaps()
     mine = battle.target[:, None] == jnp.arange(gaps.shape[1])[:, None]
     keeps = jnp.any(mine & jnp.isfinite(gaps), axis=1)
-    return jnp.where(keeps, battle.target, least(gaps))
+    return jnp.where(keeps, battle.target, lowest(gaps))
 
 
 def _heal(battle: Battle, target: Int[Array, "own n"]) -> Int[Array, "own n"]:
@@ -147,5 +147,5 @@ def _heal(battle: Battle, target: Int[Array, "own n"]) -> Int[Array, "own n"]:
     share = jnp.broadcast_to(own.health / own.stats.health, own.health.shape)
     hurt = (share > 0) & (share < 1) & own.stats.biological
     near = edge_gaps(own, own) <= own.stats.scan[:, None]
-    patient = least(jnp.where(hurt[None] & near, share[None], jnp.inf))
+    patient = lowest(jnp.where(hurt[None] & near, share[None], jnp.inf))
     return jnp.where(own.stats.healer, patient, target)

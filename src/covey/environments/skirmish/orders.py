@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from .battle import LOOPS
-from .features import FIRST_MOVE, FIRST_TARGET, MOVES, STOP, Shown, View
+from .features import DIRECTIONS, FIRST_MOVE, FIRST_TARGET, STOP, Shown, SideView
 from .roster import Roster, UnitStats
 from .state import Orders
 
@@ -53,7 +53,7 @@ def take_actions(shown: Shown, standing: Standing, action: Int[Array, "agents n"
 
 
 def read_actions(
-    view: View, shown: Shown, stats: UnitStats, standing: Standing, action: Int[Array, "agents n"]
+    view: SideView, shown: Shown, stats: UnitStats, standing: Standing, action: Int[Array, "agents n"]
 ) -> SideOrders:
     """Return the orders that the actions of a side give.
 
@@ -61,7 +61,7 @@ def read_actions(
     """
     own = view.ranks.own
     action = standing.action[own] if shown.cone else action[own]
-    moves = [1.0 * (action == FIRST_MOVE + i) for i in range(len(MOVES))]
+    moves = [1.0 * (action == FIRST_MOVE + i) for i in range(len(DIRECTIONS))]
     direction = jnp.stack([moves[2] - moves[3], moves[0] - moves[1]], axis=1)
     if shown.cone:
         steps = _MOVE / jnp.maximum(LOOPS * stats.speed[own], 1e-6)

@@ -11,46 +11,46 @@ from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from .units import LOOPS_PER_SECOND, UnitType
 
-Numbers = Float[Array, "units _"]  # n copies, or 1 where all have the same
-Flags = Bool[Array, "units _"]
+UnitNumbers = Float[Array, "units _"]  # n copies, or 1 where all have the same
+UnitFlags = Bool[Array, "units _"]
 Kinds = Int[Array, "units copies"] | Int[np.ndarray, "units copies"]
 
 
 class UnitStats(eqx.Module):
     """Each unit's numbers. Times are in loops, speeds in lengths a loop, rates in amounts a loop."""
 
-    health: Numbers
-    shield: Numbers
-    armour: Numbers
-    range: Numbers
-    scan: Numbers
-    slop: Numbers
-    period: Numbers
-    windup: Numbers
-    backswing: Numbers
-    beam: Numbers
-    interval: Numbers  # between the two hits of one attack; 0: there is one hit
-    missile: Numbers  # speed; 0: hits are instant
-    speed: Numbers
-    radius: Numbers
-    separation: Numbers
-    regeneration: Numbers
-    heals: Numbers
-    health_rate: Numbers
-    energy: Numbers
-    energy_limit: Numbers
-    energy_rate: Numbers
-    cooldown_scale: Numbers
-    sight: Numbers
-    armed: Flags
-    heavy: Flags  # in nobody's way: it flies or walks over others
-    crosses: Flags  # walks over cliffs
-    flies: Flags
-    hits_air: Flags
-    healer: Flags
-    biological: Flags
-    explodes: Flags
-    sweeps: Flags  # hits along a line
+    health: UnitNumbers
+    shield: UnitNumbers
+    armour: UnitNumbers
+    range: UnitNumbers
+    scan: UnitNumbers
+    slop: UnitNumbers
+    period: UnitNumbers
+    windup: UnitNumbers
+    backswing: UnitNumbers
+    beam: UnitNumbers
+    interval: UnitNumbers  # between the two hits of one attack; 0: there is one hit
+    missile: UnitNumbers  # speed; 0: hits are instant
+    speed: UnitNumbers
+    radius: UnitNumbers
+    separation: UnitNumbers
+    regeneration: UnitNumbers
+    heals: UnitNumbers
+    health_rate: UnitNumbers
+    energy: UnitNumbers
+    energy_limit: UnitNumbers
+    energy_rate: UnitNumbers
+    cooldown_scale: UnitNumbers
+    sight: UnitNumbers
+    armed: UnitFlags
+    heavy: UnitFlags  # in nobody's way: it flies or walks over others
+    crosses: UnitFlags  # walks over cliffs
+    flies: UnitFlags
+    hits_air: UnitFlags
+    healer: UnitFlags
+    biological: UnitFlags
+    explodes: UnitFlags
+    sweeps: UnitFlags  # hits along a line
 
 
 _LOOPS = float(LOOPS_PER_SECOND)

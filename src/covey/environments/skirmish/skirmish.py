@@ -14,7 +14,7 @@ from ...errors import SettingError
 from ...ops import named
 from .battle import Field, draw_delays, fight
 from .custom import change_map
-from .features import Shown, View, legal_actions, make_view, observe
+from .features import Shown, SideView, legal_actions, make_view, observe
 from .global_state import agent_states, global_state
 from .layout import entity_layout
 from .maps import BattleMap, find_map
@@ -54,7 +54,7 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
     spec: Spec
     scenario: Scenario = eqx.field(static=True)
     field: Field = eqx.field(static=True)
-    views: tuple[View, ...] = eqx.field(static=True)
+    views: tuple[SideView, ...] = eqx.field(static=True)
     enemy: AbstractEnemy
     shown: Shown = eqx.field(static=True)
     reward_sparse: bool
@@ -146,7 +146,7 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
         )
 
     @property
-    def view(self) -> View:
+    def view(self) -> SideView:
         """The battle from the allies' side."""
         return self.views[0]
 
@@ -254,7 +254,7 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
         )
 
     def _look_as(
-        self, view: View, state: SkirmishState
+        self, view: SideView, state: SkirmishState
     ) -> tuple[Float[Array, "own features n"], Bool[Array, "own actions n"], Float[Array, "state n"]]:
         """Return one side's features, legal actions and state."""
         shown = self.shown
