@@ -9,6 +9,7 @@ import pytest
 from covey.algorithms.ppo import PPO
 from covey.environments.skirmish.opponents import PolicyEnemy
 from covey.environments.skirmish.skirmish import Skirmish
+from covey.environments.skirmish.state import change
 from covey.errors import UserError
 from covey.networks.actors import Critic
 from covey.networks.agents import FeedForward
@@ -46,7 +47,7 @@ def test_fields_are_where_the_authors_have_them():
         [[4, 10], [6, 12], [9, 9], [20, 20], [8, 16], [7, 11], [25, 15], [12, 12], [3, 9], [16, 16]]
     )
     health = state.forces.health.at[2].set(0.0).at[7].set(0.0).at[5].set(40.0)
-    forces = type(state.forces)(**{**vars(state.forces), "pos": 1.0 * pos[..., None], "health": health})
+    forces = change(state.forces, pos=1.0 * pos[..., None], health=health)
     last = jnp.array([1, 2, 0, 7, 3])[:, None]
     state = type(state)(**{**vars(state), "forces": forces, "last_action": last})
     rows = np.array(env.observe(state).state[0]).reshape(5, -1)

@@ -20,7 +20,7 @@ def world(name):
     return env
 
 
-@pytest.mark.parametrize("name", ["3m", "2s3z", "MMM2", "6h_vs_8z", "2c_vs_64zg", "terran_10_vs_11"])
+@pytest.mark.parametrize("name", ["3m", "MMM2", "6h_vs_8z", "terran_10_vs_11"])
 def test_two_teams_padded_to_one_shape(name):
     # Breaks where a side's agents, features or actions are miscounted, or the padding can be chosen.
     env = world(name)
@@ -30,7 +30,7 @@ def test_two_teams_padded_to_one_shape(name):
     assert spec.agents == enemies.stop == len(set(spec.names))
     assert spec.members("enemies") == tuple(range(enemies.start, enemies.stop))
     assert spec.actions == max(view.actions for view in env.views)
-    state, obs = env.reset(jax.random.key(0), 2)
+    state, obs = jax.jit(env.reset, static_argnums=1)(jax.random.key(0), 2)
     assert obs.agents.shape == (2, spec.agents, spec.features)
     assert obs.state.shape == (2, spec.state)
     for view, rows in zip(env.views, (allies, enemies), strict=True):
@@ -91,7 +91,7 @@ def close_fight(env, n):
 
 
 @cache
-def random_battles(n=2048, steps=120):
+def random_battles(n=2048, steps=100):
     """Return the sums of what battles between two random sides count, and of the teams' rewards."""
     env = Skirmish("3m", enemy=PolicyEnemy(), horizon=200)
 
