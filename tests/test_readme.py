@@ -92,6 +92,14 @@ def test_the_picture_of_the_architecture_is_current():
     assert {room for floor in script["floors"]() for room in floor} <= set(script["PURPOSE"])
 
 
+def test_the_tables_of_the_battles_are_current(monkeypatch):
+    # Breaks where a unit, a map, a setting or a recorded result changes, and the page is not written again.
+    monkeypatch.syspath_prepend(ROOT)
+    script = runpy.run_path(str(ROOT / "docs/figures/skirmish.py"))
+    page = script["PAGE"].read_text()
+    assert script["with_tables"](page) == page, "run python -m docs.figures.skirmish"
+
+
 def test_the_worlds_of_the_protocol_page_keep_the_protocol():
     # Breaks where the page shows a world that covey would refuse.
     names: dict = {}
