@@ -16,6 +16,7 @@ from covey.statistics import (
     rank_test,
     seeds_to_settle,
     summarise_scores,
+    summarise_wins,
     wilson_interval,
 )
 
@@ -65,6 +66,21 @@ def test_description():
     assert description["mean"] == SCORES.mean() and description["iqm"] == 3.5
     assert description["ci95"] == list(interval(SCORES))
     assert type(description["mean"]) is type(description["iqm"]) is float
+
+
+def test_win_rates_by_hand():
+    # Would break: a median of episodes; quartiles of another rule; Wilson's interval of one seed only.
+    # Four seeds win 4, 2, 1 and 0 of 4 episodes: 7 of 16 together.
+    won = np.arange(4) < np.array([[4], [2], [1], [0]])
+    told = summarise_wins(won)
+    assert told["per_seed"] == [1.0, 0.5, 0.25, 0.0]
+    assert told["median"] == 0.375  # halfway between a half and a quarter
+    assert told["quartiles"] == [0.1875, 0.625]  # 3/4 of the way from 0 to 1/4; 1/4 from 1/2 to 1
+    assert told["mean"] == 7 / 16
+    assert told["iqm"] == 0.375
+    centre = (7 + 1.959964**2 / 2) / (16 + 1.959964**2)
+    half = 1.959964 * np.sqrt(7 * 9 / 16 + 1.959964**2 / 4) / (16 + 1.959964**2)
+    np.testing.assert_allclose(told["wilson95"], [centre - half, centre + half])
 
 
 # Results of rliable 1.2.0 (with arch 7.2.0, NumPy 2.4.6) for these runs of four tasks, rounded so that

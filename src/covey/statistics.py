@@ -10,7 +10,7 @@ from math import ceil, comb, sqrt
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 _Scores = Float[np.ndarray, " seeds"]
 _Table = Float[np.ndarray, "*b runs tasks"]
@@ -90,6 +90,20 @@ def summarise_scores(scores: _Scores) -> dict[str, Any]:
         "mean": float(scores.mean()),
         "iqm": float(iqm(scores)),
         "ci95": [low, high],
+    }
+
+
+def summarise_wins(won: Bool[np.ndarray, "seeds episodes"]) -> dict[str, Any]:
+    """Return the statistics of the seeds' win rates, their median and quartiles, and Wilson's interval.
+
+    The latter is of all episodes together: it tells their luck, while `ci95` tells that of training.
+    """
+    rates = won.mean(axis=1)
+    lower, median, upper = np.percentile(rates, [25, 50, 75])
+    return summarise_scores(rates) | {
+        "median": float(median),
+        "quartiles": [float(lower), float(upper)],
+        "wilson95": list(wilson_interval(int(won.sum()), won.size)),
     }
 
 

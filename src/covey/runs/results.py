@@ -31,6 +31,7 @@ class Evaluation:
     agent_return: dict[str, float]  # by name, the mean
     length: float  # steps of an episode
     counts: dict[str, float] = field(default_factory=dict)
+    win_rate: dict[str, Any] | None = None  # from `statistics.summarise_wins`, where the world counts `won`
     run: str | None = None
     environment: str | None = None
 
@@ -41,10 +42,6 @@ class Evaluation:
     @property
     def seeds(self) -> int:
         return len(self.team_return["per_seed"])
-
-    @property
-    def win_rate(self) -> float | None:
-        return self.counts.get("won")
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data, with the keys of summary.json, or of `covey eval --json`."""
@@ -69,7 +66,8 @@ class Evaluation:
         head = f"{self.run} in {self.environment}\n" if self.run else ""
         over = f"over {count(self.seeds, 'seed')} × {count(self.episodes, 'greedy episode')}"
         returns = statistics_text(self.team_return)
-        return f"{head}{self.team} return: {returns}, {over} ({self.convention})"
+        wins = f"\n{wins_text(self.win_rate, self.episodes)}" if self.win_rate else ""
+        return f"{head}{self.team} return: {returns}, {over} ({self.convention}){wins}"
 
 
 def summarise(spec: Spec, results: Numbers, team: str) -> Evaluation:
@@ -85,6 +83,7 @@ def summarise(spec: Spec, results: Numbers, team: str) -> Evaluation:
         agent_return=dict(zip(spec.names, map(float, agents), strict=True)),
         length=float(results["length"].mean(dtype=np.float64)),
         counts={name: float(x.mean(dtype=np.float64)) for name, x in counts.items()},
+        win_rate=statistics.summarise_wins(counts["won"] > 0) if "won" in counts else None,
     )
 
 
@@ -93,6 +92,18 @@ def statistics_text(numbers: dict[str, Any]) -> str:
     low, high = numbers["ci95"]
     interval = f"[{signed(low)}, {signed(high)}]"
     return f"IQM {signed(numbers['iqm'])}, 95 % interval {interval}, mean {signed(numbers['mean'])}"
+
+
+def wins_text(numbers: dict[str, Any], episodes: int) -> str:
+    """Return in words what `statistics.summarise_wins` computed: of one seed, the luck of its episodes."""
+    percent = lambda share: f"{100 * share:.1f} %"
+    bounds = lambda key: f"95 % interval [{', '.join(map(percent, numbers[key]))}]"
+    seeds = len(numbers["per_seed"])
+    if seeds == 1:
+        return f"win rate: {percent(numbers['mean'])} of {count(episodes, 'episode')}, {bounds('wilson95')}"
+    quartiles = " to ".join(map(percent, numbers["quartiles"]))
+    median = f"median {percent(numbers['median'])} of {seeds} seeds (quartiles {quartiles})"
+    return f"win rate: {median}, IQM {percent(numbers['iqm'])}, {bounds('ci95')}"
 
 
 class CurveRequest(NamedTuple):
