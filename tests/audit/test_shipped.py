@@ -18,7 +18,10 @@ pytestmark = pytest.mark.slow  # runs are trained here
 
 SCRIPTS = {name for name in ALGORITHMS if name.startswith("scripted/")}  # they play battles alone
 SHIPPED = sorted(ALGORITHMS.keys() - {"wqmix"} - SCRIPTS)  # wqmix is cw_qmix
+BATTLES = ["skirmish/MMM", "skirmish/protoss_5_vs_5"]  # one world: maps differ in their sizes
+WORLDS = [name for name in ENVIRONMENTS if not name.startswith("skirmish/")] + BATTLES
 KINDS = {  # a world of each kind
+    "battles": ("skirmish/3m", {"env.horizon": 10}),
     "continuous": ("spread", {"env.continuous": True}),
     "deaths": ("probe/death", {}),
     "grid": ("predator_prey", {}),
@@ -38,7 +41,7 @@ def config_of(algorithm: str, world: str, settings: dict, preset: str) -> Config
 
 
 def original(algorithm: str) -> list[Config]:
-    configs = [config_of(algorithm, world, {}, "original") for world in ENVIRONMENTS]
+    configs = [config_of(algorithm, world, {}, "original") for world in WORLDS]
     return [config for config in configs if config]
 
 
@@ -98,6 +101,20 @@ def test_every_setting_of_coveys_own_is_read(algorithm):
     idle = {v.setting.path for v in findings.settings if not v.read}
     assert len(findings.settings) > 30
     assert idle == {"qmix": set(), "mappo": {"squashed", "deviation"}}[algorithm]
+
+
+@pytest.mark.slow
+@pytest.mark.nightly
+def test_every_setting_of_battles_is_read():
+    # Would break: a field of the battles' world that nothing depends on, under any settings.
+    config = Config.parse("random", "skirmish/3m", {}, {"preset": "original"})
+    findings = examine(config, Engine(config).trainer, everything=True)
+    beside = {v.setting.path: v.condition for v in findings.settings if not v.read}
+    assert len(findings.settings) > 20
+    assert beside == {
+        "env.min_attack_range": "with use_unit_ranges=true",
+        "env.num_fov_actions": "with conic_fov=true",
+    }
 
 
 SMALL = {

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,37 +19,17 @@ from covey.config.config import Config
 from covey.errors import UserError
 from covey.runs import checkpoint, run, session
 from covey.show.plot import learning_curve
+from runs.folders import arrays, assert_same, assert_same_arrays, rows
 
 pytestmark = pytest.mark.slow  # runs are trained here
 
 SETTINGS = "agent.hidden=8 mixer.embed=4 mixer.hyper=8 experience.capacity=64 experience.batch_size=8"
 SMALL = ["qmix", "two_step", *SETTINGS.split()]
 OPTIONS = {"seeds": "3", "steps": "1200", "eval_every": "240", "eval_episodes": "4", "report_every": "80"}
-TIMES = ("seconds",)
 
 
 def config(**options: str) -> Config:
     return Config.parse(SMALL[0], SMALL[1], SMALL[2:], OPTIONS | options)
-
-
-def rows(path: Path) -> list[dict]:
-    """The metrics without times, which are exempt."""
-    found = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in row.items() if key not in TIMES} for row in found]
-
-
-def arrays(path: Path) -> dict[str, np.ndarray]:
-    with zipfile.ZipFile(path / "checkpoints" / "last.npz") as archive:
-        names = [name for name in archive.namelist() if name.endswith(".npy")]
-        return {name: np.lib.format.read_array(archive.open(name)) for name in names}
-
-
-def assert_same(a: Path, b: Path) -> None:
-    assert rows(a) == rows(b)
-    first, second = arrays(a), arrays(b)
-    assert first.keys() == second.keys()
-    for name, value in first.items():
-        np.testing.assert_array_equal(value, second[name], err_msg=name)
 
 
 @pytest.fixture(scope="module")
@@ -71,9 +50,7 @@ def test_longer_by_resuming(whole, tmp_path):
     evaluation at the half's own end is the one row that an unbroken run has not."""
     path = run.train_run(config(steps="560"), tmp_path / "half", quiet=True).folder.path
     run.resume_run(path, 1200, quiet=True)
-    first, second = arrays(whole), arrays(path)
-    for name, value in first.items():
-        np.testing.assert_array_equal(value, second[name], err_msg=name)
+    assert_same_arrays(whole, path)
 
 
 def test_folder(whole):
