@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from covey.core import Scene, SceneGround, SceneUnits, Shape, Spec, UnitLook
-from covey.show.film import battlefield, reel, theme, writers
+from covey.show.film import battlefield, reel, sprites, theme, writers
 from covey.show.film.arena import SIDE, Arena
 from covey.show.film.forces import Forces
 from covey.show.film.hover import battle_numbers
@@ -113,6 +113,17 @@ def test_each_side_stands_where_it_is_in_its_colour():
     for place in FOES:
         inks = around(made, picture, place, 0.3)
         assert (inks == full(RED)).sum() > 50 and not (inks == full(BLUE)).any()
+
+
+def test_a_medivac_does_not_hide_those_under_it():
+    # Would break: an order of drawing by place alone; the medivac stands a little nearer than the marine.
+    places = np.array([PLACES[0], PLACES[1], PLACES[0] - [0, 0.3]])
+    made = field(replace(moment(), agents=jnp.asarray(places, jnp.float32)[..., None]))
+    marine = np.zeros((SIDE, SIDE), np.uint8)
+    sprites.stamp(marine, unit_sprite("marine", made.radius(MARINE), BLUE, ARENA), *made.places[0, 0])
+    seen = marine == full(BLUE)
+    assert seen.sum() > 100
+    assert (draw(made)[seen] == full(BLUE)).all()
 
 
 def test_bars_are_as_long_as_what_is_left():

@@ -15,7 +15,7 @@ from runs.folders import assert_same_arrays
 
 pytestmark = pytest.mark.slow
 
-ALL = sorted(name for name in ALGORITHMS if name not in ("wqmix", "random"))  # wqmix is cw_qmix
+ALL = sorted(name for name in ALGORITHMS if name != "wqmix")  # wqmix is cw_qmix
 USUAL = {"qmix"}
 CLOSE = {  # so close that somebody dies within an episode
     "env.allies": [["marine", 3, 14, 16]],

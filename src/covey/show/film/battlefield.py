@@ -121,8 +121,8 @@ class Battlefield:
         alive = self.alive[now.moment]
         units = range(len(alive))
         firing = [i for i in units if self.army.target[now.moment, i] >= 0]
-        # Large units first, which would hide small ones: a medivac hovers over marines. Then the nearest last.
-        order = lambda i: (-now.looks[i].radius, now.places[i, 1])
+        # The nearest last, but medivacs first: they hover over those they heal, and would hide them.
+        order = lambda i: (not now.looks[i].heals, now.places[i, 1])
         standing = sorted((i for i in units if alive[i]), key=order)
         for i in units:
             if not alive[i] and self.fall[i] > 0:
