@@ -14,7 +14,7 @@ import pytest
 from covey.core import Scene, SceneGround, SceneUnits, Shape, Spec, UnitLook
 from covey.show.film import battlefield, reel, sprites, theme, writers
 from covey.show.film.arena import SIDE, Arena
-from covey.show.film.forces import Forces
+from covey.show.film.forces import StandingForces
 from covey.show.film.hover import battle_numbers
 from covey.show.film.silhouettes import unit_sprite
 from covey.show.film.theme import ARENA, CLIFF, PLAIN, RAMPS
@@ -219,7 +219,7 @@ def test_the_camera_goes_to_the_battle():
 def test_the_legend_counts_who_stands():
     # Would break: the dead counted, enemies among the allies, a type that is not there.
     scene = recorded(moment(), moment(health=(0.0, 80.0, 150.0), enemies=(45.0, 0.0)))
-    forces = Forces(SPEC, battlefield.gather_army(SPEC, scene), 440)
+    forces = StandingForces(SPEC, battlefield.gather_army(SPEC, scene), 440)
     allies, enemies = forces.sides
     assert (allies.name, enemies.name) == ("allies", "enemies")
     assert [look.name for look in enemies.looks] == ["marine", BANELING.name]

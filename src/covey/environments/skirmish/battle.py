@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from .maps import Terrain
-from .movement import move, settle
+from .movement import march, settle
 from .roster import Kinds, Roster, UnitStats
 from .state import Forces, Orders, change
 from .targeting import acquire, aim_at, first_target
@@ -93,5 +93,5 @@ def advance(
     aim = aim_at(roster, stats, forces, forces.target)
     forces, strikes = attack(roster, stats, forces, aim, delays)
     forces, hit = land(roster, kinds, stats, forces, strikes)
-    forces = move(roster, field.terrain, stats, forces, orders, aim, hit)
+    forces = march(roster, field.terrain, stats, forces, orders, aim, hit)
     return recover(roster, stats, forces, aim)

@@ -204,7 +204,7 @@ def observe(
     if shown.last_action:
         told += [1.0 * (last_action == a) for a in range(view.actions)]
     rows = entity_rows(sight, seen, range_, seen, told)
-    blocks.append(without_self(rows, len(alive)))
+    blocks.append(drop_own_row(rows, len(alive)))
     itself = bars(stats, forces, own, view.own_shield) if shown.own_health else []
     if shown.own_position:
         itself += [forces.pos[own, 0] / SIZE, forces.pos[own, 1] / SIZE]
@@ -292,7 +292,7 @@ def entity_rows(
     return rows.reshape(rows.shape[0], -1, rows.shape[-1])
 
 
-def without_self(rows: Float[Array, "own fields n"], count: int) -> Float[Array, "own rest n"]:
+def drop_own_row(rows: Float[Array, "own fields n"], count: int) -> Float[Array, "own rest n"]:
     """Return each unit's rows of its own side without the one for itself."""
     n = rows.shape[-1]
     each = rows.reshape(count, count, -1, n)

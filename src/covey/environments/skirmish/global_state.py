@@ -11,11 +11,11 @@ from .features import (
     Shown,
     SideView,
     bars,
+    drop_own_row,
     entity_rows,
     find_others,
     looking,
     one_hot_rows,
-    without_self,
 )
 from .maps import SIZE
 from .roster import Kinds, UnitStats
@@ -90,7 +90,7 @@ def agent_states(
     told = [charge(stats, forces, own), *bars_of(own, view.own_shield), *place, *types, *hot]
     marks = sight.distance < reach
     rows = entity_rows(sight, jnp.broadcast_to(alive[None], marks.shape), reach, marks, told)
-    friends = without_self(rows, len(alive))
+    friends = drop_own_row(rows, len(alive))
 
     sight = find_others(forces, own, foes)
     near = sight.distance < reach

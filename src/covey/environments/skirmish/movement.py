@@ -45,7 +45,7 @@ class Point(NamedTuple):
         return Point(jnp.where(condition, self.x, otherwise.x), jnp.where(condition, self.y, otherwise.y))
 
 
-def move(
+def march(
     roster: Roster,
     terrain: Terrain,
     stats: UnitStats,

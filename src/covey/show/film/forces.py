@@ -30,7 +30,7 @@ class _Side(NamedTuple):
     looks: tuple[UnitLook, ...]
 
 
-class Forces:
+class StandingForces:
     """The sides of a battle, next to each other."""
 
     def __init__(self, spec: Spec, army: Army, width: int):

@@ -11,7 +11,7 @@ from ..playback import Episode
 from . import sprites, theme
 from .battlefield import gather_army
 from .curve import ValueCurve
-from .forces import Forces
+from .forces import StandingForces
 from .signs import agent_colours, agent_labels
 from .sprites import stamp, write_text
 from .theme import MUTED, PAGE, PLAIN, TEXT, TRACK, Picture
@@ -190,11 +190,11 @@ class SidePanel:
             top += block.height + _SPACE
 
 
-def _battle_blocks(spec: Spec, episode: Episode) -> list[Forces]:
+def _battle_blocks(spec: Spec, episode: Episode) -> list[StandingForces]:
     """Return the legend of a battle; nothing where there is none."""
     if episode.scene is None or episode.scene.agent_units is None:
         return []
-    return [Forces(spec, gather_army(spec, episode.scene), PANEL_WIDTH)]
+    return [StandingForces(spec, gather_army(spec, episode.scene), PANEL_WIDTH)]
 
 
 def _return_label(spec: Spec, team: str) -> str:
