@@ -115,10 +115,10 @@ def play(env: AbstractEnvironment, key: PRNGKeyArray, n: int) -> Battles:
     return jax.lax.while_loop(more, step, (0, state, obs, jnp.zeros(n, bool), nothing))[-1]
 
 
-def measure(name: str, battles: int) -> dict[str, dict[str, float]]:
+def measure(name: str, battles: int, **settings: Any) -> dict[str, dict[str, float]]:
     """Return the mean and the standard error of each sum, over at least so many battles."""
     entry = catalogue.find("environment", f"skirmish/{name}")
-    env = catalogue.load_class(entry)(**entry.fixed)
+    env = catalogue.load_class(entry)(**entry.fixed, **settings)
     n = min(battles, COPIES)
     program = jax.jit(lambda key: play(env, key, n))
     turns = [program(jr.key(turn)) for turn in range(-(-battles // n))]

@@ -22,6 +22,7 @@ from covey.environments.skirmish.units import UnitTable, UnitType, read_units
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/worlds/skirmish.md"
 CALIBRATION = ROOT / "benchmarks/results/skirmish-calibration.json"
+RULES = ROOT / "benchmarks/results/skirmish-rules.json"
 SMAC_SIZES = ROOT / "tests/environments/skirmish/test_maps.py"
 
 SETTINGS = {
@@ -228,9 +229,17 @@ def calibration() -> str:
     return f"{told}\n\n**{agree} of {len(results)} maps agree.**".replace("-", "−").replace("−−−", "---")
 
 
+def rules() -> str:
+    """Return the recorded results of random play without single rules."""
+    results = json.loads(RULES.read_text(encoding="utf-8"))["results"]
+    maps = [*next(iter(results.values()))]
+    text = lambda x: f"{mean_text(x['length'], 1)}; {mean_text(x['total'], 2)}"
+    return table(("length; return", *maps), ([name, *map(text, x.values())] for name, x in results.items()))
+
+
 def with_tables(page: str) -> str:
     """Return a page with the newest tables between their markers."""
-    for make in (sizes, units, liberty, settings, calibration):
+    for make in (sizes, units, liberty, settings, rules, calibration):
         begin = f"<!-- {make.__name__}: begin -->"
         end = f"<!-- {make.__name__}: end -->"
         before, _, rest = page.partition(begin)
