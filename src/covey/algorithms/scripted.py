@@ -134,7 +134,7 @@ class Kite(AttackNearest):
     """Every agent attacks the nearest enemy for `strike` steps, then steps back for `retreat` steps."""
 
     traits: ClassVar[Traits] = AttackNearest.traits._replace(recurrent=True)
-    strike: int = 1
+    strike: int = 2
     retreat: int = 2
 
     def __check_init__(self):
