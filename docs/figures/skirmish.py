@@ -36,6 +36,8 @@ SETTINGS = {
     "jitter": "start places move at random by up to so much along both axes; SMAC has none",
     "obs_all_health": "observe the health and shield of others",
     "obs_own_health": "observe one's own",
+    "obs_heal_bits": "mark a medic's rows of foes by the friends that it can heal, as SMAC does",
+    "obs_aligned_types": "enemies' types in the allies' order; SMAC reverses stalkers and zealots",
     "obs_last_action": "observe the last actions of friends in sight",
     "obs_pathing_grid": "observe whether eight points around can be walked on",
     "obs_terrain_height": "observe the height of these points and one's own",

@@ -207,3 +207,21 @@ def test_a_medivac_s_slots_are_friends():
     assert obs.legal[0, 8, 6:].all()
     bits = np.asarray(obs.agents)[0, 9, 4 : 4 + 80].reshape(10, 8)[:, 0]
     assert bits.tolist() == [0] + [1] * 8 + [0]
+
+
+def test_two_quirks_can_be_turned_off():
+    # Would break: a setting that changes nothing, or more than its quirk.
+    plain = Skirmish("2s3z")
+    aligned = Skirmish("2s3z", obs_aligned_types=True)
+    state, _ = plain.reset(jax.random.key(0), 1)
+    enemies = lambda env: np.asarray(env.observe(state).state[0, 65 - 30 : 65]).reshape(5, 6)[:, -2:]
+    np.testing.assert_array_equal(enemies(plain)[:, ::-1], enemies(aligned))
+    healers = Skirmish("MMM"), Skirmish("MMM", obs_heal_bits=False)
+    state, _ = healers[0].reset(jax.random.key(0), 1)
+    state = replace(state, forces=change(state.forces, pos=16 + 0.1 * (state.forces.pos - 16)))
+    with_bits, without = (np.asarray(env.observe(state).agents[0]) for env in healers)
+    medivac = with_bits[9, 4 : 4 + 10 * 8].reshape(10, 8)
+    assert medivac[:9, 0].all()  # nine friends that it can heal, but not itself
+    assert medivac[9, 0] == 0
+    assert (without[9, 4 : 4 + 10 * 8].reshape(10, 8)[:, 0] == 0).all()
+    np.testing.assert_array_equal(with_bits[:9], without[:9])

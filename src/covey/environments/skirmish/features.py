@@ -33,6 +33,7 @@ class Shown(NamedTuple):
 
     all_health: bool = True
     own_health: bool = True
+    heal_bits: bool = True  # foes' rows of a medic are marked by the friends that it can heal
     last_action: bool = False
     pathing_grid: bool = False
     terrain_height: bool = False
@@ -92,6 +93,17 @@ def make_view(battle_map: BattleMap, roster: Roster, ranks: Ranks, looks: int) -
         slots=slots,
         heals_by_slot=heals,
     )
+
+
+def attackable_bits(
+    view: SideView, shown: Shown, stats: UnitStats, legal: Bool[Array, "own actions n"]
+) -> Bool[Array, "own foes n"]:
+    """Return which foes' rows are marked. A medic's slots name friends, and SMAC marks foes by them."""
+    foes = view.ranks.foes.stop - view.ranks.foes.start
+    bits = legal[:, view.first_target : view.first_target + foes]
+    if view.heals_by_slot and not shown.heal_bits:
+        bits = bits & ~stats.healer[view.ranks.own][:, None]
+    return bits
 
 
 def _types(roster: Roster, rows: slice) -> tuple[UnitType, ...]:
@@ -195,7 +207,7 @@ def observe(
     seen = _seen(shown, sight, range_, facing) & forces.alive[foes][None]
     told = bars(stats, forces, foes, view.foe_shield) if shown.all_health else []
     told += one_hot_rows(view.foe_codes, view.bits, kinds[foes], n)
-    attackable = legal[:, view.first_target : view.first_target + sight.dx.shape[1]]
+    attackable = attackable_bits(view, shown, stats, legal)
     blocks.append(entity_rows(sight, seen, range_, attackable, told))
     sight = find_others(forces, own, own)
     seen = _seen(shown, sight, range_, facing) & alive[None]

@@ -10,6 +10,7 @@ from .features import (
     SIGHT,
     Shown,
     SideView,
+    attackable_bits,
     bars,
     drop_own_row,
     entity_rows,
@@ -96,7 +97,7 @@ def agent_states(
     near = sight.distance < reach
     foe_types = one_hot_rows(view.foe_codes, view.bits, kinds[foes], n)
     told = [1.0 * near, *bars_of(foes, view.foe_shield), *foe_types, *_from_middle(forces, foes)]
-    marks = legal[:, view.first_target : view.first_target + near.shape[1]]
+    marks = attackable_bits(view, shown, stats, legal)
     there = jnp.broadcast_to(forces.alive[foes][None], near.shape)
     enemies = entity_rows(sight, there, reach, marks, told)
 

@@ -76,6 +76,8 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
         jitter: float = 0.0,
         obs_all_health: bool = True,
         obs_own_health: bool = True,
+        obs_heal_bits: bool = True,
+        obs_aligned_types: bool = False,
         obs_last_action: bool = False,
         obs_pathing_grid: bool = False,
         obs_terrain_height: bool = False,
@@ -101,6 +103,8 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
             remedy = "set it to false with `obs_instead_of_state` and with `enemy=policy`"
             raise SettingError("use_state_agent", "is for one team with a state", remedy)
         battle_map = change_map(find_map(map), allies, enemies, terrain, order)
+        if obs_aligned_types and set(battle_map.enemy_types) == set(battle_map.ally_types):
+            battle_map = replace(battle_map, enemy_types=battle_map.ally_types)
         self.scenario = _make_scenario(battle_map, read_units(data), jitter)
         attacks_units = isinstance(enemy, AttackMoveEnemy) and battle_map.order == "units"
         self.enemy = NearestEnemy() if attacks_units else enemy
@@ -109,6 +113,7 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
         self.shown = Shown(
             all_health=obs_all_health,
             own_health=obs_own_health,
+            heal_bits=obs_heal_bits,
             last_action=obs_last_action,
             pathing_grid=obs_pathing_grid,
             terrain_height=obs_terrain_height,
