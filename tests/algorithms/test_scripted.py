@@ -137,8 +137,8 @@ def test_kite_attacks_and_steps_back():
 def test_kite_fights_where_it_cannot_step_back():
     wall = situation(enemy(4, 1), NOBODY, forbidden=(WEST,))
     corner = situation(enemy(4, 1), NOBODY, forbidden=(WEST, SOUTH))
-    assert choices(Kite(), wall, wall) == [FIRST, SOUTH]
-    assert choices(Kite(), corner, corner) == [FIRST, FIRST]
+    assert choices(Kite(strike=1), wall, wall) == [FIRST, SOUTH]
+    assert choices(Kite(strike=1), corner, corner) == [FIRST, FIRST]
 
 
 # Catches a healer that attacks, one that mistakes whom its actions name, and one that stays behind.
@@ -184,6 +184,7 @@ def test_every_team_has_a_layout():
 
 
 # Catches two teams that are mixed up, and a learner of one team that reads the other's layout.
+@pytest.mark.slow
 def test_teams_have_their_own_layouts():
     other = EntityLayout(LAYOUT.own, ALLIES, EntityRows(0, 2, 6, 0, 1, 3, 2, 4, action=6), 1, LAYOUT.moves)
     spec = Spec(SPEC.names, 19, 8, 9, state=1, team=("red", "blue"), layouts=(LAYOUT, other))
@@ -212,6 +213,7 @@ def test_other_worlds_are_refused():
 
 # Catches an illegal action in a battle, of the dead and of medivacs too; and a script that stands about.
 @pytest.mark.parametrize("battle", ["3m", "MMM"])
+@pytest.mark.slow
 def test_scripts_play_battles(battle):
     env = make_environment(f"skirmish/{battle}")[0]
     steps = 16

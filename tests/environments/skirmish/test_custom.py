@@ -84,6 +84,7 @@ def test_ground_by_name_rows_or_a_file_of_signs(tmp_path):
     assert (find_terrain("field").walkable[1:] == ground.walkable[1:]).all()
 
 
+@pytest.mark.slow
 def test_orders_of_ones_own():
     # Breaks where enemies keep the map's own order.
     env = world(order=[23, 20], allies={"marine": 1})

@@ -141,6 +141,7 @@ def test_each_moment_in_the_other_implementation(name):
     assert_same(env, name, MAPS[name], stages)
 
 
+@pytest.mark.slow
 def test_plain_moments_in_the_other_implementation():
     # Would break: as above, where it is quick: marines at their starts, near the edges, and to the end.
     env = Skirmish("3m")

@@ -158,6 +158,7 @@ def reference_in_cone(ally, other, facing, angle, reach):
     return abs(np.arctan(offset[1] / x) - np.arctan(facing[1] / ahead)) < angle / 2
 
 
+@pytest.mark.slow
 def test_the_cone_is_smacv2s():
     # Breaks where turning does not turn the view, or what is outside the cone is seen or can be attacked.
     env, state, _, _, _ = start("terran_5_vs_5", n=64, conic_fov=True)
@@ -185,6 +186,7 @@ def test_the_cone_is_smacv2s():
         )
 
 
+@pytest.mark.slow
 def test_an_order_stands_while_an_agent_looks_around():
     # Breaks where a look stops a march at once, or the march goes on beyond the 2 units of a move.
     env = world("terran_5_vs_5", conic_fov=True, enemy="attack_move")

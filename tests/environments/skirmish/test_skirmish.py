@@ -84,6 +84,7 @@ def test_what_a_kill_and_a_win_pay():
     assert told.team_reward[0, 0] == pytest.approx(shot + 10 / 365 * 20 + 10.9589, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_an_enemy_that_recovers_pays():
     # Would break: SMAC's absolute value; the part without it, that pays nothing or takes away.
     env, step = world("2s3z")

@@ -21,6 +21,7 @@ def world(name):
 
 
 @pytest.mark.parametrize("name", ["3m", "MMM2", "6h_vs_8z", "terran_10_vs_11"])
+@pytest.mark.slow
 def test_two_teams_padded_to_one_shape(name):
     # Breaks where a side's agents, features or actions are miscounted, or the padding can be chosen.
     env = world(name)
@@ -116,6 +117,7 @@ def random_battles(n=2048, steps=100):
     return play(jax.random.key(1))
 
 
+@pytest.mark.slow
 def test_neither_side_has_an_advantage():
     # Breaks where one side shoots first, dies later or has better targets: symmetric starts, random play.
     _, (counts, _) = random_battles()
@@ -125,6 +127,7 @@ def test_neither_side_has_an_advantage():
     assert abs(won / (won + lost) - 0.5) < 0.03
 
 
+@pytest.mark.slow
 def test_each_side_is_paid_for_its_own_deeds():
     # Breaks where a reward goes to the wrong side: a winner earns all 20, as nothing regenerates.
     _, (counts, paid) = random_battles()
