@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Int
 from .roster import Roster, UnitStats
 from .state import Forces, Orders, change, over_rows
 
-SCAN_PERIOD = 4  # loops between two looks for a target; the game's own number is not known
+SCAN_PERIOD = 8  # loops between two looks for a target; the game's own number is not known
 CALL_RADIUS = 4.0  # how far a call for help reaches, from edge to edge
 
 
