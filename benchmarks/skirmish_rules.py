@@ -44,7 +44,7 @@ VARIANTS = {
     # Radii of two units add up to about as much, so that nobody but the one who was hit hears the call.
     "no call for help": Variant(constants=((movement, "CALL_RADIUS", -0.9),)),
     "a look for a target in every loop": Variant(constants=((targeting, "SCAN_PERIOD", 1),)),
-    "a look in every eighth loop": Variant(constants=((targeting, "SCAN_PERIOD", 8),)),
+    "a look in every fourth loop": Variant(constants=((targeting, "SCAN_PERIOD", 4),)),
     "nobody walks around others": Variant(constants=((movement, "_AHEAD", 2.0),)),
     "who attacks gives way like others": Variant(constants=((movement, "_STUBBORN", 0.99),)),
     "no collisions": Variant(
