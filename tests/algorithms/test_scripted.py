@@ -205,7 +205,7 @@ def test_other_worlds_are_refused():
         AttackNearest().init(bare, jr.key(0))
     blind = EntityRows(0, 2, 6, 0, 1, 2, 3, action=6)
     spec = Spec(SPEC.names, 19, 8, 9, layouts=(EntityLayout(LAYOUT.own, ALLIES, blind, 1, LAYOUT.moves),))
-    with pytest.raises(UserError, match=r"scripted/nearest, or in skirmish set env\.obs_all_health=true"):
+    with pytest.raises(UserError, match=r"scripted/nearest, or show it \(in skirmish: obs_all_health\)"):
         AttackWeakest().init(spec, jr.key(0))
     with pytest.raises(SettingError, match="retreat=0 is no number of steps: make it 1 or more"):
         Kite(retreat=0)

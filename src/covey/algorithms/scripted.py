@@ -122,7 +122,7 @@ class AttackWeakest(AttackNearest):
         if any(layout.enemies.health is None for layout in spec.layouts):
             raise UserError(
                 "scripted/weakest needs observations that tell enemies' health, and this world's do not: "
-                "take scripted/nearest, or in skirmish set env.obs_all_health=true"
+                "take scripted/nearest, or show it (in skirmish: obs_all_health)"
             )
         return spec
 
