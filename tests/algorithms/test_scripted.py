@@ -8,7 +8,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from covey.algorithms import AttackNearest, AttackWeakest, Idle, Kite
+from covey.algorithms import Idle, KiteScript, NearestScript, Scripted, WeakestScript
 from covey.config.making import make_algorithm, make_environment
 from covey.core import EntityLayout, EntityRows, Observation, Spec
 from covey.errors import SettingError, UserError
@@ -27,6 +27,8 @@ LAYOUT = EntityLayout(
     harmless=((1, 5),),
 )
 SPEC = Spec(("a", "b"), features=19, actions=8, horizon=9, state=1, layouts=(LAYOUT,))
+NEAREST = Scripted(NearestScript())
+WEAKEST = Scripted(WeakestScript())
 STAND, NORTH, SOUTH, EAST, WEST, FIRST, SECOND = range(1, 8)
 
 
@@ -89,27 +91,27 @@ def test_idle_stands():
 
 # Catches a target chosen by its number or health, and enemies that only seem near because nobody sees them.
 def test_nearest_attacks_the_nearest_in_reach():
-    assert choices(AttackNearest(), situation(enemy(4, 0, 0.1), enemy(0, -3))) == [SECOND]
-    assert choices(AttackNearest(), situation(enemy(2, 0), enemy(0, -3))) == [FIRST]
-    assert choices(AttackNearest(), situation(NOBODY, enemy(5, 0))) == [SECOND]
-    assert choices(AttackNearest(), situation(NOBODY, NOBODY)) == [STAND]
+    assert choices(NEAREST, situation(enemy(4, 0, 0.1), enemy(0, -3))) == [SECOND]
+    assert choices(NEAREST, situation(enemy(2, 0), enemy(0, -3))) == [FIRST]
+    assert choices(NEAREST, situation(NOBODY, enemy(5, 0))) == [SECOND]
+    assert choices(NEAREST, situation(NOBODY, NOBODY)) == [STAND]
 
 
 # Catches a walk along the shorter axis, into a wall, away from the enemy, or toward the farther one.
 def test_nearest_walks_toward_the_nearest():
     far = situation(enemy(7, 1), enemy(-8, 3))
-    assert choices(AttackNearest(), far) == [EAST]
-    assert choices(AttackNearest(), situation(enemy(-1, -7), NOBODY)) == [SOUTH]
-    assert choices(AttackNearest(), situation(enemy(7, 1), NOBODY, forbidden=(EAST,))) == [NORTH]
-    assert choices(AttackNearest(), situation(enemy(7, 1), NOBODY, forbidden=(EAST, NORTH))) == [STAND]
+    assert choices(NEAREST, far) == [EAST]
+    assert choices(NEAREST, situation(enemy(-1, -7), NOBODY)) == [SOUTH]
+    assert choices(NEAREST, situation(enemy(7, 1), NOBODY, forbidden=(EAST,))) == [NORTH]
+    assert choices(NEAREST, situation(enemy(7, 1), NOBODY, forbidden=(EAST, NORTH))) == [STAND]
 
 
 # Catches a choice among those out of reach, and equals that are not told apart by distance.
 def test_weakest_attacks_the_weakest_in_reach():
-    assert choices(AttackWeakest(), situation(enemy(2, 0, 0.6), enemy(0, -5, 0.5))) == [SECOND]
-    assert choices(AttackWeakest(), situation(enemy(2, 0, 0.6), enemy(0, -7, 0.5))) == [FIRST]
-    assert choices(AttackWeakest(), situation(enemy(5, 0, 0.5), enemy(0, -4, 0.5))) == [SECOND]
-    assert choices(AttackWeakest(), situation(enemy(7, 0, 0.5), enemy(0, -8, 0.1))) == [EAST]
+    assert choices(WEAKEST, situation(enemy(2, 0, 0.6), enemy(0, -5, 0.5))) == [SECOND]
+    assert choices(WEAKEST, situation(enemy(2, 0, 0.6), enemy(0, -7, 0.5))) == [FIRST]
+    assert choices(WEAKEST, situation(enemy(5, 0, 0.5), enemy(0, -4, 0.5))) == [SECOND]
+    assert choices(WEAKEST, situation(enemy(7, 0, 0.5), enemy(0, -8, 0.1))) == [EAST]
 
 
 # Catches shields that are not counted.
@@ -118,7 +120,7 @@ def test_weakest_adds_the_shield():
     layout = EntityLayout(LAYOUT.own, ALLIES, shielded, 1, LAYOUT.moves)
     spec = Spec(SPEC.names, 19, 8, 9, state=1, layouts=(layout,))
     obs = situation([*enemy(2, 0)[:4], 0.9, 0.0], [*enemy(3, 0)[:4], 0.5, 0.5])
-    script = AttackWeakest()
+    script = WEAKEST
     _, action, _ = act_once(script, spec, script.init_carry(spec, spec), obs)
     assert action.tolist() == [FIRST, FIRST]
 
@@ -127,9 +129,9 @@ def test_weakest_adds_the_shield():
 def test_kite_attacks_and_steps_back():
     near = situation(enemy(4, 1), NOBODY)
     seen = situation(enemy(7, 0), NOBODY)
-    kite = Kite(strike=1, retreat=2)
+    kite = Scripted(KiteScript(strike=1, retreat=2))
     assert choices(kite, seen, near, near, near, near) == [EAST, FIRST, WEST, WEST, FIRST]
-    assert choices(Kite(strike=2, retreat=1), *[near] * 4) == [FIRST, FIRST, WEST, FIRST]
+    assert choices(Scripted(KiteScript(strike=2, retreat=1)), *[near] * 4) == [FIRST, FIRST, WEST, FIRST]
     assert choices(kite, near, seen, seen, seen) == [FIRST, STAND, STAND, EAST]
 
 
@@ -137,12 +139,16 @@ def test_kite_attacks_and_steps_back():
 def test_kite_fights_where_it_cannot_step_back():
     wall = situation(enemy(4, 1), NOBODY, forbidden=(WEST,))
     corner = situation(enemy(4, 1), NOBODY, forbidden=(WEST, SOUTH))
-    assert choices(Kite(strike=1), wall, wall) == [FIRST, SOUTH]
-    assert choices(Kite(strike=1), corner, corner) == [FIRST, FIRST]
+    assert choices(Scripted(KiteScript(strike=1)), wall, wall) == [FIRST, SOUTH]
+    assert choices(Scripted(KiteScript(strike=1)), corner, corner) == [FIRST, FIRST]
 
 
 # Catches a healer that attacks, one that mistakes whom its actions name, and one that stays behind.
-@pytest.mark.parametrize("script", [AttackNearest(), AttackWeakest(), Kite()], ids=type)
+@pytest.mark.parametrize(
+    "script",
+    [NEAREST, WEAKEST, Scripted(KiteScript())],
+    ids=["nearest", "weakest", "kite"],
+)
 def test_a_healer_tends_its_team(script):
     assert choices(script, situation(enemy(1, 0), NOBODY, own=HEALER, friend=ally(3, 0, 0.5))) == [SECOND]
     assert choices(script, situation(enemy(1, 0), NOBODY, own=HEALER, friend=ally(-8, 1))) == [WEST]
@@ -164,7 +170,7 @@ def test_a_healer_picks_the_most_hurt():
     features = jnp.array([[0.0] * 18 + rows[name] + HEALER for name in names])
     legal = jnp.ones((3, 9), bool)
     obs = Observation(features, jnp.zeros(1), legal, jnp.ones(3, bool), jnp.array(False))
-    script = AttackNearest()
+    script = NEAREST
     _, action, _ = act_once(script, spec, script.init_carry(spec, spec), obs)
     assert action.tolist() == [8, 6, 7]
 
@@ -172,9 +178,9 @@ def test_a_healer_picks_the_most_hurt():
 # Catches ground troops that follow, or shoot at, what flies above them.
 def test_nobody_attacks_what_it_cannot_hit():
     near = situation(enemy(1, 0, flies=1.0), enemy(3, 0), own=BRAWLER)
-    assert choices(AttackNearest(), near) == [SECOND]
-    assert choices(AttackNearest(), situation(enemy(1, 0, flies=1.0), enemy(3, 0))) == [FIRST]
-    assert choices(AttackNearest(), situation(enemy(1, 0, flies=1.0), NOBODY, own=BRAWLER)) == [STAND]
+    assert choices(NEAREST, near) == [SECOND]
+    assert choices(NEAREST, situation(enemy(1, 0, flies=1.0), enemy(3, 0))) == [FIRST]
+    assert choices(NEAREST, situation(enemy(1, 0, flies=1.0), NOBODY, own=BRAWLER)) == [STAND]
 
 
 # Catches layouts that are fewer than teams.
@@ -188,7 +194,7 @@ def test_every_team_has_a_layout():
 def test_teams_have_their_own_layouts():
     other = EntityLayout(LAYOUT.own, ALLIES, EntityRows(0, 2, 6, 0, 1, 3, 2, 4, action=6), 1, LAYOUT.moves)
     spec = Spec(SPEC.names, 19, 8, 9, state=1, team=("red", "blue"), layouts=(LAYOUT, other))
-    script = AttackNearest()
+    script = NEAREST
     obs = situation(enemy(7, 1), NOBODY)
     act = lambda spec, obs: act_once(script, spec, script.init_carry(spec, spec), obs)
     assert act(spec, obs)[1].tolist() == [EAST, NORTH]
@@ -202,13 +208,13 @@ def test_teams_have_their_own_layouts():
 def test_other_worlds_are_refused():
     bare = Spec(("a",), features=1, actions=2, horizon=1)
     with pytest.raises(UserError, match="take such a world, or scripted/idle or random"):
-        AttackNearest().init(bare, jr.key(0))
+        NEAREST.init(bare, jr.key(0))
     blind = EntityRows(0, 2, 6, 0, 1, 2, 3, action=6)
     spec = Spec(SPEC.names, 19, 8, 9, layouts=(EntityLayout(LAYOUT.own, ALLIES, blind, 1, LAYOUT.moves),))
     with pytest.raises(UserError, match=r"scripted/nearest, or show it \(in skirmish: obs_all_health\)"):
-        AttackWeakest().init(spec, jr.key(0))
+        WEAKEST.init(spec, jr.key(0))
     with pytest.raises(SettingError, match="retreat=0 is no number of steps: make it 1 or more"):
-        Kite(retreat=0)
+        KiteScript(retreat=0)
 
 
 # Catches an illegal action in a battle, of the dead and of medivacs too; and a script that stands about.

@@ -89,7 +89,7 @@ def test_no_alarm_for_scripts(algorithm):
     # Would break: an alarm for a script, or one of its settings that it does not read.
     raises_no_alarm(Config.parse(algorithm, "skirmish/3m", {}, {"preset": "original"}))
     if algorithm == "scripted/kite":
-        raises_no_alarm(Config.parse(algorithm, "skirmish/3m", {"retreat": 3}, {"preset": "original"}))
+        raises_no_alarm(Config.parse(algorithm, "skirmish/3m", {"script.retreat": 3}, {"preset": "original"}))
 
 
 @pytest.mark.slow

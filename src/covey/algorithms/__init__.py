@@ -8,7 +8,7 @@ from .maddpg import MADDPG
 from .ppo import PPO
 from .qmix import QMIX
 from .random import Random
-from .scripted import AttackNearest, AttackWeakest, Idle, Kite
+from .scripted import AbstractScript, Idle, KiteScript, NearestScript, Scripted, WeakestScript
 from .wqmix import WQMIX, AbstractWeighting, CentralWeighting, OptimisticWeighting
 
 __all__ = [
@@ -17,15 +17,17 @@ __all__ = [
     "PPO",
     "QMIX",
     "WQMIX",
+    "AbstractScript",
     "AbstractWeighting",
-    "AttackNearest",
-    "AttackWeakest",
     "CentralWeighting",
     "DualQ",
     "FrozenOpponent",
     "HyperMAPPO",
     "Idle",
-    "Kite",
+    "KiteScript",
+    "NearestScript",
     "OptimisticWeighting",
     "Random",
+    "Scripted",
+    "WeakestScript",
 ]

@@ -22,8 +22,10 @@ while an enemy is in reach, and otherwise waits there; with its back to a wall i
 that shoot: one that must walk to its enemy first hardly ever hits.
 """
 
+import abc
 from typing import ClassVar, NamedTuple
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
@@ -31,30 +33,6 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 from ..core import AbstractAlgorithm, AbstractExperience, EntityLayout, EntityRows, Spec, Traits
 from ..errors import SettingError, UserError
 from ..experience import OnPolicy
-
-
-class Idle(AbstractAlgorithm[Spec]):
-    """Every agent stands; where the world does not tell the action for that, it takes the first legal one."""
-
-    traits: ClassVar[Traits] = Traits(
-        centralised=False, on_policy=True, discrete=True, continuous=False, recurrent=False, cooperative=False
-    )
-    experience: AbstractExperience = OnPolicy(updates=0)
-
-    def init(self, spec, key):
-        return spec
-
-    def init_carry(self, spec, learner) -> PyTree[Array]:
-        return None
-
-    def act(self, learner, carry, obs, key, step, explore):
-        action = jnp.zeros(learner.agents, int)
-        for team, layout in zip(learner.teams, learner.layouts, strict=False):
-            action = action.at[np.array(learner.members(team))].set(layout.stand)
-        return None, _legal(action, obs.legal), None
-
-    def update(self, learner, batch, key, step):
-        return learner, {}
 
 
 class _Targets(NamedTuple):
@@ -77,63 +55,44 @@ class _Targets(NamedTuple):
         return pick(self.dx), pick(self.dy)
 
 
-class AttackNearest(Idle):
+class Team(NamedTuple):
+    """What the agents of a team know when a script chooses for them."""
+
+    layout: EntityLayout
+    enemies: _Targets
+    legal: Bool[Array, "agents actions"]
+    memory: Int[Array, " agents"]  # a count that the script keeps; 0 at first
+
+
+class AbstractScript(eqx.Module):
+    """Chooses the actions of agents that fight."""
+
+    needs_health: ClassVar[bool] = False  # of enemies
+
+    @abc.abstractmethod
+    def __call__(self, team: Team) -> tuple[Int[Array, " agents"], Int[Array, " agents"]]:
+        """Return actions, which need not be legal, and the counts to remember."""
+
+
+class NearestScript(AbstractScript):
     """Every agent attacks the nearest enemy in reach."""
 
-    def init(self, spec, key):
-        for layout in spec.layouts or (None,):
-            _require_targets(layout)
-        return spec
-
-    def init_carry(self, spec, learner):
-        return jnp.zeros(spec.agents, int)
-
-    def act(self, learner, carry, obs, key, step, explore):
-        action = jnp.zeros(learner.agents, int)
-        for team, layout in zip(learner.teams, learner.layouts, strict=True):
-            own = np.array(learner.members(team))
-            features = obs.agents[own]
-            legal = obs.legal[own]
-            chosen, memory = self.command(layout, _enemies(layout, features, legal), legal, carry[own])
-            if layout.healer is not None:
-                friends = _friends(layout, features, legal)
-                heals = layout.own.split(features)[:, 0, layout.healer] > 0
-                chosen = jnp.where(heals, _engage(layout, friends, friends.strength, legal), chosen)
-            action = action.at[own].set(_legal(chosen, legal))
-            carry = carry.at[own].set(memory)
-        return carry, action, None
-
-    def command(
-        self,
-        layout: EntityLayout,
-        enemies: _Targets,
-        legal: Bool[Array, "agents actions"],
-        memory: Int[Array, " agents"],
-    ) -> tuple[Int[Array, " agents"], Int[Array, " agents"]]:
-        """Return the actions of agents that fight, and what they remember."""
-        return _engage(layout, enemies, enemies.distance, legal), memory
+    def __call__(self, team):
+        return _engage(team.layout, team.enemies, team.enemies.distance, team.legal), team.memory
 
 
-class AttackWeakest(AttackNearest):
+class WeakestScript(AbstractScript):
     """Every agent attacks the enemy in reach that has the least health and shield."""
 
-    def init(self, spec, key):
-        spec = super().init(spec, key)
-        if any(layout.enemies.health is None for layout in spec.layouts):
-            raise UserError(
-                "scripted/weakest needs observations that tell enemies' health, and this world's do not: "
-                "take scripted/nearest, or show it (in skirmish: obs_all_health)"
-            )
-        return spec
+    needs_health: ClassVar[bool] = True
 
-    def command(self, layout, enemies, legal, memory):
-        return _engage(layout, enemies, enemies.strength, legal), memory
+    def __call__(self, team):
+        return _engage(team.layout, team.enemies, team.enemies.strength, team.legal), team.memory
 
 
-class Kite(AttackNearest):
+class KiteScript(AbstractScript):
     """Every agent attacks the nearest enemy for `strike` steps, then steps back for `retreat` steps."""
 
-    traits: ClassVar[Traits] = AttackNearest.traits._replace(recurrent=True)
     strike: int = 2
     retreat: int = 2
 
@@ -143,7 +102,8 @@ class Kite(AttackNearest):
                 value = getattr(self, name)
                 raise SettingError(name, "is no number of steps", "make it 1 or more", value=value)
 
-    def command(self, layout, enemies, legal, memory):
+    def __call__(self, team):
+        layout, enemies, legal, memory = team
         dx, dy = enemies.nearest()
         away = _walk(layout, -dx, -dy, legal)
         near = jnp.any(enemies.reached, axis=1)
@@ -155,13 +115,77 @@ class Kite(AttackNearest):
         return action, jnp.where(near | (memory > 0), counted, 0)
 
 
-def _require_targets(layout: EntityLayout | None) -> None:
-    """Refuse a world whose observations do not tell where enemies are and which actions attack them."""
+class Scripted(AbstractAlgorithm[Spec]):
+    """Agents follow a script and learn nothing; healers heal the most hurt of their team."""
+
+    traits: ClassVar[Traits] = Traits(
+        centralised=False, on_policy=True, discrete=True, continuous=False, recurrent=False, cooperative=False
+    )
+    script: AbstractScript = NearestScript()
+    experience: AbstractExperience = OnPolicy(updates=0)
+
+    def init(self, spec, key):
+        for layout in spec.layouts or (None,):
+            _require_targets(layout, self.script.needs_health)
+        return spec
+
+    def init_carry(self, spec, learner):
+        return jnp.zeros(spec.agents, int)
+
+    def act(self, learner, carry, obs, key, step, explore):
+        action = jnp.zeros(learner.agents, int)
+        for name, layout in zip(learner.teams, learner.layouts, strict=True):
+            own = np.array(learner.members(name))
+            features = obs.agents[own]
+            legal = obs.legal[own]
+            team = Team(layout, _enemies(layout, features, legal), legal, carry[own])
+            chosen, memory = self.script(team)
+            if layout.healer is not None:
+                friends = _friends(layout, features, legal)
+                heals = layout.own.split(features)[:, 0, layout.healer] > 0
+                chosen = jnp.where(heals, _engage(layout, friends, friends.strength, legal), chosen)
+            action = action.at[own].set(_legal(chosen, legal))
+            carry = carry.at[own].set(memory)
+        return carry, action, None
+
+    def update(self, learner, batch, key, step):
+        return learner, {}
+
+
+class Idle(AbstractAlgorithm[Spec]):
+    """Every agent stands; where the world does not tell the action for that, it takes the first legal one."""
+
+    traits: ClassVar[Traits] = Scripted.traits
+    experience: AbstractExperience = OnPolicy(updates=0)
+
+    def init(self, spec, key):
+        return spec
+
+    def init_carry(self, spec, learner) -> PyTree[Array]:
+        return None
+
+    def act(self, learner, carry, obs, key, step, explore):
+        action = jnp.zeros(learner.agents, int)
+        for team, layout in zip(learner.teams, learner.layouts, strict=False):
+            action = action.at[np.array(learner.members(team))].set(layout.stand)
+        return None, _legal(action, obs.legal), None
+
+    def update(self, learner, batch, key, step):
+        return learner, {}
+
+
+def _require_targets(layout: EntityLayout | None, health: bool) -> None:
+    """Refuse a world whose observations do not tell what a script needs to know of enemies."""
     rows = layout and layout.enemies
     if rows is None or None in (rows.dx, rows.dy, rows.action) or not rows.rows:
         raise UserError(
             "scripts that fight need a world whose Spec.layouts tells enemies' places and the actions that "
             "attack them, as that of skirmish/3m does: take such a world, or scripted/idle or random"
+        )
+    if health and rows.health is None:
+        raise UserError(
+            "scripted/weakest needs observations that tell enemies' health, and this world's do not: "
+            "take scripted/nearest, or show it (in skirmish: obs_all_health)"
         )
 
 

@@ -25,6 +25,7 @@ class Entry(NamedTuple):
     summary: str = ""
     fixed: Mapping[str, Any] = {}
     traits: Mapping[str, bool] = {}  # where these settings change what the class says of itself
+    learns: bool = True
 
 
 _QMIX = "covey.algorithms.qmix:QMIX"
@@ -74,15 +75,27 @@ ALGORITHMS = {
     "hyper_mappo": Entry(_HYPER_MAPPO, "MAPPO whose actor gets weight increments from a hypernetwork."),
     "maddpg": Entry(_MADDPG, "Deterministic policies, centralised critics; any number of teams."),
     "dual_q": Entry(_DUAL_Q, "MADDPG with a second, local value that QMIX's mixer trains."),
-    "random": Entry(_RANDOM, "Uniformly random actions: the baseline."),
-    "scripted/idle": Entry(f"{_SCRIPTED}:Idle", "Script: every agent stands."),
+    "random": Entry(_RANDOM, "Uniformly random actions: the baseline.", learns=False),
+    "scripted/idle": Entry(f"{_SCRIPTED}:Idle", "Script: every agent stands.", learns=False),
     "scripted/nearest": Entry(
-        f"{_SCRIPTED}:AttackNearest", "Script: every agent attacks the nearest enemy in reach."
+        f"{_SCRIPTED}:Scripted",
+        "Script: every agent attacks the nearest enemy in reach.",
+        {"script": "nearest"},
+        learns=False,
     ),
     "scripted/weakest": Entry(
-        f"{_SCRIPTED}:AttackWeakest", "Script: every agent attacks the weakest enemy in reach."
+        f"{_SCRIPTED}:Scripted",
+        "Script: every agent attacks the weakest enemy in reach.",
+        {"script": "weakest"},
+        learns=False,
     ),
-    "scripted/kite": Entry(f"{_SCRIPTED}:Kite", "Script: attack the nearest enemy, step back, again."),
+    "scripted/kite": Entry(
+        f"{_SCRIPTED}:Scripted",
+        "Script: attack the nearest enemy, step back, again.",
+        {"script": "kite"},
+        {"recurrent": True},
+        learns=False,
+    ),
 }
 
 ENVIRONMENTS = {
@@ -175,7 +188,7 @@ def find(kind: Kind, name: str) -> Entry:
     if name in KNOWN[kind]:
         return KNOWN[kind][name]
     if kind == "algorithm" and name.startswith("run:"):
-        return Entry("covey.algorithms.frozen_opponent:FrozenOpponent", fixed={"run": name[4:]})
+        return Entry("covey.algorithms.frozen_opponent:FrozenOpponent", fixed={"run": name[4:]}, learns=False)
     if kind == "environment" and name.startswith("pz:"):
         return Entry("covey.environments.adapters.pettingzoo:PettingZoo", fixed={"module": name[3:]})
     if ":" in name:

@@ -5,18 +5,17 @@ from collections.abc import Collection, Iterable, Mapping
 from ..core import Spec
 from ..errors import UserError
 from ..parts import promoted_fields
-from .catalogue import algorithms_by_team
+from .catalogue import algorithms_by_team, find
 from .making import RUN_PREFIX, algorithm_class
 from .settings import Tree, signature_of
 
 ALL_TEAMS = "all"  # the slot of a learner that controls several teams
 IDLE = "random"  # who plays for a team that nobody learns for
-_SCRIPTS = "scripted/"
 
 
 def learns(name: str) -> bool:
     """Return whether a slot with this algorithm learns."""
-    return name != IDLE and not name.startswith((RUN_PREFIX, _SCRIPTS))
+    return find("algorithm", name).learns
 
 
 def check_teams(names: Iterable[str], teams: Collection[str], environment: str) -> None:
