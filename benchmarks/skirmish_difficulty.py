@@ -17,6 +17,7 @@ from jaxtyping import Array, Bool, Float
 from covey.config.catalogue import ENVIRONMENTS
 from covey.config.making import make_algorithm, make_environment
 from covey.core import AbstractEnvironment
+from covey.environments.skirmish.maps import map_names
 from covey.ops import named
 from covey.runs import launch
 from covey.statistics import wilson_interval
@@ -84,7 +85,9 @@ def line(cells: list[str], markdown: bool) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--maps", nargs="+", default=MAPS, choices=MAPS, metavar="MAP", help="(all 23)")
+    parser.add_argument(
+        "--maps", nargs="+", default=map_names(), choices=MAPS, metavar="MAP", help="(SMAC's)"
+    )
     parser.add_argument("--scripts", nargs="+", default=SCRIPTS, metavar="SCRIPT", help="(the five)")
     parser.add_argument("--battles", type=int, default=1000, help="of each script on each map (1000)")
     parser.add_argument("--markdown", action="store_true", help="print a table for a page")

@@ -1,5 +1,6 @@
 """Hand-made battles: two lists of units at given places, loop by loop, without random delays."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache, partial
 from typing import NamedTuple
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from covey.environments.skirmish.battle import Field, advance, renumber_targets, take_orders
-from covey.environments.skirmish.maps import find_terrain
+from covey.environments.skirmish.maps import SIZE, Gate, Group, Terrain, find_terrain
 from covey.environments.skirmish.roster import Roster, make_roster
 from covey.environments.skirmish.state import Orders, start_forces
 from covey.environments.skirmish.targeting import first_target
@@ -130,3 +131,30 @@ def duels(pairs):
         when = np.flatnonzero(left[1:, i] < left[:-1, i])
         found[pair] = Duel(len(when), int(when[0]), int(when[-1]))
     return found
+
+
+def flipped(field):
+    """Return the map with left and right exchanged: x becomes 32 - x."""
+    mirror = lambda point: (SIZE - point[0], point[1])
+    groups = lambda side: tuple(Group(g.unit, g.count, mirror(g.point)) for g in side)
+    order = field.order
+    if not isinstance(order, str):
+        points = order if isinstance(order[0], Sequence) else [order]
+        points = [mirror(point) for point in points]
+        order = points if isinstance(field.order[0], Sequence) else points[0]
+    terrain = field.terrain
+    gate = terrain.gate and _flip_gate(terrain.gate)
+    return replace(
+        field,
+        terrain=Terrain(terrain.walkable[::-1], terrain.cliffs[::-1], terrain.height[::-1], gate),
+        order=order,
+        allies=groups(field.allies),
+        enemies=groups(field.enemies),
+    )
+
+
+def _flip_gate(gate):
+    a, b = gate.normal
+    turn = lambda point: (SIZE - point[0], point[1])
+    passages = tuple((turn(near), turn(beyond)) for near, beyond in gate.passages)
+    return Gate((-a, b), gate.offset - a * SIZE, passages)

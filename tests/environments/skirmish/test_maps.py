@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from battles import flipped
 
-from covey.environments.skirmish.maps import find_map, find_terrain, flipped, map_names
+from covey.config.catalogue import ENVIRONMENTS
+from covey.environments.skirmish.maps import find_map, find_terrain, map_names
 from covey.environments.skirmish.placing import place_units
 from covey.environments.skirmish.rewards import max_reward
 from covey.environments.skirmish.scenario import fixed_scenario
@@ -41,6 +43,8 @@ SIZES = {
 
 def test_every_map_has_its_sizes():
     assert set(map_names()) == set(SIZES)
+    listed = {name for name, entry in ENVIRONMENTS.items() if entry.fixed.get("map") in SIZES}
+    assert listed == {f"skirmish/{name}" for name in SIZES}
 
 
 @pytest.mark.parametrize("name", SIZES)

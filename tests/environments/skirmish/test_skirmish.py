@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from battles import flipped
 
 from covey.environments.skirmish.battle import Field, fight
-from covey.environments.skirmish.maps import find_map, flipped
+from covey.environments.skirmish.maps import find_map
 from covey.environments.skirmish.rewards import result, reward
 from covey.environments.skirmish.skirmish import Skirmish
 from covey.environments.skirmish.state import Orders, change

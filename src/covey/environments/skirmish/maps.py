@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -215,30 +215,3 @@ def _cells(rows: Sequence[Sequence[int]]) -> Bool[np.ndarray, "32 32"]:
         first, last, left, right = row
         cells[left : right + 1, first : last + 1] = True
     return cells
-
-
-def flipped(field: BattleMap) -> BattleMap:
-    """Return the map with left and right exchanged: x becomes 32 - x."""
-    mirror = lambda point: (SIZE - point[0], point[1])
-    groups = lambda side: tuple(Group(g.unit, g.count, mirror(g.point)) for g in side)
-    order = field.order
-    if not isinstance(order, str):
-        points = order if isinstance(order[0], Sequence) else [order]
-        points = [mirror(point) for point in points]
-        order = points if isinstance(field.order[0], Sequence) else points[0]
-    terrain = field.terrain
-    gate = terrain.gate and _flip_gate(terrain.gate)
-    return replace(
-        field,
-        terrain=Terrain(terrain.walkable[::-1], terrain.cliffs[::-1], terrain.height[::-1], gate),
-        order=order,
-        allies=groups(field.allies),
-        enemies=groups(field.enemies),
-    )
-
-
-def _flip_gate(gate: Gate) -> Gate:
-    a, b = gate.normal
-    turn = lambda point: (SIZE - point[0], point[1])
-    passages = tuple((turn(near), turn(beyond)) for near, beyond in gate.passages)
-    return Gate((-a, b), gate.offset - a * SIZE, passages)

@@ -56,15 +56,15 @@ def march(
 ) -> Forces:
     """Return the forces after everybody has walked for a loop."""
     direction, walks = _wish(roster, terrain, stats, forces, orders, aim)
-    solid = forces.alive & ~stats.heavy if roster.over else forces.alive
+    solid = forces.alive & ~stats.above if roster.above else forces.alive
     ahead = _look_ahead(roster, stats, forces, direction, solid, hit)
-    around = ahead.blocked & ~stats.heavy if roster.over else ahead.blocked
+    around = ahead.blocked & ~stats.above if roster.above else ahead.blocked
     direction = _turn_aside(direction, ahead).where(around, direction)
     stride = stats.speed * walks
     moved = Point(forces.x + direction.x * stride, forces.y + direction.y * stride)
     busy = (forces.windup > 0) | (forces.backswing > 0)
     weight = jnp.where(busy & ~walks, _STUBBORN, 1.0)
-    moved = _push(stats, moved, solid, weight)
+    moved = push_apart(stats, moved, solid, weight)
     moved = _keep_on_ground(roster, terrain, stats, Point(forces.x, forces.y), moved)
     moved = moved.where(forces.alive, Point(forces.x, forces.y))
     called = ahead.called if len(forces.called) else forces.called
@@ -73,13 +73,13 @@ def march(
 
 def settle(roster: Roster, terrain: Terrain, stats: UnitStats, forces: Forces) -> Forces:
     """Return the forces after a step's last overlaps have been pushed apart."""
-    solid = forces.alive & ~stats.heavy if roster.over else forces.alive
+    solid = forces.alive & ~stats.above if roster.above else forces.alive
     busy = (forces.windup > 0) | (forces.backswing > 0)
     weight = jnp.where(busy, _STUBBORN, 1.0)
     old = Point(forces.x, forces.y)
 
     def settle_once(_: Any, pos: Point) -> Point:
-        pushed = jax.lax.fori_loop(0, _SETTLING_PUSHES, lambda _, p: _push(stats, p, solid, weight), pos)
+        pushed = jax.lax.fori_loop(0, _SETTLING_PUSHES, lambda _, p: push_apart(stats, p, solid, weight), pos)
         return _keep_on_ground(roster, terrain, stats, pos, pushed)
 
     moved = jax.lax.fori_loop(0, _SETTLING, settle_once, old).where(forces.alive, old)
@@ -114,8 +114,8 @@ def _route(roster: Roster, gate: Gate, stats: UnitStats, forces: Forces, way: Po
     beyond = lambda x, y: gate.normal[0] * x + gate.normal[1] * y > gate.offset
     here = beyond(forces.x, forces.y)
     crosses = here != beyond(forces.x + way.x, forces.y + way.y)
-    if roster.over:
-        crosses &= ~stats.crosses
+    if roster.above:
+        crosses &= ~stats.above
     cost = jnp.full(here.shape, jnp.inf)
     straight = way
     for near, far in gate.passages:
@@ -181,7 +181,7 @@ def _turn_aside(direction: Point, ahead: _Ahead) -> Point:
     return Point(_TURN * (direction.x - turn * direction.y), _TURN * (direction.y + turn * direction.x))
 
 
-def _push(
+def push_apart(
     stats: UnitStats, pos: Point, solid: Bool[Array, "units n"], weight: Float[Array, "units n"]
 ) -> Point:
     """Return places after overlapping units have pushed each other; who attacks hardly gives way."""
@@ -219,8 +219,8 @@ def _keep_on_ground(roster: Roster, terrain: Terrain, stats: UnitStats, old: Poi
         held = _clip(new, bounds)
     else:
         held = _step_by_axes(terrain.walkable, old, new)
-        if roster.over:
-            held = _step_by_axes(terrain.walkable | terrain.cliffs, old, new).where(stats.crosses, held)
+        if roster.above:
+            held = _step_by_axes(terrain.walkable | terrain.cliffs, old, new).where(stats.above, held)
     if roster.any(lambda unit: unit.flies):
         held = _clip(new, (0, SIZE, 0, SIZE)).where(stats.flies, held)
     return held

@@ -25,7 +25,7 @@ _OFFSETS = _spiral()
 
 
 def place_units(
-    groups: Sequence[Group], units: Sequence[UnitType], terrain: Terrain, taken: Sequence[np.ndarray] = ()
+    groups: Sequence[Group], units: Sequence[UnitType], terrain: Terrain
 ) -> Float[np.ndarray, "units 2"]:
     """Return a place for each unit in the order of creation: the free place nearest to its group's point."""
     points = [group.point for group in groups for _ in range(group.count)]

@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from ...ops import named
 from .maps import SIZE, BattleMap, TeamDraw
+from .movement import Point, push_apart
 from .roster import Roster, distinct
 from .scenario import Start, shift_places
 from .units import UnitTable
@@ -123,19 +124,16 @@ class RandomScenario:
     ) -> Float[Array, "units 2 n"]:
         """Return places on the map where units hardly overlap."""
         stats = self.roster.stats(kinds)
-        size = jnp.broadcast_to(stats.separation, kinds.shape)
-        heavy = jnp.broadcast_to(stats.heavy, kinds.shape)
-        units = self.roster.units
-        meet = (heavy[None] == heavy[:, None]) & ~np.eye(units, dtype=bool)[..., None]
+        solid = jnp.broadcast_to(~stats.above, kinds.shape)
+        weight = jnp.ones(kinds.shape)
+        size = stats.separation
 
-        def push(_, pos: Float[Array, "units 2 n"]):
-            dx, dy = (pos[:, None, axis] - pos[None, :, axis] for axis in range(2))
-            distance = jnp.sqrt(jnp.maximum(dx**2 + dy**2, 1e-12))
-            force = jnp.maximum(size[None] + size[:, None] - distance, 0.0) * meet / (2 * distance)
-            moved = pos + jnp.stack([jnp.sum(force * dx, axis=1), jnp.sum(force * dy, axis=1)], axis=1)
-            return jnp.clip(moved, size[:, None], SIZE - size[:, None])
+        def push(_, place: Point) -> Point:
+            place = push_apart(stats, place, solid, weight)
+            return Point(jnp.clip(place.x, size, SIZE - size), jnp.clip(place.y, size, SIZE - size))
 
-        return jax.lax.fori_loop(0, _PUSHES, push, pos)
+        place = jax.lax.fori_loop(0, _PUSHES, push, Point(pos[:, 0], pos[:, 1]))
+        return jnp.stack([place.x, place.y], axis=1)
 
     def _order(self, team: Int[Array, "allies n"], pos: Float[Array, "allies 2 n"]) -> Int[Array, "allies n"]:
         """Return the allies' order: by type, then x, then y. The types' own order is the alphabet's."""

@@ -43,8 +43,7 @@ class UnitStats(eqx.Module):
     cooldown_scale: UnitNumbers
     sight: UnitNumbers
     armed: UnitFlags
-    heavy: UnitFlags  # in nobody's way: it flies or walks over others
-    crosses: UnitFlags  # walks over cliffs
+    above: UnitFlags  # flies, or walks over others and over cliffs
     flies: UnitFlags
     hits_air: UnitFlags
     healer: UnitFlags
@@ -81,8 +80,7 @@ _NUMBERS: dict[str, Callable[[UnitType], float]] = {
 }
 _FLAGS: dict[str, Callable[[UnitType], bool]] = {
     "armed": lambda u: u.damage > 0,
-    "heavy": lambda u: u.flies or u.walks_over,
-    "crosses": lambda u: u.flies or u.walks_over,
+    "above": lambda u: u.flies or u.walks_over,
     "flies": lambda u: u.flies,
     "hits_air": lambda u: u.hits_air,
     "healer": lambda u: u.heals > 0,
@@ -112,10 +110,6 @@ class Roster:
     def any(self, test: Callable[[UnitType], bool]) -> bool:
         """Return whether a type that may fight passes a test: what no unit does is not computed."""
         return any(map(test, self.types))
-
-    def every(self, test: Callable[[UnitType], bool]) -> bool:
-        """Return whether all types that may fight pass a test."""
-        return all(map(test, self.types))
 
     @cached_property
     def medics(self) -> bool:
@@ -150,8 +144,8 @@ class Roster:
         return self.any(lambda u: u.regeneration > 0)
 
     @cached_property
-    def over(self) -> bool:
-        """Whether some unit is in nobody's way."""
+    def above(self) -> bool:
+        """Whether some unit is above the others, in nobody's way."""
         return self.any(lambda u: u.flies or u.walks_over)
 
     @cached_property

@@ -1,16 +1,19 @@
 """Scenes of battles, for films."""
 
+from typing import get_args
+
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int
 
-from ...core import Scene, SceneGround, SceneUnits, UnitLook
+from ...core import Scene, SceneGround, SceneUnits, Shape, UnitLook
 from .maps import Terrain
 from .roster import Kinds, Roster
 from .state import Forces
+from .targeting import first_target
 from .units import UnitType
+from .weapons import BLAST
 
-_BLAST = 2.2
+_SHAPES: dict[str, Shape] = {shape: shape for shape in get_args(Shape)}
 
 
 def draw_scene(roster: Roster, terrain: Terrain, kinds: Kinds, forces: Forces, teams: int) -> Scene:
@@ -18,7 +21,7 @@ def draw_scene(roster: Roster, terrain: Terrain, kinds: Kinds, forces: Forces, t
     n = forces.pos.shape[-1]
     kinds = jnp.broadcast_to(jnp.asarray(kinds), (roster.units, n))
     looks = tuple(map(_look, roster.types))
-    targets = _targets(roster, kinds, forces)
+    targets = jnp.where(forces.fired >= 0, forces.fired + first_target(roster, roster.stats(kinds)), -1)
     units = lambda rows: SceneUnits(
         kinds[rows], forces.health[rows], forces.shield[rows], targets[rows], looks
     )
@@ -36,43 +39,18 @@ def draw_scene(roster: Roster, terrain: Terrain, kinds: Kinds, forces: Forces, t
 def _look(unit: UnitType) -> UnitLook:
     return UnitLook(
         name=unit.name.replace("_", " "),
-        shape=unit.name if unit.name in _SHAPES else "disc",
+        shape=_SHAPES.get(unit.name, "disc"),
         radius=float(unit.radius),
         range=float(unit.range),
         health=float(unit.health),
         shield=float(unit.shield),
         heals=unit.heals > 0,
-        blast=_BLAST if unit.explodes else 0.0,
+        blast=BLAST if unit.explodes else 0.0,
     )
-
-
-_SHAPES = (
-    "marine",
-    "marauder",
-    "medivac",
-    "stalker",
-    "zealot",
-    "colossus",
-    "zergling",
-    "baneling",
-    "hydralisk",
-    "spine_crawler",
-)
-
-
-def _targets(roster: Roster, kinds: Int[Array, "units n"], forces: Forces) -> Int[Array, "units n"]:
-    """Return whom each unit fired at in the last step, numbered through both sides; -1: nobody."""
-    ally = np.arange(roster.units)[:, None] < roster.allies
-    heals = jnp.asarray(roster.table("healer"))[kinds]
-    enemy_side = jnp.where(heals, ~ally, ally)  # the side that the target stands on
-    number = forces.fired + jnp.where(enemy_side, roster.allies, 0)
-    return jnp.where(forces.fired >= 0, number, -1)
 
 
 def _ground(terrain: Terrain) -> SceneGround:
     """Return the terrain as a map is printed, the first row furthest up."""
-    signs = np.where(terrain.walkable, np.where(terrain.height < terrain.height.max(), ".", "+"), "#")
-    if (terrain.height == terrain.height.max()).all():
-        signs = np.where(terrain.walkable, ".", "#")
+    signs = np.where(terrain.walkable, np.where(terrain.height > terrain.height.min(), "+", "."), "#")
     rows = tuple("".join(signs[:, y]) for y in reversed(range(signs.shape[1])))
     return SceneGround(rows=rows)

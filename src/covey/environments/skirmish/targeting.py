@@ -76,7 +76,7 @@ def aim_at(roster: Roster, stats: UnitStats, forces: Forces, number: Int[Array, 
 
     def look(found: _Found, i: Any, alive: Any, x: Any, y: Any, radius: Any, flies: Any) -> _Found:
         this = (number == i) & alive
-        if roster.over:
+        if roster.above:
             this &= ~flies | stats.hits_air | stats.healer
         return _Found(
             found.present | this,
@@ -135,7 +135,7 @@ def _look_around(roster: Roster, stats: UnitStats, forces: Forces) -> _Seen:
 
     def closer(seen: _Seen, i: Any, px: Any, py: Any, alive: Any, struck: Any, radius: Any, flies: Any):
         gap = jnp.sqrt((px - x) ** 2 + (py - y) ** 2) - radius
-        fits = alive & (~flies | stats.hits_air) if roster.over else alive
+        fits = alive & (~flies | stats.hits_air) if roster.above else alive
         better = fits & (gap < seen.gap)
         calls = fits & struck & (gap < seen.caller_gap)
         return _Seen(

@@ -13,7 +13,7 @@ from .units import LEAST_DAMAGE, LOOPS_PER_SECOND, SHIELD_DELAY, SHIELD_RATE
 
 _LINE_LENGTH = 1.25  # a colossus hits so far to each side of its target
 _LINE_WIDTH = 0.15
-_BLAST = 2.2  # the radius of a baneling's explosion
+BLAST = 2.2  # the radius of a baneling's explosion
 
 
 class Strikes(NamedTuple):
@@ -70,7 +70,10 @@ def attack(
         again = (forces.second > 0) & (second <= 0) & forces.alive
         doubles = strikes.lands & (stats.interval > 0)
         changes["second"] = jnp.where(doubles, stats.interval, jnp.maximum(second, 0.0))
-        strikes = Strikes(strikes.lands | again, strikes.target)
+        # A second sweep goes where the first went.
+        same = again & stats.sweeps if roster.sweepers else None
+        target = strikes.target if same is None else jnp.where(same, forces.flight_target, strikes.target)
+        strikes = Strikes(strikes.lands | again, target)
     if roster.bombs:
         strikes = Strikes(strikes.lands | forces.fuse, strikes.target)
     return change(forces, **changes), strikes
@@ -138,7 +141,7 @@ def _count_hits(roster: Roster, kinds: Kinds, stats: UnitStats, forces: Forces, 
             struck = jnp.where(row["sweeps"], line, struck)
         if roster.bombs:
             squared = (forces.x - row["x"]) ** 2 + (forces.y - row["y"]) ** 2
-            near = (squared <= (_BLAST + stats.radius) ** 2) & (row["ally"] != ally) & ~stats.flies
+            near = (squared <= (BLAST + stats.radius) ** 2) & (row["ally"] != ally) & ~stats.flies
             struck = jnp.where(row["explodes"], near, struck)
         struck = struck & row["lands"] & forces.alive
         return _Hits(
