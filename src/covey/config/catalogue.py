@@ -234,15 +234,17 @@ def _module_from_file(path: Path) -> ModuleType:
     main = sys.modules["__main__"]
     if Path(getattr(main, "__file__", None) or "-").resolve() == path.resolve():
         return main
-    content = zlib.crc32(str(path.resolve()).encode() + path.read_bytes())
+    source = path.read_bytes()
+    content = zlib.crc32(str(path.resolve()).encode() + source)
     name = f"{FILE_MODULE}{path.stem}_{content:08x}"
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None and spec.loader is not None
+        assert spec is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         try:
-            spec.loader.exec_module(module)
+            # Not by the loader: its cache takes an edit of the same second and size for the file before.
+            exec(compile(source, str(path), "exec"), module.__dict__)
         except BaseException:
             del sys.modules[name]
             raise
