@@ -3,7 +3,6 @@
 Run it by `python -m docs.figures.skirmish`. Each table stands between two markers of its name.
 """
 
-import inspect
 import json
 import runpy
 from collections import Counter
@@ -14,6 +13,7 @@ from typing import Any
 
 from benchmarks.skirmish_calibration import REAL, distance_text, mean_text
 
+from covey.config.signatures import signature_of
 from covey.environments.skirmish.maps import Group, find_map, map_names
 from covey.environments.skirmish.rewards import max_reward
 from covey.environments.skirmish.skirmish import Skirmish
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/worlds/skirmish.md"
 CALIBRATION = ROOT / "benchmarks/results/skirmish-calibration.json"
 RULES = ROOT / "benchmarks/results/skirmish-rules.json"
-SMAC_SIZES = ROOT / "tests/environments/skirmish/test_maps.py"
+SMAC_SIZES = ROOT / "tests/environments/skirmish/sizes.py"
 
 SETTINGS = {
     "map": "the map; `skirmish/3m` sets it",
@@ -198,7 +198,7 @@ def liberty() -> str:
 
 def settings() -> str:
     """Return every setting with its default."""
-    parameters = inspect.signature(Skirmish).parameters
+    parameters = signature_of(Skirmish)
     missing = [name for name in parameters if name not in SETTINGS]
     assert not missing, f"SETTINGS says nothing of {', '.join(missing)}"
     row = lambda name: [f"`env.{name}`", default(parameters[name].default), SETTINGS[name]]

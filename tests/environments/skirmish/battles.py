@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from covey.config.making import make_environment
 from covey.environments.skirmish.battle import Field, advance, renumber_targets, take_orders
 from covey.environments.skirmish.maps import SIZE, Gate, Group, Terrain, find_terrain
 from covey.environments.skirmish.roster import Roster, make_roster
@@ -18,6 +19,11 @@ from covey.environments.skirmish.units import read_units
 
 TABLE = read_units("lotv").units
 OPEN = find_terrain("square")
+
+
+def battle(name, **settings):
+    """Return the world `skirmish/NAME` with these settings."""
+    return make_environment(f"skirmish/{name}", settings)[0]
 
 
 def still(unit):

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import smac
+from battles import battle
 
 from covey.environments.skirmish.maps import find_map
 from covey.environments.skirmish.skirmish import Skirmish
@@ -131,7 +132,7 @@ MAPS = {
 def test_each_moment_in_the_other_implementation(name):
     # Would break: any field, order, sign, scale or one-hot of SMAC's; what the dead and the unseen show; a
     # reward, an end, a count. Each flag is switched on some map.
-    env = Skirmish(name, **MAPS[name])
+    env = battle(name, **MAPS[name])
     start = env.reset(jax.random.key(0), COPIES)
     stages = [start]
     look = jax.jit(env.observe)
@@ -217,7 +218,7 @@ def test_two_quirks_can_be_turned_off():
     state, _ = plain.reset(jax.random.key(0), 1)
     enemies = lambda env: np.asarray(env.observe(state).state[0, 65 - 30 : 65]).reshape(5, 6)[:, -2:]
     np.testing.assert_array_equal(enemies(plain)[:, ::-1], enemies(aligned))
-    healers = Skirmish("MMM"), Skirmish("MMM", obs_heal_bits=False)
+    healers = Skirmish("MMM"), battle("MMM", obs_heal_bits=False)
     state, _ = healers[0].reset(jax.random.key(0), 1)
     state = replace(state, forces=change(state.forces, pos=16 + 0.1 * (state.forces.pos - 16)))
     with_bits, without = (np.asarray(env.observe(state).agents[0]) for env in healers)

@@ -4,10 +4,11 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+from battles import battle
 
-from covey.environments.skirmish.features import FIRST_TARGET, SIGHT
 from covey.environments.skirmish.skirmish import Skirmish
 from covey.environments.skirmish.state import change
+from covey.environments.skirmish.views import FIRST_TARGET, SIGHT
 
 FLAGS = {
     "as SMAC": {},
@@ -25,7 +26,7 @@ FLAGS = {
 @pytest.mark.parametrize("flags", FLAGS.values(), ids=FLAGS.keys())
 @pytest.mark.parametrize("name", ["3s_vs_5z", "MMM"])
 def test_rows_are_where_the_layout_says(name, flags):
-    env = Skirmish(map=name, **flags)
+    env = battle(name, **flags)
     (layout,) = env.spec.layouts
     roster = env.field.roster
     state, _ = env.reset(jr.key(0), 1)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from battles import flipped
+from sizes import SIZES
 
 from covey.config.catalogue import ENVIRONMENTS
 from covey.environments.skirmish.maps import find_map, find_terrain, map_names
@@ -12,33 +13,6 @@ from covey.environments.skirmish.scenario import fixed_scenario
 from covey.environments.skirmish.skirmish import Skirmish
 from covey.environments.skirmish.units import read_units
 from covey.errors import SettingError
-
-# agents, enemies, limit, observation, state, actions, most reward
-SIZES = {
-    "3m": (3, 3, 60, 30, 48, 9, 365),
-    "8m": (8, 8, 120, 80, 168, 14, 640),
-    "25m": (25, 25, 150, 250, 950, 31, 1575),
-    "5m_vs_6m": (5, 6, 70, 55, 98, 12, 530),
-    "8m_vs_9m": (8, 9, 120, 85, 179, 15, 695),
-    "10m_vs_11m": (10, 11, 150, 105, 243, 17, 805),
-    "27m_vs_30m": (27, 30, 180, 285, 1170, 36, 1850),
-    "MMM": (10, 10, 150, 160, 290, 16, 1015),
-    "MMM2": (10, 12, 180, 176, 322, 18, 1205),
-    "2s3z": (5, 5, 120, 80, 120, 11, 1020),
-    "3s5z": (8, 8, 150, 128, 216, 14, 1510),
-    "3s5z_vs_3s6z": (8, 9, 170, 136, 230, 15, 1670),
-    "1c3s5z": (9, 9, 180, 162, 270, 15, 1870),
-    "3s_vs_3z": (3, 3, 150, 36, 54, 9, 680),
-    "3s_vs_4z": (3, 4, 200, 42, 61, 10, 840),
-    "3s_vs_5z": (3, 5, 250, 48, 68, 11, 1000),
-    "6h_vs_8z": (6, 8, 150, 78, 140, 14, 1480),
-    "2m_vs_1z": (2, 1, 150, 16, 26, 7, 360),
-    "2s_vs_1sc": (2, 1, 300, 17, 27, 7, 510),
-    "2c_vs_64zg": (2, 64, 400, 332, 342, 70, 3080),
-    "corridor": (6, 24, 400, 156, 282, 30, 1280),
-    "so_many_baneling": (7, 32, 100, 202, 397, 38, 1480),
-    "bane_vs_bane": (24, 24, 200, 336, 984, 30, 1260),
-}
 
 
 def test_every_map_has_its_sizes():

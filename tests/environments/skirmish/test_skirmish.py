@@ -8,11 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from battles import flipped
+from battles import battle, flipped
 
 from covey.environments.skirmish.battle import Field, fight
 from covey.environments.skirmish.maps import find_map
-from covey.environments.skirmish.rewards import result, reward
+from covey.environments.skirmish.rewards import Pay, result, reward
 from covey.environments.skirmish.skirmish import Skirmish
 from covey.environments.skirmish.state import Orders, change
 from covey.testing import check_environment
@@ -23,7 +23,7 @@ STOP = 1
 @cache
 def world(name="3m", **settings):
     """Return a world, and its compiled step."""
-    env = Skirmish(name, **settings)
+    env = battle(name, **settings)
     return env, eqx.filter_jit(env.step)
 
 
@@ -96,7 +96,8 @@ def test_an_enemy_that_recovers_pays():
     assert sum(float(t.team_reward[0, 0]) for t in told) == pytest.approx(3 / (1020 / 20), rel=1e-4)
     stats = env.field.roster.stats(env.field.roster.kinds[:, None])
     outcome = result(env.view.ranks, stats, state.forces, False)
-    signed = reward(env.view.ranks, stats, start.forces, state.forces, outcome, False, False, True)
+    pay = Pay(reward_only_positive=False)
+    signed = reward(pay, env.view.ranks, stats, start.forces, state.forces, outcome)
     assert float(signed[0]) == pytest.approx(-3 / (1020 / 20), rel=1e-4)
 
 

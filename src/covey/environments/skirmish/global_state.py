@@ -2,58 +2,35 @@
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float
 
-from .features import (
-    FIRST_MOVE,
-    FIRST_TARGET,
-    SIGHT,
-    Shown,
-    SideView,
-    attackable_bits,
-    bars,
-    drop_own_row,
-    entity_rows,
-    find_others,
-    looking,
-    one_hot_rows,
-)
+from .features import attackable_bits, drop_own_row, entity_rows, find_others, looking, sight_range
 from .maps import SIZE
-from .roster import Kinds, UnitStats
 from .state import Forces
+from .views import FIRST_MOVE, FIRST_TARGET, Moment, Shown, SideView, bars, one_hot_rows
 
 
-def global_state(
-    view: SideView,
-    shown: Shown,
-    kinds: Kinds,
-    stats: UnitStats,
-    forces: Forces,
-    last_action: Int[Array, "own n"],
-    clock: Float[Array, " n"],
-    facing: Int[Array, "looking n"],
-) -> Float[Array, "state n"]:
+def global_state(view: SideView, shown: Shown, moment: Moment) -> Float[Array, "state n"]:
     """Return SMAC's state: the own side, the foes, last actions; the dead are zeros."""
     own = view.ranks.own
     foes = view.ranks.foes
-    n = forces.pos.shape[-1]
-    kinds = jnp.asarray(kinds)
-    place = lambda rows: _from_middle(forces, rows)
-    health, *shield = bars(stats, forces, own, view.own_shield)
-    allies = [health, charge(stats, forces, own), *place(own), *shield]
-    allies += looking(shown.looks, facing) if shown.cone else []
-    allies += one_hot_rows(view.own_codes, view.bits, kinds[own], n)
-    health, *shield = bars(stats, forces, foes, view.foe_shield)
-    enemies = [health, *place(foes), *shield, *one_hot_rows(view.foe_codes, view.bits, kinds[foes], n)]
+    forces = moment.forces
+    health, *shield = bars(moment, own, view.own_shield)
+    allies = [health, charge(moment, own), *_from_middle(forces, own), *shield]
+    allies += looking(shown.looks, moment.facing) if shown.conic_fov else []
+    allies += one_hot_rows(moment, view.own_codes, view.bits, own)
+    health, *shield = bars(moment, foes, view.foe_shield)
+    enemies = [health, *_from_middle(forces, foes), *shield]
+    enemies += one_hot_rows(moment, view.foe_codes, view.bits, foes)
     blocks = []
     for rows, fields in ((own, allies), (foes, enemies)):
         stacked = jnp.stack(fields, axis=1)
-        blocks.append(jnp.where(forces.alive[rows][:, None], stacked, 0.0).reshape(-1, n))
+        blocks.append(jnp.where(forces.alive[rows][:, None], stacked, 0.0).reshape(-1, moment.n))
     if shown.state_last_action:
-        hot = last_action[:, None] == np.arange(view.actions)[:, None]
-        blocks.append(1.0 * hot.reshape(-1, n))
-    if shown.state_timestep:
-        blocks.append(jnp.broadcast_to(clock, (1, n)))
+        hot = moment.last_action[:, None] == np.arange(view.actions)[:, None]
+        blocks.append(1.0 * hot.reshape(-1, moment.n))
+    if shown.state_timestep_number:
+        blocks.append(moment.clock[None])
     return jnp.concatenate(blocks)
 
 
@@ -62,14 +39,7 @@ def _from_middle(forces: Forces, rows: slice) -> list[Float[Array, "units n"]]:
 
 
 def agent_states(
-    view: SideView,
-    shown: Shown,
-    kinds: Kinds,
-    stats: UnitStats,
-    forces: Forces,
-    legal: Bool[Array, "own actions n"],
-    last_action: Int[Array, "own n"],
-    clock: Float[Array, " n"],
+    view: SideView, shown: Shown, moment: Moment, legal: Bool[Array, "own actions n"]
 ) -> Float[Array, "own fields n"]:
     """Return the state as each agent has its own with MAPPO's authors (Yu et al., 2022).
 
@@ -78,42 +48,45 @@ def agent_states(
     """
     own = view.ranks.own
     foes = view.ranks.foes
-    n = forces.pos.shape[-1]
-    kinds = jnp.asarray(kinds)
-    reach = stats.sight[own][:, None] if shown.unit_ranges else SIGHT
+    forces = moment.forces
+    last_action = moment.last_action
+    n = moment.n
+    reach = sight_range(view, shown, moment)
     hot = [1.0 * (last_action == a) for a in range(view.actions)] if shown.state_last_action else []
     alive = forces.alive[own]
-    bars_of = lambda rows, shield: bars(stats, forces, rows, shield) if shown.all_health else []
-    types = one_hot_rows(view.own_codes, view.bits, kinds[own], n)
+    bars_of = lambda rows, shield: bars(moment, rows, shield) if shown.obs_all_health else []
+    types = one_hot_rows(moment, view.own_codes, view.bits, own)
 
     sight = find_others(forces, own, own)
     place = _from_middle(forces, own)
-    told = [charge(stats, forces, own), *bars_of(own, view.own_shield), *place, *types, *hot]
+    told = [charge(moment, own), *bars_of(own, view.own_shield), *place, *types, *hot]
     marks = sight.distance < reach
     rows = entity_rows(sight, jnp.broadcast_to(alive[None], marks.shape), reach, marks, told)
     friends = drop_own_row(rows, len(alive))
 
     sight = find_others(forces, own, foes)
     near = sight.distance < reach
-    foe_types = one_hot_rows(view.foe_codes, view.bits, kinds[foes], n)
+    foe_types = one_hot_rows(moment, view.foe_codes, view.bits, foes)
     told = [1.0 * near, *bars_of(foes, view.foe_shield), *foe_types, *_from_middle(forces, foes)]
-    marks = attackable_bits(view, shown, stats, legal)
+    marks = attackable_bits(view, shown, moment, legal)
     there = jnp.broadcast_to(forces.alive[foes][None], near.shape)
     enemies = entity_rows(sight, there, reach, marks, told)
 
     zero = jnp.zeros_like(last_action, jnp.float32)
-    itself = bars(stats, forces, own, view.own_shield) if shown.own_health else []
+    itself = bars(moment, own, view.own_shield) if shown.obs_own_health else []
     itself = [zero + 1.0, zero, zero, zero, *itself, *place, *types, *hot]
     moves = legal[:, FIRST_MOVE:FIRST_TARGET].astype(jnp.float32)
     state = jnp.concatenate([friends, enemies, moves, jnp.stack(itself, axis=1)], axis=1)
     state = jnp.where(alive[:, None], state, 0.0)
     numbers = jnp.broadcast_to(jnp.eye(len(alive))[..., None], (len(alive), len(alive), n))
-    clocks = [jnp.broadcast_to(clock, (len(alive), 1, n))] if shown.state_timestep else []
+    clocks = [jnp.broadcast_to(moment.clock, (len(alive), 1, n))] if shown.state_timestep_number else []
     return jnp.concatenate([state, numbers, *clocks], axis=1)
 
 
-def charge(stats: UnitStats, forces: Forces, rows: slice) -> Float[Array, "units n"]:
+def charge(moment: Moment, rows: slice) -> Float[Array, "units n"]:
     """Return the cooldown, or a healer's energy, as SMAC scales it."""
+    forces = moment.forces
+    stats = moment.stats
     value = jnp.maximum(forces.cooldown[rows], 0.0)
     if len(forces.energy):
         value = jnp.where(stats.healer[rows], forces.energy[rows], value)

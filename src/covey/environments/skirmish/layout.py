@@ -1,24 +1,24 @@
 """The layout of a side's observations, for scripts and for networks that know units."""
 
 from ...core import EntityLayout, EntityRows
-from .features import DIRECTIONS, FIRST_MOVE, STOP, Shown, SideView
 from .roster import Roster
 from .units import UnitType
+from .views import DIRECTIONS, FIRST_MOVE, STOP, Shown, SideView
 
 _NEAR = 4  # the fields with which the row of another unit begins: mark, distance, dx, dy
 
 
 def entity_layout(view: SideView, shown: Shown, roster: Roster) -> EntityLayout:
     """Return where a side's observations tell of foes, friends, and the unit itself."""
-    foe_bars = (1 + view.foe_shield) * shown.all_health
-    friend_bars = (1 + view.own_shield) * shown.all_health
-    own_bars = (1 + view.own_shield) * shown.own_health
-    bits_before = own_bars + 2 * shown.own_position + 2 * shown.cone
+    foe_bars = (1 + view.foe_shield) * shown.obs_all_health
+    friend_bars = (1 + view.own_shield) * shown.obs_all_health
+    own_bars = (1 + view.own_shield) * shown.obs_own_health
+    bits_before = own_bars + 2 * shown.obs_own_pos + 2 * shown.conic_fov
     foe_count, own_count = (rows.stop - rows.start for rows in (view.ranks.foes, view.ranks.own))
-    start = len(DIRECTIONS) + 8 * shown.pathing_grid + 9 * shown.terrain_height
+    start = len(DIRECTIONS) + 8 * shown.obs_pathing_grid + 9 * shown.obs_terrain_height
     enemies = _rows(start, foe_count, foe_bars, view.bits, view.first_target)
     start += enemies.rows * enemies.width
-    allies = _rows(start, own_count - 1, friend_bars, view.bits + view.actions * shown.last_action)
+    allies = _rows(start, own_count - 1, friend_bars, view.bits + view.actions * shown.obs_last_action)
     start += allies.rows * allies.width
     health, shield = _bars(0, own_bars)
     own = EntityRows(start, rows=1, width=bits_before + view.bits, health=health, shield=shield)

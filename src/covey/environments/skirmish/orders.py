@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from .battle import LOOPS
-from .features import DIRECTIONS, FIRST_MOVE, FIRST_TARGET, STOP, Shown, SideView
 from .roster import Roster, UnitStats
 from .state import Orders
+from .views import DIRECTIONS, FIRST_MOVE, FIRST_TARGET, STOP, Shown, SideView
 
 _MOVE = 2.0  # how far a move leads
 
@@ -42,7 +42,7 @@ def stand(looking: int, n: int) -> Standing:
 
 def take_actions(shown: Shown, standing: Standing, action: Int[Array, "agents n"]) -> Standing:
     """Return the orders that stand after an action: to look elsewhere is no order."""
-    if not shown.cone:
+    if not shown.conic_fov:
         return standing
     looks = (action >= FIRST_TARGET) & (action < FIRST_TARGET + shown.looks)
     return Standing(
@@ -60,10 +60,10 @@ def read_actions(
     A move leads 2 units away, further than a step. An agent that then looks elsewhere goes on to that point.
     """
     own = view.ranks.own
-    action = standing.action[own] if shown.cone else action[own]
+    action = standing.action[own] if shown.conic_fov else action[own]
     moves = [1.0 * (action == FIRST_MOVE + i) for i in range(len(DIRECTIONS))]
     direction = jnp.stack([moves[2] - moves[3], moves[0] - moves[1]], axis=1)
-    if shown.cone:
+    if shown.conic_fov:
         steps = _MOVE / jnp.maximum(LOOPS * stats.speed[own], 1e-6)
         direction = direction * jnp.clip(steps - standing.since[own], 0.0, 1.0)[:, None]
     first = view.first_target

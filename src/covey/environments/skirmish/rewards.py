@@ -15,6 +15,14 @@ _SCALE = 20.0
 _NEGATIVE_SCALE = 0.5
 
 
+class Pay(NamedTuple):
+    """The choices of rewards; SMAC's defaults."""
+
+    reward_sparse: bool = False  # 1 for a win, -1 for a defeat
+    reward_only_positive: bool = True  # False: half of what the own side lost is taken off
+    reward_regeneration: bool = True  # False: a step in which foes regain more than they lose pays 0
+
+
 class Result(NamedTuple):
     """The end of a battle, as one side sees it. A draw is neither won nor lost."""
 
@@ -68,28 +76,20 @@ def _losses(rows: slice, before: Forces, after: Forces) -> tuple[Float[Array, " 
 
 
 def reward(
-    ranks: Ranks,
-    stats: UnitStats,
-    before: Forces,
-    after: Forces,
-    outcome: Result,
-    sparse: bool,
-    only_positive: bool,
-    regeneration: bool = True,
+    pay: Pay, ranks: Ranks, stats: UnitStats, before: Forces, after: Forces, outcome: Result
 ) -> Float[Array, " n"]:
-    """Return SMAC's reward of a step: |damage dealt + 10 deaths|, and 200 for the win, or what was chosen.
+    """Return the reward of a step, scaled so that a battle pays 20.
 
-    `sparse`: 1 for a win, -1 for a defeat. Without `only_positive`, half of what the own side lost is taken
-    off, and nothing is made positive. All is scaled, so that a battle pays 20. Without `regeneration`, as in
-    SMACv2, a step in which foes regain more than they lose pays 0.
+    SMAC's is |damage dealt + 10 deaths|, and 200 for the win. Where the own side's losses count, nothing is
+    made positive.
     """
     scale = max_reward(ranks, stats, after.pos.shape[-1]) / _SCALE
-    if sparse:
+    if pay.reward_sparse:
         return (1.0 * outcome.won - 1.0 * outcome.lost) / scale
     dealt, kills = _losses(ranks.foes, before, after)
     earned = dealt + _DEATH_VALUE * kills
-    if only_positive:
-        earned = jnp.abs(earned) if regeneration else jnp.maximum(earned, 0.0)
+    if pay.reward_only_positive:
+        earned = jnp.abs(earned) if pay.reward_regeneration else jnp.maximum(earned, 0.0)
     else:
         suffered, deaths = _losses(ranks.own, before, after)
         earned = earned - _NEGATIVE_SCALE * (suffered + _DEATH_VALUE * deaths)

@@ -12,22 +12,24 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, Shaped
 from ...core import AbstractEnvironment, Action, Observation, Scene, Spec, Step
 from ...errors import SettingError
 from ...ops import named
+from ...parts import promoted
 from .battle import Field, draw_delays, fight
 from .custom import change_map
-from .features import Shown, SideView, legal_actions, make_view, observe
+from .features import legal_actions, observe
 from .global_state import agent_states, global_state
 from .layout import entity_layout
 from .maps import BattleMap, find_map
 from .opponents import AbstractEnemy, AttackMoveEnemy, NearestEnemy, PolicyEnemy, see_battle
 from .orders import Standing, join_orders, read_actions, stand, take_actions
 from .random_teams import random_scenario
-from .rewards import Result, result, reward
+from .rewards import Pay, Result, result, reward
 from .roster import Kinds
 from .scenario import Scenario, fixed_scenario
 from .scene import draw_scene
 from .state import Forces, Orders, start_forces
 from .targeting import sides
 from .units import UnitTable, read_units
+from .views import Moment, Shown, SideView, make_view
 
 _ATTACK_MOVE = AttackMoveEnemy()
 
@@ -56,13 +58,11 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
     field: Field = eqx.field(static=True)
     views: tuple[SideView, ...] = eqx.field(static=True)
     enemy: AbstractEnemy
-    shown: Shown = eqx.field(static=True)
-    reward_sparse: bool
-    reward_only_positive: bool
-    reward_regeneration: bool
     use_state_agent: bool
     timeout: str
     horizon: int
+    shown: Shown = promoted(Shown())
+    pay: Pay = promoted(Pay())
 
     def __init__(
         self,
@@ -74,34 +74,15 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
         order: str | list | None = None,
         data: str = "lotv",
         jitter: float = 0.0,
-        obs_all_health: bool = True,
-        obs_own_health: bool = True,
-        obs_heal_bits: bool = True,
-        obs_aligned_types: bool = False,
-        obs_last_action: bool = False,
-        obs_pathing_grid: bool = False,
-        obs_terrain_height: bool = False,
+        shown: Shown = Shown(),  # noqa: B008  a tuple of settings
+        pay: Pay = Pay(),  # noqa: B008
         obs_instead_of_state: bool = False,
-        obs_timestep_number: bool = False,
-        obs_own_pos: bool = False,
-        use_unit_ranges: bool = False,
-        min_attack_range: float = 2.0,
-        conic_fov: bool = False,
-        num_fov_actions: int = 12,
+        obs_aligned_types: bool = False,
         use_state_agent: bool = False,
-        state_last_action: bool = True,
-        state_timestep_number: bool = False,
-        reward_sparse: bool = False,
-        reward_only_positive: bool = True,
-        reward_regeneration: bool = True,
         timeout: Literal["truncated", "terminal"] = "truncated",
         horizon: int | None = None,
     ):
-        if conic_fov and num_fov_actions < 1:
-            raise SettingError("num_fov_actions", "is too small", "set 1 or more", value=num_fov_actions)
-        if use_state_agent and (obs_instead_of_state or isinstance(enemy, PolicyEnemy)):
-            remedy = "set it to false with `obs_instead_of_state` and with `enemy=policy`"
-            raise SettingError("use_state_agent", "is for one team with a state", remedy)
+        self._check(shown, enemy, obs_instead_of_state, use_state_agent)
         battle_map = change_map(find_map(map), allies, enemies, terrain, order)
         if obs_aligned_types and set(battle_map.enemy_types) == set(battle_map.ally_types):
             battle_map = replace(battle_map, enemy_types=battle_map.ally_types)
@@ -110,30 +91,23 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
         self.enemy = NearestEnemy() if attacks_units else enemy
         roster = self.scenario.roster
         self.field = Field(roster, battle_map.terrain, isinstance(self.enemy, AttackMoveEnemy))
-        self.shown = Shown(
-            all_health=obs_all_health,
-            own_health=obs_own_health,
-            heal_bits=obs_heal_bits,
-            last_action=obs_last_action,
-            pathing_grid=obs_pathing_grid,
-            terrain_height=obs_terrain_height,
-            timestep=obs_timestep_number,
-            own_position=obs_own_pos,
-            unit_ranges=use_unit_ranges,
-            least_range=min_attack_range,
-            looks=num_fov_actions if conic_fov else 0,
-            state_last_action=state_last_action,
-            state_timestep=state_timestep_number,
-        )
         teams = sides(roster) if isinstance(enemy, PolicyEnemy) else sides(roster)[:1]
-        self.views = tuple(make_view(battle_map, roster, side, self.shown.looks) for side in teams)
-        self.reward_sparse = reward_sparse
-        self.reward_only_positive = reward_only_positive
-        self.reward_regeneration = reward_regeneration
+        self.views = tuple(make_view(battle_map, roster, side, shown.looks) for side in teams)
+        self.shown = shown
+        self.pay = pay
         self.use_state_agent = use_state_agent
         self.timeout = timeout
         self.horizon = battle_map.limit if horizon is None else horizon
         self.spec = self._make_spec(obs_instead_of_state)
+
+    @staticmethod
+    def _check(shown: Shown, enemy: AbstractEnemy, obs_instead_of_state: bool, use_state_agent: bool) -> None:
+        looks = shown.num_fov_actions
+        if shown.conic_fov and looks < 1:
+            raise SettingError("num_fov_actions", "is too small", "set 1 or more", value=looks)
+        if use_state_agent and (obs_instead_of_state or isinstance(enemy, PolicyEnemy)):
+            remedy = "set it to false with `obs_instead_of_state` and with `enemy=policy`"
+            raise SettingError("use_state_agent", "is for one team with a state", remedy)
 
     def _make_spec(self, obs_instead_of_state: bool) -> Spec:
         shape = jax.eval_shape(lambda key: self._look(self._begin(key, 1)), jax.random.key(0))
@@ -170,7 +144,7 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
             kinds=jnp.asarray(start.kinds),
             goal=start.goal,
             last_action=jnp.full((agents, n), -1, jnp.int32),
-            standing=stand(agents if self.shown.cone else 0, n),
+            standing=stand(agents if self.shown.conic_fov else 0, n),
             t=jnp.zeros(n, int),
         )
 
@@ -189,18 +163,10 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
         orders = self.orders(state, standing, action, named(key, "enemies"))
         after = fight(self.field, kinds, before, orders, delays)
         outcome = result(self.view.ranks, stats, after, roster.medics)
-        pay = [
-            reward(
-                view.ranks,
-                stats,
-                before,
-                after,
-                outcome if i == 0 else outcome.turned,
-                self.reward_sparse,
-                self.reward_only_positive,
-                self.reward_regeneration,
-            )
-            for i, view in enumerate(self.views)
+        outcomes = (outcome, outcome.turned)
+        earned = [
+            reward(self.pay, view.ranks, stats, before, after, seen)
+            for view, seen in zip(self.views, outcomes, strict=False)
         ]
         state = SkirmishState(after, state.kinds, state.goal, action, standing, state.t + 1)
         late = (state.t >= self.horizon) & ~outcome.over
@@ -209,9 +175,9 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
         return state, Step(
             obs=self.observe(state),
             reward=jnp.stack(
-                [x for x, count in zip(pay, members, strict=True) for _ in range(count)], axis=1
+                [x for x, count in zip(earned, members, strict=True) for _ in range(count)], axis=1
             ),
-            team_reward=jnp.stack(pay, axis=1),
+            team_reward=jnp.stack(earned, axis=1),
             terminated=outcome.over | late if terminal else outcome.over,
             truncated=jnp.zeros_like(late) if terminal else late,
             counts=self._counts(before, after, outcome, late),
@@ -264,18 +230,21 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
         """Return one side's features, legal actions and state."""
         shown = self.shown
         terrain = self.field.terrain
-        forces = state.forces
         kinds = self.kinds(state)
-        stats = self.field.roster.stats(kinds)
-        clock = state.t / self.horizon
         own = view.ranks.own
-        last = state.last_action[own]
-        facing = state.standing.facing[own]
-        legal = legal_actions(view, shown, terrain, stats, forces, facing)
-        features = observe(view, shown, terrain, kinds, stats, forces, legal, last, clock, facing)
+        moment = Moment(
+            kinds=kinds,
+            stats=self.field.roster.stats(kinds),
+            forces=state.forces,
+            last_action=state.last_action[own],
+            clock=state.t / self.horizon,
+            facing=state.standing.facing[own],
+        )
+        legal = legal_actions(view, shown, terrain, moment)
+        features = observe(view, shown, terrain, moment, legal)
         if not self.use_state_agent:
-            return features, legal, global_state(view, shown, kinds, stats, forces, last, clock, facing)
-        rows = agent_states(view, shown, kinds, stats, forces, legal, last, clock)
+            return features, legal, global_state(view, shown, moment)
+        rows = agent_states(view, shown, moment, legal)
         return features, legal, rows.reshape(-1, rows.shape[-1])
 
     def scene(self, state: SkirmishState) -> Scene:
