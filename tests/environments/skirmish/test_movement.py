@@ -72,8 +72,8 @@ def test_nobody_leaves_the_ground(name):
     assert np.isfinite(told.pos).all()
     assert (cell >= 0).all()
     assert (cell < 32).all()
-    crosses = env.field.roster.fixed("crosses")
-    for cells, who in ((terrain.walkable, ~crosses), (terrain.walkable | terrain.cliffs, crosses)):
+    above = env.field.roster.fixed("above")
+    for cells, who in ((terrain.walkable, ~above), (terrain.walkable | terrain.cliffs, above)):
         assert cells[cell[:, who, 0], cell[:, who, 1]].all()
 
 
