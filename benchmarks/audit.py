@@ -17,7 +17,13 @@ from covey.audit.audit import Audit
 from .common import format_summary, parse_options, print_table, save_results, summary, time_in_turns
 
 SECONDS: dict[str, float] = defaultdict(float)  # of the run under way
-PHASES = {"__init__": "start", "begin": "training", "after_chunk": "training", "finish": "training"}
+PHASES = {
+    "__init__": "start",
+    "begin": "training",
+    "after_chunk": "training",
+    "after_report": "training",
+    "finish": "training",
+}
 
 
 def count_seconds(method: str, phase: str) -> None:

@@ -31,7 +31,7 @@ FLOORS = (
     ("core",),
     ("charts",),
     ("statistics",),
-    ("files", "yaml_text", "commands"),
+    ("files", "yaml_text", "commands", "lazy"),
     ("text",),
     ("errors",),
 )

@@ -28,6 +28,7 @@ def audit_run(config: Config, chunks: int = 1) -> AuditReport:
     for i in range(chunks):
         states, metrics, _ = engine.advance(states, i * engine.iterations)
         audit.after_chunk(states, metrics, (i + 1) * engine.iterations, half=i > 0)
+        audit.after_report(states)
     return audit.finish(states)
 
 

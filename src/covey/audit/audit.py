@@ -83,12 +83,16 @@ class Audit:
             for i, arrays in self._arrays(states).items():
                 self.watches[i].check(arrays)
             self.judged = True
-            self.explored = self._exploration(states)
         if self.judged and half and not self.passed_middle:
             self.passed_middle = True
             for i, arrays in self._arrays(states).items():
                 self.watches[i].middle = arrays
                 self.watches[i].middle_updates = self.watches[i].updates
+
+    def after_report(self, states: list[TrainState]) -> None:
+        """Measure once how much exploration changes. It compiles a program: the user sees a report first."""
+        if self.judged and self.explored is None:
+            self.explored = self._exploration(states)
 
     def _exploration(self, states: list[TrainState]) -> dict[str, float]:
         """Return the share of actions that differ from the greedy ones, at the current observations."""

@@ -1,15 +1,20 @@
 """Worlds in JAX. `adapters.pettingzoo` holds the adapter for PettingZoo worlds."""
 
-from .games import Climbing, Matrix, Penalty, TwoStep
-from .particles.adversary import Adversary
-from .particles.pursuit import Pursuit
-from .particles.reference import Reference
-from .particles.speaker_listener import SpeakerListener
-from .particles.spread import Spread
-from .particles.tag import Tag
-from .predator_prey import PredatorPrey
-from .probes import Coordination, Death, Meeting, Recall, Truncation
-from .skirmish.skirmish import Skirmish
+from typing import TYPE_CHECKING, Any
+
+from ..lazy import find_name
+
+if TYPE_CHECKING:
+    from .games import Climbing, Matrix, Penalty, TwoStep
+    from .particles.adversary import Adversary
+    from .particles.pursuit import Pursuit
+    from .particles.reference import Reference
+    from .particles.speaker_listener import SpeakerListener
+    from .particles.spread import Spread
+    from .particles.tag import Tag
+    from .predator_prey import PredatorPrey
+    from .probes import Coordination, Death, Meeting, Recall, Truncation
+    from .skirmish.skirmish import Skirmish
 
 __all__ = [
     "Adversary",
@@ -30,3 +35,21 @@ __all__ = [
     "Truncation",
     "TwoStep",
 ]
+
+_MODULES = (
+    ".games",
+    ".particles.adversary",
+    ".particles.pursuit",
+    ".particles.reference",
+    ".particles.speaker_listener",
+    ".particles.spread",
+    ".particles.tag",
+    ".predator_prey",
+    ".probes",
+    ".skirmish.skirmish",
+)
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for: a run needs one of these modules."""
+    return find_name(__name__, __all__, _MODULES, name)

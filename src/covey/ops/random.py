@@ -1,6 +1,7 @@
 """Random keys made from names."""
 
 import zlib
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +19,16 @@ def named(key: PRNGKeyArray, *names: str | int | Int[Array, ""]) -> PRNGKeyArray
     for name in names:
         key = jr.fold_in(key, zlib.crc32(name.encode()) if isinstance(name, str) else name)
     return key
+
+
+def is_key(x: Any) -> bool:
+    """Say whether an array, or the shape of one, holds random keys."""
+    return jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
+
+
+def plain(x: Any) -> Any:
+    """Return random keys as the numbers they are made of, and any other array unchanged."""
+    return jr.key_data(x) if is_key(x) else x
 
 
 def each(key: PRNGKeyArray, x: PyTree[Array]) -> Key[Array, " b"]:

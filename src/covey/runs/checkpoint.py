@@ -19,19 +19,11 @@ from ..config.catalogue import nearest
 from ..core import OptState
 from ..errors import UserError
 from ..files import atomic
+from ..ops.random import is_key, plain
 
 _T = TypeVar("_T")
 _FORMAT = 2
 _FACTS = "facts.json"
-
-
-def plain(x: Any) -> Any:
-    """Return a random key as the numbers it is made of, and any other array unchanged."""
-    return jax.random.key_data(x) if _is_key(x) else x
-
-
-def _is_key(x: Any) -> bool:
-    return jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
 
 
 def named_leaves(tree: PyTree) -> list[tuple[str, Any]]:
@@ -125,7 +117,7 @@ def restore_state(
             if value.shape != want.shape or value.dtype != want.dtype:
                 there = f"{value.dtype}{list(value.shape)}"
                 raise _foreign(path, f"{name} is {there}, not {want.dtype}{list(want.shape)}")
-            leaves.append(jax.random.wrap_key_data(jnp.asarray(value)) if _is_key(leaf) else value)
+            leaves.append(jax.random.wrap_key_data(jnp.asarray(value)) if is_key(leaf) else value)
         extra = sorted(set(stored) - {name for name, _ in expected})
         if extra and not partial:
             raise _foreign(path, f"it also holds {extra[0]}")

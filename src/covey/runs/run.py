@@ -41,7 +41,7 @@ def resume_run(path: str | Path, steps: int | None = None, quiet: bool = False) 
             config = replace(config, steps=steps)
             config.to_yaml(folder.config)
         training = Training(config, folder, quiet)
-        training.prepare()
+        training.prepare(new=False)
         return _complete(training, training.restore)
 
 

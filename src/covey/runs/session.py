@@ -51,8 +51,11 @@ class Training:
         self.stop = False
         self.audit: Audit | None = None
 
-    def prepare(self) -> None:
-        """Print what will be done and how much memory it takes, and compile it."""
+    def prepare(self, new: bool = True) -> None:
+        """Print what will be done and how much memory it takes, and compile it.
+
+        A run that is not new needs no first state, and compiles no program for it.
+        """
         config = self.config
         say = self.progress.say
         seeds = f"{count(config.seeds, 'seed')} × {count(config.steps, 'step')}"
@@ -66,7 +69,7 @@ class Training:
         say(self.engine.memory())
         self.audit = Audit(config, self.engine) if config.audit else None
         began = time.perf_counter()
-        _ = self.engine.chunk  # compiled at its first use
+        self.engine.compile_together("chunk", *["init"] * new)
         self.compile_seconds = time.perf_counter() - began
 
     def _algorithm_notes(self) -> list[str]:
@@ -97,7 +100,7 @@ class Training:
 
     def steps(self) -> int:
         """Return the steps that every seed has taken at least."""
-        return min(int(np.min(state.steps)) for state in self.states)
+        return min(int(np.asarray(state.steps).min()) for state in self.states)
 
     def over(self) -> bool:
         return self.steps() >= self.config.steps
@@ -120,6 +123,8 @@ class Training:
             rows = self._report(metrics, fingerprints)
             boards.write(rows)
             self.show_progress(rows, rate)
+            if self.audit:
+                self.audit.after_report(self.states)
             wait = seconds_between_saves(self.config.save_every, self.save_seconds)
             if self.over() or self.stop or time.perf_counter() - self.saved >= wait:
                 self._save()

@@ -8,6 +8,7 @@ batch (`ops.shard`), and gradients and metrics are averaged (`ops.pooled`), so n
 
 import math
 from collections.abc import Callable
+from threading import Lock
 from typing import Any
 
 import jax
@@ -16,8 +17,10 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import PyTree
 
 from ..ops import PART
+from ..ops.random import plain
 
 _SEED = "seed"
+_TRACING = Lock()  # programs are compiled side by side, but traced in turn: two threads of Python win nothing
 
 
 class Layout:
@@ -67,9 +70,13 @@ class Layout:
         return mapped
 
     def own(self, lanes: list[Any]) -> list[Any]:
-        """Return the arrays of lanes with each seed once."""
+        """Return the arrays of lanes with each seed once.
+
+        The last lane is cut on the host, where random keys are numbers: XLA would compile a program for each
+        shape, at a twentieth of a second.
+        """
         extra = len(lanes) * self.width - self.seeds
-        cut = lambda x: x[: self.width - extra]
+        cut = lambda x: np.asarray(plain(x))[: self.width - extra]
         return [*lanes[:-1], jax.tree.map(cut, lanes[-1])] if extra else lanes
 
     def put(self, tree: PyTree) -> PyTree:
@@ -83,4 +90,6 @@ class Layout:
         """
         donated = () if donate is None else (donate,)
         program = jax.jit(self.spread(f, shared), donate_argnums=donated, out_shardings=self.sharding)
-        return program.lower(*args).compile()
+        with _TRACING:
+            lowered = program.lower(*args)
+        return lowered.compile()
