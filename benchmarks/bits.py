@@ -21,6 +21,7 @@ from typing import Any
 import covey
 
 FACTORED = ("iql", "vdn", "qmix", "cw_qmix", "ow_qmix")
+ROLLOUTS = ("pqn_iql", "pqn_vdn", "pqn_qmix")
 POLICY = ("coma", "ippo", "mappo", "hyper_mappo")
 DETERMINISTIC = ("maddpg", "dual_q")
 WORLDS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -44,10 +45,12 @@ def cells() -> dict[str, tuple[str, str, dict[str, Any]]]:
     """Each run by its name: an algorithm, a world, and keywords of `covey.train`."""
     found = {}
     for kind, (world, env) in WORLDS.items():
-        for name in (*FACTORED, *POLICY, *DETERMINISTIC):
+        for name in (*FACTORED, *ROLLOUTS, *POLICY, *DETERMINISTIC):
             settings: dict[str, Any] = {}
             if name in FACTORED:
                 settings = {"experience.batch_size": COPIES, "experience.capacity": 200}
+            if name in ROLLOUTS:
+                settings = {"agent.hidden": 64, "epochs": 2, "minibatches": 2}
             if name in DETERMINISTIC:
                 settings = {
                     "experience.start": 100,

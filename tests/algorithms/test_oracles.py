@@ -15,10 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from covey.algorithms import COMA, MADDPG, PPO, QMIX, DualQ
+from covey.algorithms import COMA, MADDPG, PPO, PQN, QMIX, DualQ
 from covey.environments.games import TwoStep
 from covey.environments.probes import Coordination, Death, Meeting, Recall, Truncation
-from covey.experience import Replay
+from covey.experience import OnPolicy, Replay
 from covey.networks.agents import FeedForward, Recurrent
 from covey.networks.mixers import MonotonicMixer, SumMixer
 from covey.parts import (
@@ -28,6 +28,7 @@ from covey.parts import (
     HardTarget,
     LinearSchedule,
     PhasesSchedule,
+    RAdam,
     SoftTarget,
 )
 from covey.training.learners import LearnerSlot
@@ -92,6 +93,26 @@ def qmix(mixer: Factory, best: float) -> Case:
         experience=Replay(capacity=1000, batch_size=32),
     )
     return Case(algorithm, TwoStep(), 600, most_reach(best), seeds=20, copies=8, episodes=1)
+
+
+def pqn(env: Any, net: Any, mixer: Factory, best: float, iterations: int = SHORT, **options: Any) -> Case:
+    """Rollouts of seven steps, which cut episodes open; exploration ends half-way."""
+    steps = iterations * 32 * 5
+    qmix = QMIX(
+        agent=Factory(net, hidden=16, depth=1, norm=True),
+        mixer=mixer,
+        lam=0.5,
+        epsilon=LinearSchedule(1.0, 0.1, steps // 2),
+        optimiser=RAdam(LinearSchedule(5e-3, 5e-4, 16 * iterations), clip=10.0),
+    )
+    qmix = replace(qmix, **options)
+    return Case(PQN(qmix=qmix, experience=OnPolicy(steps=7)), env, iterations, all_reach(best))
+
+
+def pqn_uniform(mixer: Factory, best: float) -> Case:
+    """The two-step game by uniform actions, with one-step targets."""
+    case = pqn(TwoStep(), RNN, mixer, best, 300, lam=0.0, epsilon=ConstantSchedule(1.0))
+    return case._replace(holds=most_reach(best), seeds=20, episodes=1)
 
 
 def coma(env: Any, net: Any, best: float, iterations: int = 400) -> Case:
@@ -159,13 +180,19 @@ def deterministic(algorithm: Any, env: Any, iterations: int, holds: Any) -> Case
 
 
 FF, RNN = FeedForward, Recurrent
+QMIXER = Factory(MonotonicMixer, embed=8, hyper=16)
 # Two steps break if anything between acting and learning is wrong: collecting, replay, carries, targets, the
 # mixer's state. Recall breaks without a carry, or if nothing is learned through it. Coordination breaks if an
 # agent is credited for what another did, or reads another's observation. Death breaks if the dead learn, or
 # if returns end with a life. Meeting breaks with the squashing, its gradient or density, its fit to bounds.
 ORDINARY = {
-    "qmix two_step rnn": lambda: qmix(Factory(MonotonicMixer, embed=8, hyper=16), 8.0),
+    "qmix two_step rnn": lambda: qmix(QMIXER, 8.0),
     "vdn two_step rnn": lambda: qmix(Factory(SumMixer), 7.0),
+    "pqn_vdn recall rnn": lambda: pqn(Recall(), RNN, Factory(SumMixer), 1),
+    "pqn_qmix coordination ff": lambda: pqn(Coordination(), FF, QMIXER, 1),
+    "pqn_vdn death ff": lambda: pqn(Death(), FF, Factory(SumMixer), 4),
+    "pqn_qmix two_step rnn": lambda: pqn_uniform(QMIXER, 8),
+    "pqn_vdn two_step rnn": lambda: pqn_uniform(Factory(SumMixer), 7),
     "coma recall rnn": lambda: coma(Recall(), RNN, 1),
     "coma coordination ff": lambda: coma(Coordination(), FF, 1),
     "coma death ff": lambda: coma(Death(), FF, 4),
@@ -194,6 +221,7 @@ ORDINARY = {
     ),
 }
 NIGHTLY = {
+    "pqn_vdn coordination rnn": lambda: pqn(Coordination(), RNN, Factory(SumMixer), 1),
     "ippo coordination ff": lambda: ppo_reaches("own", Coordination(), FF, 1),
     "mappo coordination rnn": lambda: ppo_reaches("state", Coordination(), RNN, 1),
     "ippo death rnn": lambda: ppo_reaches("own", Death(), RNN, 4),
@@ -238,6 +266,20 @@ def test_ppo_values_beyond_the_time_limit(critic_input, net):
         carry = learner.critic.init_carry()
         _, v = learner.critic.step(carry, jax.tree.map(lambda x: x[0], obs))
         return learner.scale.denormalise(v)
+
+    np.testing.assert_allclose(jax.vmap(value)(learners), 5.0, rtol=0.03)
+
+
+def test_pqn_values_beyond_the_time_limit():
+    # As above, for the value of the greedy actions, with rollouts that end before episodes do.
+    case = pqn(Truncation(), FF, Factory(SumMixer), 0, 300, gamma=0.8)
+    learners, _ = learned(case)
+    obs = jax.tree.map(lambda x: x[0], Truncation().reset(jax.random.key(0), 1)[1])
+
+    def value(learner):
+        agents = learner.online.agents
+        q = agents.step(agents.init_carry(), case.algorithm.qmix.inputs(obs, jnp.full(2, -1)))[1]
+        return jnp.sum(jnp.max(q, axis=-1))
 
     np.testing.assert_allclose(jax.vmap(value)(learners), 5.0, rtol=0.03)
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .hyper_mappo import HyperMAPPO
     from .maddpg import MADDPG
     from .ppo import PPO
+    from .pqn import PQN
     from .qmix import QMIX
     from .random import Random
     from .scripted import AbstractScript, Idle, KiteScript, NearestScript, Scripted, WeakestScript
@@ -20,6 +21,7 @@ __all__ = [
     "COMA",
     "MADDPG",
     "PPO",
+    "PQN",
     "QMIX",
     "WQMIX",
     "AbstractScript",
@@ -44,6 +46,7 @@ _MODULES = (
     ".hyper_mappo",
     ".maddpg",
     ".ppo",
+    ".pqn",
     ".qmix",
     ".random",
     ".scripted",

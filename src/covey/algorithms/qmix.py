@@ -122,11 +122,15 @@ class QMIX(AbstractAlgorithm[Learner]):
         return AgentCarry(hidden, action), action, None
 
     def agent_values(
-        self, networks: ValueNetworks, episode: Trajectory
+        self, networks: ValueNetworks, episode: Trajectory, start: AgentCarry | None = None
     ) -> Float[Array, "moments agents actions"]:
-        """Return each agent's values of all its actions, at each moment of an episode."""
-        x = self.inputs(episode.obs, ops.previous(episode.action, episode.obs.first))
-        return networks.agents.unroll(networks.agents.init_carry(), x, episode.obs.first)[1]
+        """Return each agent's values of all its actions, at each moment; `start` is the first one's carry."""
+        last = ops.previous(episode.action, episode.obs.first)
+        hidden = networks.agents.init_carry()
+        if start is not None:
+            last = last.at[0].set(start.action.astype(last.dtype))
+            hidden = start.hidden
+        return networks.agents.unroll(hidden, self.inputs(episode.obs, last), episode.obs.first)[1]
 
     def joint_value(
         self,
@@ -177,7 +181,10 @@ class QMIX(AbstractAlgorithm[Learner]):
         return learner, metrics | {"epsilon": self.epsilon(step)}
 
     def insight(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T k"]]:
+        return self.explain(learner.online, episode)
+
+    def explain(self, networks: ValueNetworks, episode: Trajectory) -> dict[str, Float[Array, "T k"]]:
         """Return the joint value of each step's actions, or each agent's own where nothing is mixed."""
-        q = self.agent_values(learner.online, episode)[:-1]
-        joint = self.joint_value(learner.online, q, episode.action, episode.current_obs)
+        q = self.agent_values(networks, episode)[:-1]
+        joint = self.joint_value(networks, q, episode.action, episode.current_obs)
         return {"Q_tot" if joint.shape[-1] == 1 else "Q": joint}

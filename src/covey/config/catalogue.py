@@ -31,6 +31,7 @@ class Entry(NamedTuple):
 _QMIX = "covey.algorithms.qmix:QMIX"
 _WQMIX = "covey.algorithms.wqmix:WQMIX"
 _COMA = "covey.algorithms.coma:COMA"
+_PQN = "covey.algorithms.pqn:PQN"
 _PPO = "covey.algorithms.ppo:PPO"
 _HYPER_MAPPO = "covey.algorithms.hyper_mappo:HyperMAPPO"
 _MADDPG = "covey.algorithms.maddpg:MADDPG"
@@ -64,6 +65,14 @@ ALGORITHMS = {
         "Weighted QMIX, optimistic: underestimated actions count in full.",
         {"weighting": "optimistic"},
     ),
+    "pqn_iql": Entry(
+        _PQN,
+        "Independent Q-learning without replay: lambda-returns of new rollouts.",
+        {"mixer": "independent"},
+        _DECENTRALISED,
+    ),
+    "pqn_vdn": Entry(_PQN, "VDN without replay or target network.", {"mixer": "sum"}),
+    "pqn_qmix": Entry(_PQN, "QMIX without replay or target network."),
     "coma": Entry(_COMA, "Actor-critic with counterfactual advantages: each agent's own contribution."),
     "ippo": Entry(
         _PPO,

@@ -33,6 +33,7 @@ STEPS = {
 }
 SMALL = {
     **dict.fromkeys(("iql", "vdn", "qmix", "cw_qmix", "ow_qmix"), REPLAY | AGENT),
+    **dict.fromkeys(("pqn_iql", "pqn_vdn", "pqn_qmix"), AGENT),
     **dict.fromkeys(("coma", "ippo", "mappo", "hyper_mappo"), ACTOR),
     **dict.fromkeys(("maddpg", "dual_q"), ACTOR | STEPS),
 }
