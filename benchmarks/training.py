@@ -4,21 +4,26 @@ The world is spread, unless --work says otherwise. QMIX, VDN: 8 copies, an updat
 episodes, GRU 64, mixer 32 with hypernetworks of 128, replay of 5000 episodes. MAPPO, IPPO: 16 copies of
 128 steps, 4 epochs of 4 minibatches of whole rollouts, Dense-GRU-Dense of 128 for actor and critic; MAPPO
 with a value for each agent, and with one for the team. predator_prey: its presets, with 500 episodes in
-the replay, which costs the same as 5000. One seed, and summed over 8 seeds.
+the replay, which costs the same as 5000. One seed, and summed over 8 seeds. Any other algorithm in any world
+is named as `--work "ALGORITHM on WORLD"`, and trains by its preset; `--set key=value` changes settings.
+
+With `--profile` the time is told by piece: world, acting, replay, forward, backward, and so on.
 """
 
-import math
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
-from jax.extend.core import ClosedJaxpr, Jaxpr
-from jax.interpreters.partial_eval import dce_jaxpr
 
+from covey import yaml_text
 from covey.config.config import Config
+from covey.errors import UserError
 from covey.runs.engine import Engine
 
 from .common import format_summary, parse_options, print_table, save_results, summary, time_in_turns
+from .flops import needed_flops
 from .machine import matmul_rate
+from .pieces import print_profile, profile
 
 REPLAY = {
     "preset": "original",
@@ -26,14 +31,21 @@ REPLAY = {
     "experience.capacity": 5000,
     "experience.batch_size": 32,
 }
-NETS = {"hidden": 128, "depth": 1, "after": 1, "norm": False}
-ON_POLICY = {f"{net}.{name}": value for net in ("actor", "critic") for name, value in NETS.items()} | {
-    "preset": "original",
-    "experience.steps": 128,
-    "chunk": 128,
-    "epochs": 4,
-    "minibatches": 4,
-}
+ROLLOUTS = {"preset": "original", "experience.steps": 128, "epochs": 4, "minibatches": 4}
+
+
+def with_networks(settings: dict[str, Any], kind: str, **options: Any) -> dict[str, Any]:
+    """Return settings in which actor and critic are of a kind, with the same options."""
+    nets = ("actor", "critic")
+    return (
+        settings
+        | dict.fromkeys(nets, kind)
+        | {f"{net}.{name}": x for net in nets for name, x in options.items()}
+    )
+
+
+RECURRENT = with_networks(ROLLOUTS | {"chunk": 128}, "recurrent", hidden=128, depth=1, after=1, norm=False)
+FEED_FORWARD = with_networks(ROLLOUTS, "feed_forward", hidden=64, activation="tanh", norm=False)
 
 
 class Work(NamedTuple):
@@ -41,35 +53,43 @@ class Work(NamedTuple):
 
     algorithm: str
     settings: dict[str, Any]
-    envs: int
+    envs: int | None  # None: the preset's
     environment: str = "spread"
+
+    def config(self, seeds: int, steps: int) -> Config:
+        """Return the configuration of a run that reports every so many steps, of all seeds together."""
+        options = {"seeds": seeds, "envs": self.envs, "report_every": max(1, steps // seeds)}
+        return Config.parse(self.algorithm, self.environment, self.settings, options)
 
 
 HUNT = {"preset": "tuned", "experience.capacity": 500}
 WORK = {
     "qmix": Work("qmix", REPLAY | {"mixer.embed": 32, "mixer.hyper": 128}, 8),
     "vdn": Work("vdn", REPLAY, 8),
-    "mappo": Work("mappo", ON_POLICY | {"critic_input": "agent"}, 16),
-    "mappo, team's value": Work("mappo", ON_POLICY, 16),
-    "ippo": Work("ippo", ON_POLICY, 16),
+    "mappo": Work("mappo", RECURRENT | {"critic_input": "agent"}, 16),
+    "mappo, team's value": Work("mappo", RECURRENT, 16),
+    "ippo": Work("ippo", RECURRENT, 16),
+    "ippo, feed-forward": Work("ippo", FEED_FORWARD, 16),
 } | {
     f"{name} on predator_prey": Work(name, HUNT, 8, "predator_prey")
     for name in ("vdn", "qmix", "cw_qmix", "ow_qmix")
 }
 SEEDS = (1, 8)
+PROFILED = 3000  # steps of the call that is recorded, or one iteration
 
 
 class TrainingWork:
     """A run between two reports; each call trains one chunk."""
 
-    def __init__(self, work: Work, seeds: int):
-        options = {"seeds": seeds, "envs": work.envs, "report_every": 30_000 // seeds}
-        config = Config.parse(work.algorithm, work.environment, work.settings, options)
-        self.engine = Engine(config)
+    def __init__(self, work: Work, seeds: int, steps: int = 30_000, warm: bool = True):
+        """Build the run; `steps` are those of a call, about, of all seeds together."""
+        self.engine = Engine(work.config(seeds, steps))
         self.clock = 0
         self.seeds = seeds
+        self.engine.compile_together("init", "chunk")
         self.states = self.engine.start()
-        self()  # the warm-up, too
+        if warm:
+            self()
 
     @property
     def steps(self) -> int:
@@ -85,34 +105,46 @@ class TrainingWork:
         """Return the flops of matrix products, in collecting and learning, per environment step."""
         trainer = self.engine.trainer
         state = jax.eval_shape(trainer.init, jax.random.key(0))
-        program = jax.make_jaxpr(trainer.iteration)(state, 0).jaxpr
-        needed, _ = dce_jaxpr(program, [True] * len(program.outvars))  # unused results are compiled away
-        return matmul_flops(needed) / self.engine.iteration_steps
+        return needed_flops(trainer.iteration, state, 0) / self.engine.iteration_steps
 
 
-def matmul_flops(program: Jaxpr | ClosedJaxpr) -> float:
-    """Count a program's matrix products, each scan times its length (XLA's own count takes it once)."""
-    total = 0.0
-    for eqn in program.eqns:
-        if eqn.primitive.name == "dot_general":
-            (over, _), _ = eqn.params["dimension_numbers"]
-            left: Any = eqn.invars[0].aval
-            product: Any = eqn.outvars[0].aval
-            total += 2.0 * product.size * math.prod(left.shape[i] for i in over)
-        inner = [x for x in jax.tree.leaves(list(eqn.params.values())) if isinstance(x, Jaxpr | ClosedJaxpr)]
-        if inner:
-            total += eqn.params.get("length", 1) * max(map(matmul_flops, inner))
-    return total
+def find_work(name: str, changes: dict[str, Any]) -> Work:
+    """Return a work of the table above, or of any algorithm in any world: `ALGORITHM on WORLD`."""
+    algorithm, on, world = name.partition(" on ")
+    if name not in WORK and not on:
+        raise UserError(f"--work '{name}': write 'ALGORITHM on WORLD', or one of {', '.join(WORK)}")
+    work = WORK.get(name) or Work(algorithm, {}, None, world)
+    return work._replace(settings=work.settings | changes)
 
 
 def main() -> None:
     default = [name for name, work in WORK.items() if work.environment == "spread"]
-    choice = {"nargs": "+", "default": default, "choices": list(WORK), "metavar": "WORK"}
-    options = parse_options(__doc__ or "", repetitions=7, **{"--work": choice})
+    options = parse_options(
+        __doc__ or "",
+        repetitions=7,
+        **{
+            "--work": {"nargs": "+", "default": default, "metavar": "WORK"},
+            "--seeds": {"nargs": "+", "type": int, "default": SEEDS},
+            "--set": {"nargs": "+", "default": [], "metavar": "key=value", "help": "other settings"},
+            "--profile": {"action": "store_true", "help": "tell the time of each piece instead"},
+        },
+    )
+    changes = yaml_text.parse_pairs(options.set)
     peak = matmul_rate()
-    runs = {
-        f"{name}, {seeds} seeds": TrainingWork(WORK[name], seeds) for name in options.work for seeds in SEEDS
+    works = {
+        f"{name}, {seeds} seeds": (find_work(name, changes), seeds)
+        for name in options.work
+        for seeds in options.seeds
     }
+    if options.profile:
+        found = {}
+        for name, (work, seeds) in works.items():
+            make = partial(TrainingWork, work, seeds, PROFILED, warm=False)
+            found[name] = profile(make, work.config(seeds, PROFILED), peak)
+            print_profile(name, found[name])
+        save_results(options.json, found)
+        return
+    runs = {name: TrainingWork(work, seeds) for name, (work, seeds) in works.items()}
     flops = {name: run.flops_per_step() for name, run in runs.items()}
     seconds = time_in_turns(runs, options.repetitions)
     rates = {name: summary([runs[name].steps / s for s in turns]) for name, turns in seconds.items()}

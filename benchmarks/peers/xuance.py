@@ -4,7 +4,6 @@ XuanCe needs an older pettingzoo, so it gets an environment of its own, benchmar
 made on the first run. It runs with one thread and with one per core; the faster counts.
 """
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +22,7 @@ from ..common import (
     time_in_turns,
 )
 from ..training import WORK, TrainingWork
+from .worker import Worker
 
 HERE = Path(__file__).parent
 HOME = HERE.parent / ".venvs" / "xuance"
@@ -40,36 +40,17 @@ def install_xuance() -> Path:
     return python
 
 
-class Worker:
-    """A process in which XuanCe trains, a turn at a time."""
-
-    def __init__(self, threads: int):
-        command = [
-            install_xuance(),
-            "-P",
-            HERE / "xuance_worker.py",
-            str(threads),
-        ]  # -P: this file is not XuanCe
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdin
-        assert self.process.stdout
-        self.orders = self.process.stdin
-        self.answers = self.process.stdout
-        self.answers.readline()  # comes when it is warm
-
-    def turn(self) -> dict[str, float]:
-        """Train for a turn; return its steps, updates and seconds."""
-        print(file=self.orders, flush=True)
-        return json.loads(self.answers.readline())
-
-    def stop(self) -> None:
-        self.orders.close()
-        self.process.wait()
+def start_worker(threads: int) -> Worker:
+    """Start a process in which XuanCe trains; it has answered when it is warm."""
+    # -P: this file is not XuanCe
+    worker = Worker([install_xuance(), "-P", HERE / "xuance_worker.py", str(threads)], limit=600.0)
+    worker.answer()
+    return worker
 
 
 def main() -> None:
     options = parse_options(__doc__ or "", repetitions=5)
-    workers = {f"XuanCe, {n} threads": Worker(n) for n in sorted({1, cores()})}
+    workers = {f"XuanCe, {n} threads": start_worker(n) for n in sorted({1, cores()})}
     ours = TrainingWork(WORK["qmix"], seeds=1)
     rates: dict[str, list[float]] = {name: [] for name in ("covey", *workers)}
     updates: dict[str, float] = {"covey": 1 / ours.engine.iteration_steps}
