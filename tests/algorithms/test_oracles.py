@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from covey.algorithms import COMA, MADDPG, PPO, PQN, QMIX, DualQ
+from covey.algorithms.on_policy.networks import SharedTrunk
 from covey.environments.games import TwoStep
 from covey.environments.probes import Coordination, Death, Meeting, Recall, Truncation
 from covey.experience import OnPolicy, Replay
@@ -197,6 +198,9 @@ ORDINARY = {
     "coma coordination ff": lambda: coma(Coordination(), FF, 1),
     "coma death ff": lambda: coma(Death(), FF, 4),
     "ippo recall rnn": lambda: ppo_reaches("own", Recall(), RNN, 1),
+    "ippo recall rnn, one network": lambda: Case(
+        ppo("own", Recall(), RNN, trunk=SharedTrunk()), Recall(), SHORT, all_reach(1)
+    ),
     "mappo recall rnn": lambda: ppo_reaches("state", Recall(), RNN, 1),
     "ippo coordination rnn": lambda: ppo_reaches("own", Coordination(), RNN, 1),
     "mappo coordination ff": lambda: ppo_reaches("state", Coordination(), FF, 1),

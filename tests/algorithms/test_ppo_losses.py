@@ -1,5 +1,8 @@
 """The losses of IPPO and MAPPO: advantages by brute force, everything else again in NumPy."""
 
+from dataclasses import replace
+
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -8,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from covey.algorithms.on_policy.networks import SharedTrunk
 from covey.algorithms.on_policy.passes import PolicyCarry, PolicyExtras
 from covey.algorithms.ppo import PPO
 from covey.core import Observation, Spec, Trajectory
@@ -59,7 +63,9 @@ def affine(networks, x):
 
 
 def expected(algorithm, learner, obs):
-    """What the critic says, as it says it."""
+    """What the critic, or the one network's last output, says, as it says it."""
+    if learner.critic is None:
+        return affine(learner.actor.networks, obs.agents)[..., -1]
     shown = {"state": obs.state[..., None, :], "own": obs.agents}[algorithm.critic_input]
     return affine(learner.critic.networks, shown)[..., 0]
 
@@ -87,19 +93,22 @@ KINDS = {
     "ippo": ppo(critic_input="own"),
     "own rewards": ppo(critic_input="own", reward="own"),
     "no scale": ppo(normalise_values=False),
+    "one network": ppo(critic_input="own", trunk=SharedTrunk(0.7)),
 }
+
+
+def begun(algorithm):
+    """A learner that has already seen returns."""
+    learner = algorithm.init(SPEC, jr.key(0))
+    seen = jnp.array([[1.0], [5.0]]), jnp.ones(2, bool)
+    return replace(learner, scale=learner.scale.update(*seen)) if algorithm.normalise_values else learner
 
 
 @pytest.fixture(scope="module", params=KINDS.values(), ids=KINDS.keys())
 def made(request):
-    """An algorithm, a learner that has already seen returns, and its compiled functions."""
+    """An algorithm, a learner, and its compiled functions."""
     algorithm = request.param
-    learner = algorithm.init(SPEC, jr.key(0))
-    if algorithm.normalise_values:
-        scale = learner.scale.update(jnp.array([[1.0], [5.0]]), jnp.ones(2, bool))
-        learner = type(learner)(
-            learner.actor, learner.critic, learner.actor_opt_state, learner.critic_opt_state, scale
-        )
+    learner = begun(algorithm)
     update = jax.jit(lambda learner, batch: algorithm.update(learner, batch, jr.key(1), jnp.array(0)))
     return algorithm, learner, jax.jit(algorithm.make_chunks), update
 
@@ -132,14 +141,16 @@ def test_advantages_and_goals(made):
     holds()
 
 
-def told_by_hand(algorithm, learner, b):
-    advantage, goal = brute(algorithm, learner, b)
+def told_by_hand(algorithm, learner, b, before=None):
+    """The metrics of an update. `before` is the learner whose values the advantages are made of."""
+    advantage, goal = brute(algorithm, before or learner, b)
     advantage = np.broadcast_to(advantage, (N, T, 2))
     active = b.valid[..., None] & b.obs.alive[:, :-1]
     mine = advantage[active]
     advantage = (advantage - mine.mean()) / (mine.std() + 1e-5)
 
-    logits = np.where(b.obs.legal, affine(learner.actor.networks, b.obs.agents), -np.inf)[:, :-1]
+    logits = affine(learner.actor.networks, b.obs.agents)[..., :3]
+    logits = np.where(b.obs.legal, logits, -np.inf)[:, :-1]
     p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
     new = np.log(np.take_along_axis(p, b.extras.choice[..., None], -1)[..., 0])
     ratio = np.exp(new - b.extras.log_prob)
@@ -216,3 +227,31 @@ def test_entropy_is_wanted():
     along = lambda a, b: float(np.sum(a * b) / np.linalg.norm(a) / np.linalg.norm(b))
     assert along(widened, uphill) > 0.999
     assert along(actor_slope(0.0), uphill) < 0.9
+
+
+def test_the_gradient_of_one_network():
+    # Would break: a coefficient left out, a head that has no gradient, advantages or goals that have one. The
+    # loss is computed again in NumPy, and each weight and bias is moved a little.
+    algorithm = KINDS["one network"]
+    learner = begun(algorithm)
+    batch = rollouts(0, 2)
+    chunk = algorithm.make_chunks(learner, batch)
+    scale = algorithm.next_scale(learner, chunk)
+    slope = jax.jit(jax.grad(algorithm.loss, has_aux=True))(learner.networks, chunk, 0.05, scale)[0]
+    b = jax.tree.map(np.asarray, batch)
+    layer = lambda learner: learner.actor.networks.nets.layers.layers[0]
+
+    def loss(weight, bias):
+        moved = eqx.tree_at(lambda x: (layer(x).weight, layer(x).bias), learner, (weight, bias))
+        told = told_by_hand(algorithm, moved, b, learner)
+        return told["policy_loss"] - 0.05 * told["entropy"] + 0.7 * told["value_loss"]
+
+    params = [np.asarray(x, float) for x in (layer(learner).weight, layer(learner).bias)]
+    for n, got in enumerate((layer(slope).weight, layer(slope).bias)):
+        for place in np.ndindex(got.shape):
+            ends = []
+            for change in (1e-5, -1e-5):
+                moved = [x.copy() for x in params]
+                moved[n][place] += change
+                ends.append(loss(*moved))
+            assert float(got[place]) == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-2, abs=1e-4)

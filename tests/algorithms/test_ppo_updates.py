@@ -8,6 +8,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 
+from covey.algorithms.on_policy.networks import SharedTrunk
 from covey.algorithms.ppo import PPO
 from covey.environments.games import TwoStep
 from covey.environments.probes import Death, Meeting, Recall
@@ -49,8 +50,8 @@ def again(algorithm, learner, batch):
         chunk = algorithm.make_chunks(learner, batch)
 
         def one(c):
-            policy = learner.actor.unroll(c.carry.actor, c.obs)
-            return policy.log_prob(c.extras.choice), learner.critic.unroll(c.carry.critic, c.obs)
+            policy, value = learner.networks.unroll(c.carry, c.obs)
+            return policy.log_prob(c.extras.choice), value
 
         return jax.vmap(one)(chunk), (chunk.extras.log_prob, chunk.extras.value), chunk.valid
 
@@ -63,6 +64,8 @@ WORLDS = {
     "deaths": (Death(), {"critic_input": "agent", "sharing": "none"}),
     "squashed": (Meeting(3), {"critic_input": "own"}),
     "cut off": (Meeting(3), {"squashed": False, "agent_id": False}),
+    "one network": (Recall(), {"critic_input": "own", "trunk": SharedTrunk()}),
+    "one network, continuous": (Meeting(3), {"critic_input": "own", "trunk": SharedTrunk()}),
 }
 
 
@@ -76,7 +79,7 @@ def test_chunks_say_what_acting_said(env, options):
     for size in (1, 4, 99):
         found, left = again(replace(algorithm, chunk=size), learner, batch)
         for mine, theirs in zip(found, left, strict=True):
-            np.testing.assert_allclose(mine, theirs, atol=1e-6)
+            np.testing.assert_allclose(mine, theirs, rtol=1e-6, atol=1e-6)
             assert mine.std() > 1e-4
 
 
@@ -153,6 +156,39 @@ def test_each_optimiser_clips_its_own(deaths):
     assert norm(after.critic_opt_state.state[1].mu) == pytest.approx(1e-3, rel=1e-3)
 
 
+def test_one_network_has_one_optimiser_and_one_clip(deaths):
+    # Would break: parameters of a critic that nobody uses, a gradient clipped by head, or the wrong setting.
+    _, _, batch = deaths
+    adam = lambda clip: Adam(ConstantSchedule(1e-3), clip=clip)
+    options = {"actor_optimiser": adam(1e-3), "critic_optimiser": adam(1e-2), "critic_input": "own"}
+    algorithm = ppo(PLAIN, trunk=SharedTrunk(), **options)
+    learner, batch = played(algorithm, Death())
+    sizes = lambda tree: sorted(x.size for x in jax.tree.leaves(tree))
+    alone = PLAIN(Death().spec.features + 2, Death().spec.actions + 1, key=jr.key(0))
+    assert sizes((learner.actor, learner.critic)) == sizes(alone)
+    assert learner.critic_opt_state is None
+    after, _ = updated(algorithm, learner, batch)
+    assert norm(after.actor_opt_state.state[1].mu) == pytest.approx(1e-4, rel=1e-3)
+    head = lambda learner: learner.actor.networks.nets.layers.layers[-1].weight
+    assert (jnp.abs(head(after) - head(learner)).max(axis=0) > 0).all()
+
+
+def test_the_value_coefficient_weighs_the_value(deaths):
+    # Would break: a coefficient that nothing is multiplied by, or one that weighs the policy too. With 0 the
+    # value's head has no gradient; the update's values show it, for they come from the same network.
+    options = {"critic_input": "own", "actor_optimiser": Adam(ConstantSchedule(1e-3), clip=0.0, eps=1e6)}
+    moved = {}
+    for weight in (0.0, 1.0, 2.0):
+        algorithm = ppo(PLAIN, trunk=SharedTrunk(weight), **options)
+        learner, batch = played(algorithm, Death())
+        after, _ = updated(algorithm, learner, batch)
+        step = jax.tree.map(jnp.subtract, after.actor, learner.actor)
+        moved[weight] = np.asarray(step.networks.nets.layers.layers[-1].weight, float)
+    assert not moved[0.0][:, -1].any()
+    np.testing.assert_allclose(moved[2.0][:, -1], 2 * moved[1.0][:, -1], rtol=1e-2)
+    np.testing.assert_allclose(moved[2.0][:, :-1], moved[0.0][:, :-1], rtol=1e-2, atol=1e-12)
+
+
 def test_learning_rates_count_optimiser_steps(deaths):
     # Would break: a schedule that counts updates or environment steps. Two minibatches use this one up.
     algorithm, _, batch = deaths
@@ -167,21 +203,34 @@ def test_learning_rates_count_optimiser_steps(deaths):
         assert norm(moved) == 0
 
 
-def test_ten_updates():
-    # Would break: anything that changes what a seed learns, meant or not.
+def ten_updates(**options):
     adam = Adam(ConstantSchedule(5e-3))
-    algorithm = ppo(
-        PLAIN, minibatches=2, epochs=2, critic_input="agent", actor_optimiser=adam, critic_optimiser=adam
-    )
+    optimisers = {"actor_optimiser": adam, "critic_optimiser": adam}
+    algorithm = ppo(PLAIN, minibatches=2, epochs=2, **optimisers, **options)
     trainer = Trainer(Death(), (LearnerSlot("team", algorithm, (0, 1)),), 4, 5)
     run = jax.jit(lambda key: jax.lax.scan(trainer.iteration, trainer.init(key), jnp.arange(10)))
     state, (told, _) = run(jr.key(0))
-    learner = state.learners[0]
+    return state.learners[0], told
+
+
+def test_ten_updates():
+    # Would break: anything that changes what a seed learns, meant or not.
+    learner, told = ten_updates(critic_input="agent")
     value = [0.53749, 0.32019, 0.55466, 0.431, 0.44392, 0.42282, 0.42726, 0.27558, 0.35782, 0.26957]
     policy = [0.04559, 0.00847, 0.00052, 0.00284, -0.01967, -0.0062, -0.01226, -0.01047, 0.01662, 0.01681]
     np.testing.assert_allclose(told["value_loss"], value, rtol=1e-3)
     np.testing.assert_allclose(told["policy_loss"], policy, atol=1e-4)
     np.testing.assert_allclose([norm(learner.actor), norm(learner.critic)], [3.31783, 3.02632], rtol=1e-4)
+
+
+def test_ten_updates_of_one_network():
+    # Would break: anything that changes what a seed learns, meant or not.
+    learner, told = ten_updates(critic_input="own", trunk=SharedTrunk())
+    value = [0.89258, 0.68827, 0.56766, 0.71672, 0.49012, 0.64379, 0.66913, 0.62847, 0.4641, 0.4031]
+    policy = [0.02547, -0.00056, 0.00374, 0.00254, -0.01804, -0.00425, 0.00711, 0.01917, 0.00972, -0.01757]
+    np.testing.assert_allclose(told["value_loss"], value, rtol=1e-3)
+    np.testing.assert_allclose(told["policy_loss"], policy, atol=1e-4)
+    np.testing.assert_allclose(norm(learner.actor), 3.29768, rtol=1e-4)
 
 
 def test_insight_is_what_was_expected():
@@ -200,9 +249,17 @@ def test_own_rewards_need_own_values():
         ppo(reward="own").init(Death().spec, jr.key(0))
 
 
+def test_one_network_reads_one_input():
+    # Would break: a shared network whose value is of the observation, where one of the state was asked for.
+    sentence = "is not what the actor reads, and with trunk=shared both are one network: set critic_input=own"
+    with pytest.raises(UserError, match=sentence):
+        ppo(trunk=SharedTrunk()).init(Death().spec, jr.key(0))
+
+
 KEEPERS = {
     "recurrent mappo": (ppo(epochs=2, minibatches=2, chunk=2), TwoStep()),
     "feed-forward ippo": (ppo(PLAIN, critic_input="own", sharing="none", reward="own"), Meeting(2)),
+    "one network": (ppo(critic_input="own", trunk=SharedTrunk(), epochs=2, chunk=2), TwoStep()),
 }
 
 

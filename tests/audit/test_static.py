@@ -8,6 +8,7 @@ from audit.cases import OPTIONS, planted, refusal
 from covey.audit.static import examine, learner_settings, switches
 from covey.audit.traced import TracedLearner
 from covey.config.config import Config
+from covey.errors import UserError
 from covey.runs.engine import Engine
 
 SENTENCES = {
@@ -79,6 +80,20 @@ def test_idle_settings():
     assert "mixer_input=observations changes nothing here: it acts with mixer=monotonic" in sentence
     config = Config.parse("vdn", "two_step", {}, OPTIONS)
     examine(config, Engine(config).trainer)
+
+
+@pytest.mark.slow
+def test_one_network_needs_no_critic():
+    # Would break: an alarm for the critic's settings, which one network leaves idle; the coefficient unread;
+    # a critic that somebody described, and nobody makes.
+    config = Config.parse("ippo", "two_step", {"trunk": "shared", "trunk.value_coefficient": 0.7}, OPTIONS)
+    findings = examine(config, Engine(config).trainer)
+    assert [v.setting.path for v in findings.settings if v.read] == ["trunk.value_coefficient"]
+    sentence = refusal(Config.parse("ippo", "two_step", {"trunk": "shared", "critic.hidden": 8}, OPTIONS))
+    assert "critic.hidden=8 changes nothing here: it acts with trunk=separate" in sentence
+    config = Config.parse("mappo", "two_step", {"trunk": "shared"}, OPTIONS)
+    with pytest.raises(UserError, match="set critic_input=own"):
+        Engine(config).start()
 
 
 def test_settings_of_a_world():

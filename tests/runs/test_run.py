@@ -53,6 +53,20 @@ def test_longer_by_resuming(whole, tmp_path):
     assert_same_arrays(whole, path)
 
 
+def test_one_network_of_policy_and_value(tmp_path):
+    """Half a run of PPO with `trunk=shared`, resumed; and it acts."""
+    settings = ["trunk=shared", "actor.hidden=8", "epochs=2"]
+    short = {"seeds": "2", "envs": "4", "report_every": "24", "eval_episodes": "4"}
+    parse = lambda steps: Config.parse("ippo", "two_step", settings, short | {"steps": steps})
+    unbroken = run.train_run(parse("240"), tmp_path / "whole", quiet=True).folder.path
+    path = run.train_run(parse("120"), tmp_path / "half", quiet=True).folder.path
+    run.resume_run(path, 240, quiet=True)
+    assert_same_arrays(unbroken, path)
+    assert not any("critic" in name for name in arrays(path) if "carry" not in name)
+    policy = covey.load(path)
+    assert np.asarray(policy.act(np.zeros((2, policy.spec.features), np.float32))).shape == (2,)
+
+
 def test_folder(whole):
     """What users are promised: these files, these keys."""
     summary = json.loads((whole / "summary.json").read_text())

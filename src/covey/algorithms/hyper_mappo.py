@@ -40,6 +40,7 @@ from ..networks.increments import Layers, Output
 from ..parts import AbstractOptimiser, AbstractTarget, Adam, ConstantSchedule, Factory, HardTarget, promoted
 from ..training.costs import cost_lines
 from . import ppo
+from .on_policy.networks import ActorCritic
 from .on_policy.passes import Chunk, PolicyCarry, chunk_length, policy_terms, run_epochs
 from .ppo import PPO
 
@@ -58,7 +59,7 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
     """MAPPO, and increments to its actor's weights; `covey describe hyper_mappo` lists every field."""
 
     traits: ClassVar[Traits] = PPO.traits
-    ppo: PPO = promoted(PPO())
+    ppo: PPO = promoted(PPO(), without=("trunk",))
     layers: Layers = "last"  # that get increments; `all`: except those of a GRU; `none`: this is mappo
     output: Output = "increment"  # or all of a layer's weights
     compose: Literal["base", "accumulate"] = "base"
@@ -98,8 +99,8 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
         if hyper is None:
             return self.ppo.act(learner.ppo, carry, obs, key, step, explore)
         context, _, theta = hyper.unroll(actor, carry.more, jax.tree.map(lambda x: x[None], obs))
-        actor_carry, policy = hyper.add_increments(actor, theta[0]).step(carry.actor, obs)
-        carry, action, extras = self.ppo.choose(learner.ppo, carry, obs, key, explore, actor_carry, policy)
+        networks = replace(learner.ppo.networks, actor=hyper.add_increments(actor, theta[0]))
+        carry, action, extras, policy = networks.act(carry, obs, key, explore)
         extras = extras and replace(extras, more=(action, policy))
         return replace(carry, more=context.push(obs, action, policy)), action, extras
 
@@ -151,10 +152,10 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
         params = (base.actor, learner.hyper)
         fixed = replace(start, target=learner.target)
         grads, metrics = ops.gradients(self.loss, params, fixed, batch, entropy)
-        actor, opt_state = ops.step(self.ppo.actor_optimiser, base.actor, base.actor_opt_state, grads[0])
         hyper, hyper_opt_state = ops.step(self.optimiser, learner.hyper, learner.hyper_opt_state, grads[1])
-        base = replace(base, actor=actor, actor_opt_state=opt_state)
-        base, critic_metrics = self.ppo.improve_critic(base, batch)
+        scale = self.ppo.next_scale(base, batch)
+        critic_grads, critic_metrics = ops.gradients(self.ppo.critic_loss, base.critic, batch, scale)
+        base = self.ppo.descend(base, ActorCritic(grads[0], critic_grads), scale)
         steps = jnp.asarray(learner.steps) + 1
         target = learner.target and self.target(hyper, learner.target, steps)
         return Learner(base, hyper, hyper_opt_state, target, steps), metrics | critic_metrics

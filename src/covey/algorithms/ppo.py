@@ -7,11 +7,12 @@
 averaged over living agents (actor) and valid steps (critic); A is standardised once an iteration. MAPPO's
 critic reads the state: one value for the team or, with `critic_input=agent`, one for each agent from the
 state beside its own observation; with `agent_state`, from a state of its own, where the world has one.
-IPPO's reads the agent's observation. Recurrent networks learn from chunks, which start from the carry of the
-rollout; others from single steps.
+IPPO's reads the agent's observation. With `trunk=shared` one network gives policy and value, and learns from
+the sum of both losses, the critic's times `trunk.value_coefficient`. Recurrent networks learn from chunks,
+which start from the carry of the rollout; others from single steps.
 
-Departures: a time limit bootstraps; a minibatch holds all agents of a moment; actor and critic have no
-common loss, so no value coefficient; each matrix of a GRU starts orthogonal by itself.
+Departures: a time limit bootstraps; a minibatch holds all agents of a moment; two networks have no common
+loss, so no value coefficient; each matrix of a GRU starts orthogonal by itself.
 """
 
 from dataclasses import replace
@@ -38,16 +39,21 @@ from ..experience import OnPolicy
 from ..networks.actors import Actor, Critic, CriticInput
 from ..networks.agents import AbstractAgent, Recurrent, Sharing
 from ..parts import AbstractOptimiser, AbstractSchedule, Adam, ConstantSchedule, Factory
-from .on_policy.passes import Chunk, PolicyCarry, PolicyExtras, chunk_length, policy_terms, run_epochs
+from .on_policy.networks import AbstractTrunk, ActorCritic, SeparateTrunk, SharedTrunk
+from .on_policy.passes import Chunk, PolicyCarry, chunk_length, policy_terms, run_epochs
 from .on_policy.value_scale import ValueNorm
 
 
 class Learner(eqx.Module):
     actor: Actor
-    critic: Critic
+    critic: Critic | None  # None, and its optimiser's state: trunk=shared
     actor_opt_state: OptState
-    critic_opt_state: OptState
+    critic_opt_state: OptState | None
     scale: ValueNorm
+
+    @property
+    def networks(self) -> ActorCritic:
+        return ActorCritic(self.actor, self.critic)
 
 
 class PPO(AbstractAlgorithm[Learner]):
@@ -60,6 +66,7 @@ class PPO(AbstractAlgorithm[Learner]):
     actor: Factory[AbstractAgent] = Factory(Recurrent, depth=2, norm=True, gain=0.01)
     critic: Factory[AbstractAgent] = Factory(Recurrent, depth=2, norm=True, gain=1.0)
     critic_input: CriticInput = "state"
+    trunk: AbstractTrunk = SeparateTrunk()
     sharing: Sharing = "team"
     agent_id: bool = True  # among the inputs, one-hot
     reward: Literal["team", "own"] = "team"
@@ -79,50 +86,44 @@ class PPO(AbstractAlgorithm[Learner]):
     critic_optimiser: AbstractOptimiser = Adam(ConstantSchedule(5e-4), eps=1e-5)
 
     def init(self, spec: Spec, key: PRNGKeyArray) -> Learner:
+        self.check(spec)
+        shared = isinstance(self.trunk, SharedTrunk)
+        args = (spec, self.sharing, self.agent_id)
+        of_policy = (self.squashed, self.deviation, shared)
+        actor = Actor(self.actor, *args, *of_policy, key=ops.named(key, "actor"))
+        actor_opt_state = ops.init_opt_state(self.actor_optimiser, actor)
+        scale = ValueNorm(self.normalise_values)
+        if shared:
+            return Learner(actor, None, actor_opt_state, None, scale)
+        critic = Critic(self.critic, *args, self.critic_input, key=ops.named(key, "critic"))
+        return Learner(
+            actor, critic, actor_opt_state, ops.init_opt_state(self.critic_optimiser, critic), scale
+        )
+
+    def check(self, spec: Spec) -> None:
+        """Refuse a critic that cannot be."""
         if self.reward == "own" and self.critic_input == "state":
             remedy = "with `reward=own` set `critic_input=agent`"
             raise SettingError("critic_input", "values the team", remedy, value=self.critic_input)
         if self.critic_input == "agent_state" and not spec.state_by_agent:
             problem = "reads a state with a row for each agent, which this world does not have"
             raise SettingError("critic_input", problem, "set `critic_input=agent`", value="agent_state")
-        actor = Actor(
-            self.actor,
-            spec,
-            self.sharing,
-            self.agent_id,
-            self.squashed,
-            self.deviation,
-            key=ops.named(key, "actor"),
-        )
-        critic = Critic(
-            self.critic, spec, self.sharing, self.agent_id, self.critic_input, key=ops.named(key, "critic")
-        )
-        actor_opt_state = ops.init_opt_state(self.actor_optimiser, actor)
-        critic_opt_state = ops.init_opt_state(self.critic_optimiser, critic)
-        return Learner(actor, critic, actor_opt_state, critic_opt_state, ValueNorm(self.normalise_values))
+        if isinstance(self.trunk, SharedTrunk) and self.critic_input != "own":
+            problem = "is not what the actor reads, and with `trunk=shared` both are one network"
+            raise SettingError("critic_input", problem, "set `critic_input=own`", value=self.critic_input)
 
     def init_carry(self, spec: Spec, learner: Learner) -> PolicyCarry:
-        return PolicyCarry(learner.actor.init_carry(), learner.critic.init_carry())
+        return learner.networks.init_carry()
 
     def act(self, learner: Learner, carry: PolicyCarry, obs: Observation, key, step, explore: bool):
-        actor_carry, policy = learner.actor.step(carry.actor, obs)
-        return self.choose(learner, carry, obs, key, explore, actor_carry, policy)
-
-    def choose(
-        self, learner: Learner, carry: PolicyCarry, obs: Observation, key, explore, actor_carry, policy
-    ):
-        """Choose by the actor's policy; record what learning needs, where it explores."""
-        if not explore:
-            return PolicyCarry(actor_carry, carry.critic), policy.action(policy.mode()), None
-        choice = policy.sample(key)
-        critic_carry, value = learner.critic.step(carry.critic, obs)
-        extras = PolicyExtras(carry, choice, policy.log_prob(choice), value)
-        return PolicyCarry(actor_carry, critic_carry), policy.action(choice), extras
+        carry, action, extras, _ = learner.networks.act(carry, obs, key, explore)
+        return carry, action, extras
 
     def advantages(self, learner: Learner, t: Trajectory) -> tuple[Float[Array, "T k"], Float[Array, "T k"]]:
         """Return A and G of a rollout; the last observation is valued here, for acting never did."""
         last = jax.tree.map(lambda x: x[-2:], t.obs)
-        last_value = learner.critic.unroll(t.extras.carry.critic[-1], last)[1:]
+        carry = jax.tree.map(lambda x: x[-1], t.extras.carry)
+        last_value = learner.networks.values(carry, last)[1:]
         value = learner.scale.denormalise(jnp.append(t.extras.value, last_value, axis=0))
         reward = t.reward if self.reward == "own" else jnp.broadcast_to(t.team_reward[:, :1], value[1:].shape)
         advantage = ops.gae(reward, value, t.terminated, t.valid, self.gamma, self.lam)
@@ -142,35 +143,56 @@ class PPO(AbstractAlgorithm[Learner]):
         loss = ops.mean(ops.total(terms, policy_loss=1.0, entropy=-entropy), batch.active)
         return loss, {name: ops.mean(x, batch.active, exact=False) for name, x in terms.items()}
 
-    def actor_loss(self, actor: Actor, batch: Chunk, entropy) -> tuple[Float[Array, ""], Metrics]:
-        one = lambda chunk: policy_terms(actor.unroll(chunk.carry.actor, chunk.obs), chunk, self.clip)
-        return self.policy_objective(jax.vmap(one)(batch), batch, entropy)
+    def value_objective(
+        self, value: Float[Array, "c t k"], batch: Chunk, scale: ValueNorm
+    ) -> Float[Array, ""]:
+        """Return the critic's loss of its values."""
+        goal = scale.normalise(batch.goal)
+        loss = ops.clipped_value_loss(value, batch.extras.value, goal, self.value_clip, self.huber)
+        return ops.term("value_loss")(ops.mean(loss, batch.valid))
+
+    def loss(
+        self, networks: ActorCritic, batch: Chunk, entropy, scale: ValueNorm
+    ) -> tuple[Float[Array, ""], Metrics]:
+        """Return the actor's loss plus the critic's. Of two networks, each has the gradient of its own."""
+
+        def one(chunk: Chunk) -> tuple[Metrics, Float[Array, "t k"]]:
+            policy, value = networks.unroll(chunk.carry, chunk.obs)
+            return policy_terms(policy, chunk, self.clip), value
+
+        terms, value = jax.vmap(one)(batch)
+        loss, metrics = self.policy_objective(terms, batch, entropy)
+        value_loss = self.value_objective(value, batch, scale)
+        weight = self.trunk.value_coefficient if isinstance(self.trunk, SharedTrunk) else 1.0
+        return loss + weight * value_loss, metrics | {"value_loss": value_loss}
 
     def critic_loss(self, critic: Critic, batch: Chunk, scale: ValueNorm) -> tuple[Float[Array, ""], Metrics]:
+        """Return the loss of a critic by itself."""
         value = jax.vmap(lambda chunk: critic.unroll(chunk.carry.critic, chunk.obs))(batch)
-        old = batch.extras.value
-        goal = scale.normalise(batch.goal)
-        loss = ops.mean(ops.clipped_value_loss(value, old, goal, self.value_clip, self.huber), batch.valid)
-        loss = ops.term("value_loss")(loss)
-        return loss, {"value_loss": loss}
+        loss = self.value_objective(value, batch, scale)
+        return loss, {"value_loss": loss, "value_scale": scale.deviation}
 
-    def improve_critic(self, learner: Learner, batch: Chunk) -> tuple[Learner, Metrics]:
-        """Take the critic's gradient step. The scale reads a minibatch's goals before it normalises them."""
-        scale = learner.scale.update(batch.goal, batch.valid) if self.normalise_values else learner.scale
-        critic, opt_state, metrics = ops.descend(
-            self.critic_optimiser, self.critic_loss, learner.critic, learner.critic_opt_state, batch, scale
-        )
-        learner = replace(learner, critic=critic, critic_opt_state=opt_state, scale=scale)
-        return learner, metrics | {"value_scale": scale.deviation}
+    def next_scale(self, learner: Learner, batch: Chunk) -> ValueNorm:
+        """Return the scale after it has read a minibatch's goals, which it then normalises."""
+        return learner.scale.update(batch.goal, batch.valid) if self.normalise_values else learner.scale
 
     def improve(self, learner: Learner, batch: Chunk, entropy) -> tuple[Learner, Metrics]:
-        """Take the actor's gradient step, then the critic's."""
-        actor, opt_state, metrics = ops.descend(
-            self.actor_optimiser, self.actor_loss, learner.actor, learner.actor_opt_state, batch, entropy
+        """Take a gradient step of each network."""
+        scale = self.next_scale(learner, batch)
+        grads, metrics = ops.gradients(self.loss, learner.networks, batch, entropy, scale)
+        learner = self.descend(learner, grads, scale)
+        return learner, metrics | {"value_scale": scale.deviation}
+
+    def descend(self, learner: Learner, grads: ActorCritic, scale: ValueNorm) -> Learner:
+        """Return the learner after each optimiser's step."""
+        actor, opt_state = ops.step(self.actor_optimiser, learner.actor, learner.actor_opt_state, grads.actor)
+        learner = replace(learner, actor=actor, actor_opt_state=opt_state, scale=scale)
+        if learner.critic is None or learner.critic_opt_state is None:
+            return learner
+        critic, opt_state = ops.step(
+            self.critic_optimiser, learner.critic, learner.critic_opt_state, grads.critic
         )
-        learner = replace(learner, actor=actor, actor_opt_state=opt_state)
-        learner, critic_metrics = self.improve_critic(learner, batch)
-        return learner, metrics | critic_metrics
+        return replace(learner, critic=critic, critic_opt_state=opt_state)
 
     def update(self, learner: Learner, batch: Trajectory, key: PRNGKeyArray, step) -> tuple[Learner, Metrics]:
         improve = lambda learner, chunk: self.improve(learner, chunk, self.entropy(step))
@@ -178,5 +200,6 @@ class PPO(AbstractAlgorithm[Learner]):
         return run_epochs(improve, learner, chunks, self.epochs, self.minibatches, key)
 
     def insight(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T k"]]:
-        value = learner.critic.unroll(learner.critic.init_carry(), episode.current_obs)
+        networks = learner.networks
+        value = networks.values(networks.init_carry(), episode.current_obs)
         return {"V": learner.scale.denormalise(value)}

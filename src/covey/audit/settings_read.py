@@ -181,7 +181,8 @@ class TriedSettings:
     def _enabling_setting(self, setting: Setting, values: Callable[[Setting], Iterable[Any]]) -> str:
         """Return the one other setting that, with one of its `values`, makes this one act."""
         for other in self.settings:
-            if not _is_switch(other) or f"{setting.path}.".startswith(f"{other.path}."):
+            switch = _is_switch(other) or (isinstance(other.value, dict) and self.is_chosen(other))
+            if not switch or f"{setting.path}.".startswith(f"{other.path}."):
                 continue
             for value in values(other):
                 tree = attempt(

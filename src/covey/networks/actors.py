@@ -28,7 +28,8 @@ def observation_inputs(obs: Observation, agent_id: bool) -> Float[Array, "*t age
 class Actor(eqx.Module):
     """Agent networks whose outputs are logits or, where actions are continuous, means.
 
-    The deviations of continuous actions are parameters, one per group and dimension.
+    The deviations of continuous actions are parameters, one per group and dimension. If `valued`, the
+    networks have one more output, which is the value of the agent's observation.
     """
 
     networks: AgentNetworks
@@ -36,6 +37,7 @@ class Actor(eqx.Module):
     bounds: tuple[float, float] | None = eqx.field(static=True)
     squashed: bool = eqx.field(static=True)
     agent_id: bool = eqx.field(static=True)
+    valued: bool = eqx.field(static=True)
 
     def __init__(
         self,
@@ -45,20 +47,23 @@ class Actor(eqx.Module):
         agent_id: bool,
         squashed: bool,
         deviation: float,
+        valued: bool = False,
         *,
         key: PRNGKeyArray,
     ):
         inputs = spec.features + agent_id * spec.agents
-        self.networks = AgentNetworks(factory, spec, inputs, spec.actions, sharing, key=key)
+        self.networks = AgentNetworks(factory, spec, inputs, spec.actions + valued, sharing, key=key)
         groups = len(set(self.networks.groups))
         start = jnp.full((groups, spec.actions), np.log(deviation))
         self.log_deviation = start if spec.bounds else None
         self.bounds = spec.bounds
         self.squashed = squashed
         self.agent_id = agent_id
+        self.valued = valued
 
     def policy(self, x: Float[Array, "*t agents o"], obs: Observation) -> AbstractDistribution:
         """Return the distribution that the networks' outputs describe."""
+        x = x[..., :-1] if self.valued else x
         if self.bounds is None or self.log_deviation is None:
             return Categorical(x, obs.legal)
         log_deviation = self.log_deviation[np.array(self.networks.groups)]
@@ -83,6 +88,19 @@ class Actor(eqx.Module):
     def unroll(self, h: Float[Array, "agents h"], obs: Observation) -> AbstractDistribution:
         """Return the policies of a trajectory."""
         return self.unroll_with_carry(h, obs)[1]
+
+    def step_with_value(
+        self, h: Float[Array, "agents h"], obs: Observation
+    ) -> tuple[Float[Array, "agents h"], AbstractDistribution, Float[Array, " agents"]]:
+        h, x = self.networks.step(h, observation_inputs(obs, self.agent_id))
+        return h, self.policy(x, obs), x[..., -1]
+
+    def unroll_with_value(
+        self, h: Float[Array, "agents h"], obs: Observation
+    ) -> tuple[AbstractDistribution, Float[Array, "T agents"]]:
+        """Return the policies and the values of a trajectory."""
+        _, x = self.networks.unroll(h, observation_inputs(obs, self.agent_id), obs.first)
+        return self.policy(x, obs), x[..., -1]
 
 
 class Critic(eqx.Module):

@@ -63,8 +63,8 @@ class Chunk(eqx.Module):
 
 
 def chunk_length(learner: Any, size: int) -> int:
-    """Return the steps of a chunk: one, if neither the learner's actor nor its critic is recurrent."""
-    return size if learner.actor.init_carry().size + learner.critic.init_carry().size else 1
+    """Return the steps of a chunk: one, if no network of the learner is recurrent."""
+    return size if sum(x.size for x in jax.tree.leaves(learner.networks.init_carry())) else 1
 
 
 def policy_terms(policy: AbstractDistribution, chunk: Chunk, clip: float) -> Metrics:
