@@ -36,6 +36,7 @@ PYMARL = (
     ),
     Setting("batch_size=32 (first update: 32 episodes)", "experience.batch_size=32 experience.start={start}"),
     Setting("whole episodes", "experience.window=null", "the newest horizon + 1 steps are not drawn yet"),
+    Setting("a batch is cut to its longest episode", "experience.packed=true", "laid end to end instead"),
     Setting("gamma=0.99", "gamma=0.99"),
     Setting("one-step targets", "lam=0"),
     Setting("a time limit is an end", "env.timeout=terminal"),

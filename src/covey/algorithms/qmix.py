@@ -172,7 +172,7 @@ class QMIX(AbstractAlgorithm[Learner]):
         rewards = learner.rewards
         if self.standardise_rewards:
             rewards, batch = standardise_rewards(rewards, learner.updates, batch)
-        online, opt_state, metrics = ops.descend(
+        online, opt_state, metrics = ops.descend_by_rows(
             self.optimiser, self.loss, learner.online, learner.opt_state, learner.target.network, batch
         )
         updates = learner.updates + 1

@@ -145,7 +145,7 @@ class WQMIX(AbstractAlgorithm[Learner]):
         return ops.total(terms, **dict.fromkeys(terms, 1.0)), metrics | terms
 
     def update(self, learner: Learner, batch: Trajectory, key: PRNGKeyArray, step) -> tuple[Learner, Metrics]:
-        online, opt_state, metrics = ops.descend(
+        online, opt_state, metrics = ops.descend_by_rows(
             self.qmix.optimiser, self.loss, learner.online, learner.opt_state, learner.target.network, batch
         )
         updates = learner.updates + 1

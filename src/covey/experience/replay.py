@@ -12,6 +12,7 @@ from ..core import AbstractExperience, Spec, Trajectory
 from ..errors import SettingError
 from ..ops import named, shard
 from .on_policy import episode_steps
+from .packing import pack
 
 WHOLE_EPISODES = None  # the `window` that draws whole episodes
 
@@ -48,6 +49,7 @@ class Replay(AbstractExperience):
     updates: int = 1  # per iteration or, with `every`, per that many steps of the environment
     every: int | None = None
     half: bool = False  # store observations and state as float16: up to 65504, with three digits
+    packed: bool = False  # lay a batch's episodes end to end; pays where most end well before the longest
 
     def rollout_length(self, spec: Spec, n: int) -> int:
         """Return the steps of an iteration; with `every`, about an episode and a whole number of updates."""
@@ -75,6 +77,9 @@ class Replay(AbstractExperience):
         return (self.window or spec.horizon) + 1
 
     def init(self, spec: Spec, rollouts: Trajectory) -> Trajectory:
+        if self.packed and self.window is not WHOLE_EPISODES:
+            remedy = "set `experience.packed=False`, or `experience.window=None`"
+            raise SettingError("experience.packed", "lays whole episodes end to end", remedy, value=True)
         n, length = rollouts.valid.shape
         span = self.window_observations(spec)
         blocks = self.steps_of(spec, self.capacity) // (n * length)
@@ -106,23 +111,38 @@ class Replay(AbstractExperience):
     def batch(
         self, spec: Spec, buffer: Trajectory, rollouts: Trajectory, clock: Int[Array, ""], key: PRNGKeyArray
     ) -> Trajectory:
+        index = self.draw(spec, buffer, rollouts, clock, key)
+        own = self.own_places(buffer, index)
+        return self.cut(buffer, *(pack(index, own) if self.packed else (index, own)))
+
+    def draw(
+        self, spec: Spec, buffer: Trajectory, rollouts: Trajectory, clock: Int[Array, ""], key: PRNGKeyArray
+    ) -> Int[Array, "b span"]:
+        """Draw windows: the places of their observations in all rows of the ring, end to end."""
         length = rollouts.valid.shape[1]
-        n, size = buffer.valid.shape
+        size = buffer.valid.shape[1]
         span = self.window_observations(spec)
         sample = self.sample_episodes if self.window is WHOLE_EPISODES else self.sample_windows
         copy, start = shard(sample(buffer, length, clock, span, key))
-        # indices into all rows end to end: around the ring of the copy, then on by whole rows
-        index = (start[:, None] + jnp.arange(span)) % size + copy[:, None] * size
-        gather = lambda x: x.reshape(n * size, *x.shape[2:])[index]
-        gather_steps = lambda x: gather(x)[:, :-1]  # a window has one step less than observations
+        # around the ring of the copy, then on by whole rows
+        return (start[:, None] + jnp.arange(span)) % size + copy[:, None] * size
+
+    def own_places(self, buffer: Trajectory, index: Int[Array, "b span"]) -> Bool[Array, "b span"]:
+        """Mark what belongs to a window: of whole episodes, the places up to the last observation."""
+        if self.window is not WHOLE_EPISODES:
+            return jnp.ones(index.shape, bool)
+        return jnp.cumsum(buffer.obs.first.ravel()[index], axis=1) == 1
+
+    def cut(self, buffer: Trajectory, index: Int[Array, "b span"], own: Bool[Array, "b span"]) -> Trajectory:
+        """Return the windows at these places; a window has one step less than observations."""
+        rows = buffer.valid.size
+        gather = lambda x: x.reshape(rows, *x.shape[2:])[index]
+        gather_steps = lambda x: gather(x)[:, :-1]
         steps = jax.tree.map(gather_steps, eqx.tree_at(lambda t: t.obs, buffer, None))
         obs = jax.tree.map(gather, buffer.obs)
         batch = eqx.tree_at(lambda t: t.obs, steps, obs, is_leaf=lambda x: x is None)
-        batch = self.cast_observations(jnp.float32, batch)
-        if self.window is not WHOLE_EPISODES:
-            return batch
-        same_episode = jnp.cumsum(batch.obs.first[:, :-1], axis=1) == 1
-        return eqx.tree_at(lambda t: t.valid, batch, batch.valid & same_episode)
+        batch = eqx.tree_at(lambda t: t.valid, batch, batch.valid & own[:, :-1])
+        return self.cast_observations(jnp.float32, batch)
 
     def sample_windows(
         self, buffer: Trajectory, length: int, clock: Int[Array, ""], span: int, key: PRNGKeyArray

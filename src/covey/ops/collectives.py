@@ -5,7 +5,7 @@ from typing import TypeVar
 import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Bool, Float, Shaped
+from jaxtyping import Array, Bool, Float, Int, Shaped
 
 _P = TypeVar("_P")
 
@@ -18,6 +18,14 @@ def pooled(x: _P) -> _P:
     try:
         return restore(jax.lax.pmean(flat, PART))
     except NameError:  # no such axis: this device has the seed to itself
+        return x
+
+
+def agreed(x: Int[Array, ""]) -> Int[Array, ""]:
+    """Return the largest x of the devices that share one seed: a number of turns that all of them take."""
+    try:
+        return jax.lax.pmax(x, PART)
+    except NameError:
         return x
 
 

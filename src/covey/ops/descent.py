@@ -7,14 +7,16 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float, Int, PyTree
 
-from ..core import Metrics, OptState, Target
+from ..core import Metrics, OptState, Target, Trajectory
 from ..parts import AbstractOptimiser
-from .collectives import pooled
+from .collectives import agreed, pooled
 
 _P = TypeVar("_P")
 _X = TypeVar("_X")
+
+STEPS_AT_ONCE = 5000  # of agents; what a recurrent network of 64 keeps for them fits a core's cache
 
 
 def cosine(a: PyTree[Array], b: PyTree[Array]) -> Float[Array, ""]:
@@ -64,3 +66,57 @@ def descend(
     """Take one gradient step on `loss(params, *args)`."""
     grads, metrics = gradients(loss, params, *args)
     return *step(optimiser, params, opt_state, grads, stacked), metrics
+
+
+def descend_by_rows(
+    optimiser: AbstractOptimiser,
+    loss: Callable[..., tuple[Float[Array, ""], Metrics]],
+    params: _P,
+    opt_state: OptState,
+    *args: Any,
+) -> tuple[_P, OptState, Metrics]:
+    """Take one gradient step on `loss(params, *args)`, a mean over the valid steps of its last argument.
+
+    A large batch is read some rows at a time. What they need stays in a core's cache, and rows after the last
+    valid step cost nothing. The rows of a small batch, or of any on a GPU, are read at once.
+    """
+    *rest, batch = args
+    rows = rows_at_once(batch)
+    if rows == batch.valid.shape[0]:
+        return descend(optimiser, loss, params, opt_state, *args)
+    grads, metrics = _mean_gradients(lambda params, part: loss(params, *rest, part), params, batch, rows)
+    return *step(optimiser, params, opt_state, pooled(grads), stacked=False), metrics
+
+
+def rows_at_once(batch: Trajectory) -> int:
+    """Return how many rows of a batch are read together: a divisor of their number."""
+    rows, steps = batch.valid.shape
+    if jax.default_backend() != "cpu":
+        return rows
+    agents = batch.reward.shape[-1]
+    most = max(1, STEPS_AT_ONCE // (steps * agents))
+    return max(size for size in range(1, min(rows, most) + 1) if rows % size == 0)
+
+
+def _mean_gradients(
+    loss: Callable[[_P, Trajectory], tuple[Float[Array, ""], Metrics]],
+    params: _P,
+    batch: Trajectory,
+    rows: int,
+) -> tuple[_P, Metrics]:
+    """Return the gradient of a mean over a batch's valid steps and its metrics, `rows` at a time."""
+    some = jnp.any(batch.valid, axis=1)
+    used = agreed(jnp.max(jnp.where(some, jnp.arange(len(some)) + 1, 0)))
+    total = pooled(jnp.sum(batch.valid, dtype=float))
+
+    def read(number: Int[Array, ""]) -> tuple[_P, Metrics]:
+        part = jax.tree.map(lambda x: jax.lax.dynamic_slice_in_dim(x, number * rows, rows), batch)
+        share = pooled(jnp.sum(part.valid, dtype=float)) / jnp.maximum(total, 1.0)
+        return jax.tree.map(lambda x: share * x, jax.grad(loss, has_aux=True)(params, part))
+
+    def add(carry):
+        number, sums = carry
+        return number + 1, jax.tree.map(jnp.add, sums, read(number))
+
+    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(read, used))
+    return jax.lax.while_loop(lambda carry: carry[0] * rows < used, add, (jnp.zeros_like(used), zeros))[1]
