@@ -93,7 +93,9 @@ def _dependencies(jaxpr: Jaxpr, inputs: Sequence[int]) -> list[int]:
     of_atom = lambda atom: 0 if isinstance(atom, Literal) else known.get(atom, 0)
     for eqn in jaxpr.eqns:
         sets = [of_atom(atom) for atom in eqn.invars]
-        if (inner := _called_program(eqn)) is None:
+        if eqn.primitive.name == "while":
+            outputs = _while_dependencies(eqn.params, sets)
+        elif (inner := _called_program(eqn)) is None:
             outputs = [reduce(or_, sets, 0)] * len(eqn.outvars)
         elif eqn.primitive.name == "scan":
             outputs = _scan_dependencies(inner, sets, eqn.params["num_consts"], eqn.params["num_carry"])
@@ -111,6 +113,19 @@ def _scan_dependencies(body: Jaxpr, sets: list[int], consts: int, carry: int) ->
         if grown == sets[consts : consts + carry]:
             return outputs
         sets = [*sets[:consts], *grown, *sets[consts + carry :]]
+
+
+def _while_dependencies(params: dict[str, Any], sets: list[int]) -> list[int]:
+    """Repeat a loop's body likewise; what decides how often it runs is behind every output."""
+    body_start = params["cond_nconsts"]
+    carry_start = body_start + params["body_nconsts"]
+    consts = params["body_nconsts"]
+    outputs = _scan_dependencies(
+        _unclosed(params["body_jaxpr"]), sets[body_start:], consts, len(sets) - carry_start
+    )
+    outputs = [a | b for a, b in zip(sets[carry_start:], outputs, strict=True)]
+    turns = _dependencies(_unclosed(params["cond_jaxpr"]), [*sets[:body_start], *outputs])[0]
+    return [x | turns for x in outputs]
 
 
 def _bits(x: Any) -> bytes:

@@ -20,8 +20,8 @@ from .views import (
     NO_OP,
     ORDER_RANGE,
     SIGHT,
-    Moment,
     Shown,
+    ShownMoment,
     SideView,
     bars,
     one_hot_rows,
@@ -47,7 +47,7 @@ def find_others(forces: Forces, own: slice, others: slice) -> Sight:
 
 
 def legal_actions(
-    view: SideView, shown: Shown, terrain: Terrain, moment: Moment
+    view: SideView, shown: Shown, terrain: Terrain, moment: ShownMoment
 ) -> Bool[Array, "own actions n"]:
     """Return what each unit may do: the dead only nothing, the living anything but that."""
     stats = moment.stats
@@ -82,7 +82,7 @@ def _pad(x: Shaped[Array, "..."], length: int, axis: int) -> Shaped[Array, "..."
 
 
 def observe(
-    view: SideView, shown: Shown, terrain: Terrain, moment: Moment, legal: Bool[Array, "own actions n"]
+    view: SideView, shown: Shown, terrain: Terrain, moment: ShownMoment, legal: Bool[Array, "own actions n"]
 ) -> Float[Array, "own features n"]:
     """Return each agent's observation: moves, foes, friends, itself; zeros for the dead and the unseen."""
     forces = moment.forces
@@ -110,7 +110,7 @@ def observe(
 
 
 def _observe_foes(
-    view: SideView, shown: Shown, moment: Moment, legal: Bool[Array, "own actions n"]
+    view: SideView, shown: Shown, moment: ShownMoment, legal: Bool[Array, "own actions n"]
 ) -> Float[Array, "own fields n"]:
     foes = view.ranks.foes
     sight = find_others(moment.forces, view.ranks.own, foes)
@@ -121,7 +121,7 @@ def _observe_foes(
     return entity_rows(sight, seen, reach, attackable_bits(view, shown, moment, legal), told)
 
 
-def _observe_friends(view: SideView, shown: Shown, moment: Moment) -> Float[Array, "own fields n"]:
+def _observe_friends(view: SideView, shown: Shown, moment: ShownMoment) -> Float[Array, "own fields n"]:
     own = view.ranks.own
     alive = moment.forces.alive[own]
     sight = find_others(moment.forces, own, own)
@@ -134,13 +134,13 @@ def _observe_friends(view: SideView, shown: Shown, moment: Moment) -> Float[Arra
     return drop_own_row(entity_rows(sight, seen, reach, seen, told), len(alive))
 
 
-def sight_range(view: SideView, shown: Shown, moment: Moment) -> Float[Array, "own 1 copies"] | float:
+def sight_range(view: SideView, shown: Shown, moment: ShownMoment) -> Float[Array, "own 1 copies"] | float:
     """Return how far each agent sees."""
     return moment.stats.sight[view.ranks.own][:, None] if shown.use_unit_ranges else SIGHT
 
 
 def attackable_bits(
-    view: SideView, shown: Shown, moment: Moment, legal: Bool[Array, "own actions n"]
+    view: SideView, shown: Shown, moment: ShownMoment, legal: Bool[Array, "own actions n"]
 ) -> Bool[Array, "own foes n"]:
     """Return which foes' rows are marked. A medic's slots name friends, and SMAC marks foes by them."""
     foes = view.ranks.foes.stop - view.ranks.foes.start

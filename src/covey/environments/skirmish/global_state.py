@@ -7,10 +7,10 @@ from jaxtyping import Array, Bool, Float
 from .features import attackable_bits, drop_own_row, entity_rows, find_others, looking, sight_range
 from .maps import SIZE
 from .state import Forces
-from .views import FIRST_MOVE, FIRST_TARGET, Moment, Shown, SideView, bars, one_hot_rows
+from .views import FIRST_MOVE, FIRST_TARGET, Shown, ShownMoment, SideView, bars, one_hot_rows
 
 
-def global_state(view: SideView, shown: Shown, moment: Moment) -> Float[Array, "state n"]:
+def global_state(view: SideView, shown: Shown, moment: ShownMoment) -> Float[Array, "state n"]:
     """Return SMAC's state: the own side, the foes, last actions; the dead are zeros."""
     own = view.ranks.own
     foes = view.ranks.foes
@@ -39,7 +39,7 @@ def _from_middle(forces: Forces, rows: slice) -> list[Float[Array, "units n"]]:
 
 
 def agent_states(
-    view: SideView, shown: Shown, moment: Moment, legal: Bool[Array, "own actions n"]
+    view: SideView, shown: Shown, moment: ShownMoment, legal: Bool[Array, "own actions n"]
 ) -> Float[Array, "own fields n"]:
     """Return the state as each agent has its own with MAPPO's authors (Yu et al., 2022).
 
@@ -83,7 +83,7 @@ def agent_states(
     return jnp.concatenate([state, numbers, *clocks], axis=1)
 
 
-def charge(moment: Moment, rows: slice) -> Float[Array, "units n"]:
+def charge(moment: ShownMoment, rows: slice) -> Float[Array, "units n"]:
     """Return the cooldown, or a healer's energy, as SMAC scales it."""
     forces = moment.forces
     stats = moment.stats

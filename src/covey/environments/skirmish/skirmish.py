@@ -29,7 +29,7 @@ from .scene import draw_scene
 from .state import Forces, Orders, start_forces
 from .targeting import sides
 from .units import UnitTable, read_units
-from .views import Moment, Shown, SideView, make_view
+from .views import Shown, ShownMoment, SideView, make_view
 
 _ATTACK_MOVE = AttackMoveEnemy()
 
@@ -232,7 +232,7 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
         terrain = self.field.terrain
         kinds = self.kinds(state)
         own = view.ranks.own
-        moment = Moment(
+        moment = ShownMoment(
             kinds=kinds,
             stats=self.field.roster.stats(kinds),
             forces=state.forces,

@@ -103,7 +103,7 @@ def _codes(roster: Roster, order: tuple[str, ...]) -> tuple[int, ...]:
     return tuple(order.index(u.name) if u.name in order else -1 for u in roster.types) if order else ()
 
 
-class Moment(NamedTuple):
+class ShownMoment(NamedTuple):
     """A battle at one moment, for the observations of one side."""
 
     kinds: Kinds
@@ -120,7 +120,7 @@ class Moment(NamedTuple):
 
 
 def one_hot_rows(
-    moment: Moment, codes: tuple[int, ...], bits: int, rows: slice
+    moment: ShownMoment, codes: tuple[int, ...], bits: int, rows: slice
 ) -> list[Float[Array, "units n"]]:
     """Return a row of each unit for each bit of its type."""
     kinds = jnp.asarray(moment.kinds)[rows]
@@ -128,7 +128,7 @@ def one_hot_rows(
     return [jnp.broadcast_to(1.0 * (places == bit), (len(kinds), moment.n)) for bit in range(bits)]
 
 
-def bars(moment: Moment, rows: slice, shield: bool) -> list[Float[Array, "units n"]]:
+def bars(moment: ShownMoment, rows: slice, shield: bool) -> list[Float[Array, "units n"]]:
     """Return health, and shield, as shares."""
     forces = moment.forces
     health = forces.health[rows] / moment.stats.health[rows]
