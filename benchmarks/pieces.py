@@ -23,6 +23,7 @@ from jax.profiler import ProfileData, ProfileOptions
 from jaxtyping import PyTree
 
 from covey.config.config import Config
+from covey.errors import UserError
 from covey.experience import OnPolicy
 from covey.networks.agents import AgentNetworks
 from covey.networks.mixers import AbstractMixer
@@ -107,14 +108,13 @@ def subclasses(kind: type) -> set[type]:
 
 
 def piece_of(op_name: str) -> str | None:
-    """Return the piece that a kernel's name says: the innermost, except that a mixer keeps its backward."""
+    """Return the piece that a kernel's name says: the innermost, but for what keeps its parts together."""
     found = re.findall(r"piece_(\w+)", op_name)
-    if not found:
-        return None
-    if "mixer" in found or found[-1] in ("exchange", "optimiser", "draw"):
-        return "mixer" if "mixer" in found else found[-1]
-    if "acting" in found:
-        return "acting"
+    for whole in ("mixer", "acting"):  # its networks and, of a mixer, its backward pass
+        if whole in found:
+            return whole
+    if not found or found[-1] in ("exchange", "optimiser", "draw"):
+        return found[-1] if found else None
     return "backward" if "transpose(" in op_name else found[-1]
 
 
@@ -187,6 +187,8 @@ def profile(make: Callable[[], Any], config: Config, peak: float) -> dict[str, A
     jax.config.update("jax_enable_compilation_cache", False)  # a program from the cache has no names
     with names(config):
         run = make()
+        if run.engine.hosted or not any(slot.learns for slot in run.engine.trainer.slots):
+            raise UserError("--profile needs a world written in JAX, and an algorithm that learns")
         text = run.engine.chunk.as_text()
     jax.config.update("jax_enable_compilation_cache", cached)
     while run.engine.updates(run.clock) < 2:
