@@ -21,7 +21,8 @@ flops of matrix products per step are counted in both programs as written and pr
 * MAPPO. JaxMARL's critic reads all observations, 54 numbers, once for each agent. With `critic_input=agent`
   covey's reads the state and the agent's own observation and number besides. The row `mappo, team's value`
   computes one value for the team, as the paper does: less work for the same purpose, and not equal.
-* IPPO, recurrent. JaxMARL has one network with two heads, covey one for the policy and one for the value.
+* IPPO, recurrent. Both have one network with two heads (`trunk=shared`). After the GRU, JaxMARL has a layer
+  of 128 for each head, covey one for both.
 * Feed-forward IPPO. covey draws minibatches of moments, each with all three agents; JaxMARL of single agents.
 * PPO here pools advantages over an iteration to standardise them; JaxMARL does so in every minibatch.
 """
@@ -46,6 +47,7 @@ VALUES = {"last_action": False, "optimiser": {"name": "radam", "clip": 25.0}}
 Q_LEARNING = "QLearning/config/alg/ql_rnn_mpe.yaml"
 FF = ("IPPO/ippo_ff_mpe.py", "IPPO/config/ippo_ff_mpe.yaml")
 MAPPO = ("MAPPO/mappo_rnn_mpe.py", "MAPPO/config/mappo_homogenous_rnn_mpe.yaml")
+IPPO = ("IPPO/ippo_rnn_mpe.py", "IPPO/config/ippo_rnn_mpe.yaml")
 OFF = {"WANDB_MODE": "disabled", "TEST_DURING_TRAINING": False}
 EQUAL = {
     "NUM_STEPS": "experience.steps",
@@ -89,9 +91,7 @@ MATCHES = {
     "vdn": Match("QLearning/vdn_rnn.py", Q_LEARNING, adapted(WORK["vdn"], **VALUES), 150),
     "mappo": Match(*MAPPO, WORK["mappo"], 6),
     "mappo, team's value": Match(*MAPPO, WORK["mappo, team's value"], 6),
-    "ippo": Match(
-        "IPPO/ippo_rnn_mpe.py", "IPPO/config/ippo_rnn_mpe.yaml", adapted(WORK["ippo"], minibatches=2), 6
-    ),
+    "ippo": Match(*IPPO, adapted(WORK["ippo"], minibatches=2, trunk="shared"), 6),
     "ippo, feed-forward": Match(*FF, WORK["ippo, feed-forward"], 40),
     "ippo, feed-forward, 512 copies": Match(*FF, adapted(WORK["ippo, feed-forward"], 512), 2),
 }
