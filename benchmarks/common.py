@@ -21,7 +21,7 @@ PACKAGES = ("covey", "jax", "jaxlib", "equinox", "optax", "numpy", "jaxmarl")
 def parse_options(doc: str, repetitions: int | None, **more: dict[str, Any]) -> argparse.Namespace:
     """Parse the common options and more. JAX is set up on the way, as `covey train` sets it up.
 
-    What is not timed has no repetitions.
+    What is not timed has no repetitions. The device is a CPU, unless `--device` is among the options.
     """
     parser = argparse.ArgumentParser(description=doc)
     for name, option in more.items():
@@ -30,8 +30,9 @@ def parse_options(doc: str, repetitions: int | None, **more: dict[str, Any]) -> 
         help = f"turns of each ({repetitions})"
         parser.add_argument("--repetitions", type=int, default=repetitions, help=help)
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the results")
-    launch.prepare("cpu")
-    return parser.parse_args()
+    options = parser.parse_args()
+    launch.prepare(getattr(options, "device", "cpu"))
+    return options
 
 
 def time_in_turns(contestants: dict[str, Callable[[], Any]], repetitions: int) -> dict[str, list[float]]:

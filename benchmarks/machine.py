@@ -31,18 +31,18 @@ def products(pair: Float[Array, "1 2 size size"]) -> Float[Array, "1 2 size size
     return jnp.stack([a, b])[None]
 
 
-def matmul_rate(repetitions: int = 5, devices: int | None = None) -> float:
+def matmul_rate(repetitions: int = 5, devices: int | None = None, size: int = SIZE) -> float:
     """Return the flops a second of some devices (all) together: the best of a few turns."""
     used = jax.devices()[:devices]
     mesh = Mesh(np.array(used), ("device",))
     f = jax.jit(jax.shard_map(products, mesh=mesh, in_specs=P("device"), out_specs=P("device")))
-    pair = jax.block_until_ready(f(jr.orthogonal(jr.key(0), SIZE, (len(used), 2))))
+    pair = jax.block_until_ready(f(jr.orthogonal(jr.key(0), size, (len(used), 2))))
     seconds = []
     for _ in range(repetitions):
         start = time.perf_counter()
         pair = jax.block_until_ready(f(pair))
         seconds.append(time.perf_counter() - start)
-    return len(used) * PRODUCTS * 2 * SIZE**3 / min(seconds)
+    return len(used) * PRODUCTS * 2 * size**3 / min(seconds)
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ is named as `--work "ALGORITHM on WORLD"`, and trains by its preset; `--set key=
 With `--profile` the time is told by piece: world, acting, replay, forward, backward, and so on.
 """
 
+import time
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from covey import yaml_text
 from covey.config.config import Config
 from covey.errors import UserError
 from covey.runs.engine import Engine
+from covey.training.costs import bytes_of
 
 from .common import format_summary, parse_options, print_table, save_results, summary, time_in_turns
 from .flops import needed_flops
@@ -86,7 +88,10 @@ class TrainingWork:
         self.engine = Engine(work.config(seeds, steps))
         self.clock = 0
         self.seeds = seeds
-        self.engine.compile_together("init", "chunk")
+        self.engine.memory()  # refuses what cannot fit
+        began = time.perf_counter()
+        self.engine.compile_together("chunk", "init")
+        self.compile_seconds = time.perf_counter() - began
         self.states = self.engine.start()
         if warm:
             self()
@@ -100,6 +105,12 @@ class TrainingWork:
         self.states, _, _ = self.engine.advance(self.states, self.clock)
         jax.block_until_ready(self.states)
         self.clock += self.engine.iterations
+
+    def memory(self) -> dict[str, int]:
+        """Return bytes: of all seeds' states on all devices, and of a chunk's temporary arrays on one."""
+        layout = self.engine.layout
+        state = bytes_of(self.engine.shapes) * len(layout.lanes) * layout.parts
+        return {"state": state, "temporary": self.engine.chunk.memory_analysis().temp_size_in_bytes}
 
     def flops_per_step(self) -> float:
         """Return the flops of matrix products, in collecting and learning, per environment step."""

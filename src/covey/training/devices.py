@@ -27,13 +27,20 @@ class Layout:
     """The seeds of each lane, and the device of each seed. The first axis of a lane's arrays is its seeds.
 
     Where seeds do not fill a CPU's last lane, its last seed is trained several times over: that
-    costs less than devices that share every seed. `own` drops the repetitions.
+    costs less than devices that share every seed. `own` drops the repetitions. `sequential` is decided by the
+    kind of devices; CPUs in place of GPUs are for tests.
     """
 
-    def __init__(self, seeds: int, devices: list[Any] | None = None, alone: bool = False):
+    def __init__(
+        self,
+        seeds: int,
+        devices: list[Any] | None = None,
+        alone: bool = False,
+        sequential: bool | None = None,
+    ):
         devices = devices or jax.devices()
         devices = devices[:1] if alone else devices
-        self.sequential = devices[0].platform == "cpu"
+        self.sequential = devices[0].platform == "cpu" if sequential is None else sequential
         groups = min(seeds, len(devices)) if self.sequential else math.gcd(seeds, len(devices))
         parts = len(devices) // groups
         width = groups if self.sequential else seeds
