@@ -31,12 +31,11 @@ COPIES = (8, 64, 512, 4096)
 SEEDS = (1, 2, 4, 16, 64)
 # Agents of one size everywhere; a replay of 48 agents' steps stays below a gigabyte.
 QMIX = REPLAY | {"experience.capacity": 200, "mixer.embed": 32, "mixer.hyper": 128}
-HYPER = ROLLOUTS
 NETWORKS = {
     "qmix, feed-forward": Work("qmix", QMIX | {"agent": "feed_forward"}, 8),
     "qmix, recurrent": Work("qmix", QMIX, 8),
     "mappo, recurrent": Work("mappo", RECURRENT, 16),
-    "hyper_mappo, attention": Work("hyper_mappo", HYPER, 16),
+    "hyper_mappo, attention": Work("hyper_mappo", ROLLOUTS, 16),
 }
 
 
