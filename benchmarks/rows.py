@@ -35,7 +35,7 @@ class Rows:
     def __init__(self, path: Path | None, minutes: float | None = None):
         self.path = path
         self.began = time.monotonic()
-        self.seconds = 60 * minutes if minutes else None
+        self.seconds = None if minutes is None else 60 * minutes
         self.longest = 0.0  # row of this run, in seconds
         known = json.loads(path.read_text())["results"] if path and path.exists() else {}
         self.rows: dict[str, Row] = {name: row for name, row in known.items() if "error" not in row}

@@ -46,7 +46,7 @@ def prepare(device: str | None = None) -> None:
         del wanted["--xla_backend_optimization_level"]
     os.environ["XLA_FLAGS"] = " ".join([flags, *(f"{k}={v}" for k, v in wanted.items() if k not in flags)])
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_folder()))
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
