@@ -31,9 +31,9 @@ FLOORS = (
     ("core",),
     ("charts",),
     ("statistics",),
-    ("files", "yaml_text", "commands", "lazy"),
+    ("files", "yaml_text", "commands"),
     ("text",),
-    ("errors",),
+    ("errors", "lazy"),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 

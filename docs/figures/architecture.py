@@ -16,7 +16,7 @@ PURPOSE = {
     "api": "train, resume, compare …: what covey exports",
     "show": "films, plots, tables, descriptions",
     "analysis": "comparisons, grids, runs against runs",
-    "lazy": "imports",
+    "lazy": "imports when used",
     "lab": "the operator lab; needs no run",
     "testing": "proofs for your own classes",
     "runs": "a run: session, engine, checkpoints, folder",
