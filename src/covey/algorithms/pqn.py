@@ -12,7 +12,8 @@ in each minibatch, as in the authors' recurrent code; their feed-forward code ta
 an iteration, and shuffles single steps. LayerNorm in the agents' networks keeps this stable.
 
 Departures: a time limit bootstraps; every step of a rollout is learned from, where the authors' recurrent
-code leaves out the last, and may begin with steps of the rollout before. They publish no mixer but the sum.
+code leaves out the last, and may begin with steps of the rollout before; LayerNorm takes the input and what
+leaves an activation, without scale and shift, theirs what enters one, with both. Their only mixer is the sum.
 """
 
 from dataclasses import replace
