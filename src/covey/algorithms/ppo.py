@@ -40,7 +40,7 @@ from ..networks.actors import Actor, Critic, CriticInput
 from ..networks.agents import AbstractAgent, Recurrent, Sharing
 from ..parts import AbstractOptimiser, AbstractSchedule, Adam, ConstantSchedule, Factory
 from .on_policy.networks import AbstractTrunk, ActorCritic, SeparateTrunk, SharedTrunk
-from .on_policy.passes import Chunk, PolicyCarry, chunk_length, policy_terms, run_epochs
+from .on_policy.passes import Chunk, PolicyCarry, chunk_length, over_blocks, policy_terms, run_epochs
 from .on_policy.value_scale import ValueNorm
 
 
@@ -160,7 +160,8 @@ class PPO(AbstractAlgorithm[Learner]):
             policy, value = networks.unroll(chunk.carry, chunk.obs)
             return policy_terms(policy, chunk, self.clip), value
 
-        terms, value = jax.vmap(one)(batch)
+        batch = batch if networks.recurrent else batch.blocks()
+        terms, value = (jax.vmap(one) if networks.recurrent else over_blocks(one))(batch)
         loss, metrics = self.policy_objective(terms, batch, entropy)
         value_loss = self.value_objective(value, batch, scale)
         weight = self.trunk.value_coefficient if isinstance(self.trunk, SharedTrunk) else 1.0

@@ -75,7 +75,9 @@ class FeedForward(AbstractAgent):
         return h, self.layers(x)
 
     def unroll(self, h, xs, first):
-        return h, self.layers(xs)
+        # As a matrix: the gradient of a product over several axes copies its arrays.
+        flat = self.layers(xs.reshape(-1, xs.shape[-1]))
+        return h, flat.reshape(*xs.shape[:-1], -1)
 
 
 class Recurrent(AbstractAgent):

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
@@ -34,6 +35,10 @@ class ActorCritic(eqx.Module):
 
     actor: Actor
     critic: Critic | None
+
+    @property
+    def recurrent(self) -> bool:
+        return any(x.size for x in jax.tree.leaves(self.init_carry()))
 
     def init_carry(self) -> PolicyCarry:
         critic_carry = jnp.zeros((0, 0)) if self.critic is None else self.critic.init_carry()

@@ -14,6 +14,7 @@ from ...errors import SettingError
 from ...networks.distributions import AbstractDistribution
 from ...ops import named, shard, surrogate
 
+_BLOCK = 1024  # steps; the outputs of a layer for so many fit in a core's cache
 _L = TypeVar("_L")
 _X = TypeVar("_X")
 
@@ -61,10 +62,26 @@ class Chunk(eqx.Module):
         cut = cut_chunks(self, size)
         return eqx.tree_at(lambda c: c.carry, cut, jax.tree.map(lambda x: x[:, 0], cut.carry))
 
+    def blocks(self) -> "Chunk":
+        """Return single steps as a few long chunks, which are the same to networks without a carry."""
+        merge = lambda tree: jax.tree.map(lambda x: x.reshape(1, len(x), *x.shape[2:]), tree)
+        carry = jax.tree.map(lambda x: x[None], self.carry)
+        parts = (self.extras, self.obs, self.advantage, self.goal, self.valid)
+        return Chunk(carry, *merge(parts)).cut(_BLOCK)
+
 
 def chunk_length(learner: Any, size: int) -> int:
     """Return the steps of a chunk: one, if no network of the learner is recurrent."""
-    return size if sum(x.size for x in jax.tree.leaves(learner.networks.init_carry())) else 1
+    return size if learner.networks.recurrent else 1
+
+
+def over_blocks(f: Callable[[Chunk], _X]) -> Callable[[Chunk], _X]:
+    """Map f over blocks, one after another. The backward pass computes a block's arrays again.
+
+    They are then in a core's cache; kept from the forward pass, they would have to come from memory.
+    """
+    again = jax.checkpoint(f)
+    return lambda blocks: jax.lax.map(again, blocks)
 
 
 def policy_terms(policy: AbstractDistribution, chunk: Chunk, clip: float) -> Metrics:
