@@ -75,9 +75,7 @@ class FeedForward(AbstractAgent):
         return h, self.layers(x)
 
     def unroll(self, h, xs, first):
-        # As a matrix: the gradient of a product over several axes copies its arrays.
-        flat = self.layers(xs.reshape(-1, xs.shape[-1]))
-        return h, flat.reshape(*xs.shape[:-1], -1)
+        return h, self.layers(xs)
 
 
 class Recurrent(AbstractAgent):
