@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from ..core import Observation, Spec
 from ..ops import named
 from ..parts import Factory
-from .layers import GRU, MLP, Activation
+from .layers import GRU, MLP, Activation, Linear
 
 Sharing = Literal["team", "all", "none"]
 
@@ -75,7 +75,11 @@ class FeedForward(AbstractAgent):
         return h, self.layers(x)
 
     def unroll(self, h, xs, first):
-        return h, self.layers(xs)
+        if not all(type(layer) is Linear for layer in self.layers.layers):
+            return h, self.layers(xs)  # weights with increments differ from row to row
+        # As a matrix: the gradient of a product over several axes copies its arrays.
+        flat = self.layers(xs.reshape(-1, xs.shape[-1]))
+        return h, flat.reshape(*xs.shape[:-1], -1)
 
 
 class Recurrent(AbstractAgent):
