@@ -4,8 +4,10 @@ The world is spread, unless --work says otherwise. QMIX, VDN: 8 copies, an updat
 episodes, GRU 64, mixer 32 with hypernetworks of 128, replay of 5000 episodes. MAPPO, IPPO: 16 copies of
 128 steps, 4 epochs of 4 minibatches of whole rollouts, Dense-GRU-Dense of 128 for actor and critic; MAPPO
 with a value for each agent, and with one for the team. predator_prey: its presets, with 500 episodes in
-the replay, which costs the same as 5000. One seed, and summed over 8 seeds. Any other algorithm in any world
-is named as `--work "ALGORITHM on WORLD"`, and trains by its preset; `--set key=value` changes settings.
+the replay, which costs the same as 5000. Battles of 2s3z and 8m: PyMARL's settings, an update of 32 episodes
+after every 40 steps of one copy, with the episodes of a batch padded or packed. One seed, and summed over 8
+seeds. Any other algorithm in any world is named as `--work "ALGORITHM on WORLD"`, and trains by its preset;
+`--set key=value` changes settings.
 
 With `--profile` the time is told by piece: world, acting, replay, forward, backward, and so on.
 """
@@ -75,6 +77,14 @@ WORK = {
 } | {
     f"{name} on predator_prey": Work(name, HUNT, 8, "predator_prey")
     for name in ("vdn", "qmix", "cw_qmix", "ow_qmix")
+}
+BATTLE = {"preset": "original", "experience.capacity": 1000, "experience.steps": 40}
+WORK |= {
+    f"qmix on {name}, {kind}": Work(
+        "qmix", BATTLE | {"experience.packed": kind == "packed"}, 1, f"skirmish/{name}"
+    )
+    for name in ("2s3z", "8m")
+    for kind in ("padded", "packed")
 }
 SEEDS = (1, 8)
 PROFILED = 3000  # steps of the call that is recorded, or one iteration

@@ -153,7 +153,7 @@ class Host:
         return replace(state, actors=replace(state.actors, obs=obs))
 
     def chunk(
-        self, state: TrainState, clocks: Int[Array, " chunk"]
+        self, state: TrainState, clocks: Int[Array | np.ndarray, " chunk"]
     ) -> tuple[TrainState, Metrics, tuple[UInt32[Array, " leaves"], ...]]:
         """Run a chunk as `Trainer.chunk` does. A resumed state has no worlds: its episodes are given up."""
         copies = self.copies.get(identity(state.key))
@@ -162,7 +162,7 @@ class Host:
             self.copies[identity(state.key)] = copies
             state = replace(state, actors=replace(state.actors, over=jnp.ones(len(copies), bool)))
         all_metrics = []
-        for clock in clocks:
+        for clock in jnp.asarray(clocks):
             key = named(state.key, "collect", clock)
             length = self.trainer.length
             result = self._rollout(copies, state.learners, state.actors, key, state.steps, length, True)
