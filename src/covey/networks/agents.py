@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from ..core import Observation, Spec
 from ..ops import named
 from ..parts import Factory
-from .layers import GRU, MLP, Activation, Linear
+from .layers import GRU, MLP, Activation, as_matrix
 
 Sharing = Literal["team", "all", "none"]
 
@@ -75,11 +75,7 @@ class FeedForward(AbstractAgent):
         return h, self.layers(x)
 
     def unroll(self, h, xs, first):
-        if not all(type(layer) is Linear for layer in self.layers.layers):
-            return h, self.layers(xs)  # weights with increments differ from row to row
-        # As a matrix: the gradient of a product over several axes copies its arrays.
-        flat = self.layers(xs.reshape(-1, xs.shape[-1]))
-        return h, flat.reshape(*xs.shape[:-1], -1)
+        return h, as_matrix(self.layers, xs, self.layers.layers)
 
 
 class Recurrent(AbstractAgent):
@@ -124,8 +120,10 @@ class Recurrent(AbstractAgent):
         return h, self.head(h)
 
     def unroll(self, h, xs, first):
-        hs = self.gru.unroll(h, self.gru.project(self.embed(xs)), first)
-        return hs[-1], self.head(hs)
+        embedded = as_matrix(self.embed, xs, self.embed.layers)
+        gates = as_matrix(self.gru.project, embedded, self.gru.inputs)
+        hs = self.gru.unroll(h, gates, first)
+        return hs[-1], as_matrix(self.head, hs, self.head.layers)
 
 
 class AgentNetworks(eqx.Module):

@@ -1,8 +1,8 @@
 """Layers. They act on the last axis of arrays of any shape."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import equinox as eqx
 import jax
@@ -131,7 +131,7 @@ class GRU(eqx.Module):
     def __call__(
         self, h: Float[Array, "*b h"], gates: tuple[Float[Array, "*b h"], ...]
     ) -> Float[Array, "*b h"]:
-        return _next_hidden(h, gates, _apply(self.hidden, h))
+        return _mix(h, _open_gates(gates, _apply(self.hidden, h)))
 
     def unroll(
         self, h: Float[Array, "*b h"], gates: tuple[Float[Array, "T *b h"], ...], first: Bool[Array, " T"]
@@ -140,19 +140,56 @@ class GRU(eqx.Module):
         return _unroll(self.hidden, h, gates, first)
 
 
+def plain(layers: Iterable[Callable]) -> bool:
+    """Return True if all layers are linear and the same for every row."""
+    return all(type(layer) is Linear for layer in layers)
+
+
+def as_matrix(f: Callable, x: Float[Array, "*b i"], layers: Iterable[Callable]) -> Any:
+    """Return f(x), whose `layers` receive a matrix if they are plain.
+
+    The gradient of a product over several axes would copy its arrays.
+    """
+    if not plain(layers):
+        return f(x)
+    back = lambda y: y.reshape(*x.shape[:-1], y.shape[-1])
+    return jax.tree.map(back, f(x.reshape(-1, x.shape[-1])))
+
+
 def _apply(layers: tuple[Callable, ...], h: Float[Array, "*b h"]) -> tuple[Float[Array, "*b h"], ...]:
     return tuple(layer(h) for layer in layers)
 
 
-def _next_hidden(
-    h: Float[Array, "*b h"],
-    from_input: tuple[Float[Array, "*b h"], ...],
-    from_hidden: tuple[Float[Array, "*b h"], ...],
-) -> Float[Array, "*b h"]:
+class _Gates(NamedTuple):
+    """A step's gates as they were open, the candidate `new`, and the past's part in it before `reset`."""
+
+    reset: Float[Array, "*b h"]
+    update: Float[Array, "*b h"]
+    new: Float[Array, "*b h"]
+    past: Float[Array, "*b h"]
+
+
+def _open_gates(
+    from_input: tuple[Float[Array, "*b h"], ...], from_hidden: tuple[Float[Array, "*b h"], ...]
+) -> _Gates:
     reset = jax.nn.sigmoid(from_input[0] + from_hidden[0])
     update = jax.nn.sigmoid(from_input[1] + from_hidden[1])
-    new = jnp.tanh(from_input[2] + reset * from_hidden[2])
-    return new + update * (h - new)
+    return _Gates(reset, update, jnp.tanh(from_input[2] + reset * from_hidden[2]), from_hidden[2])
+
+
+def _mix(h: Float[Array, "*b h"], gates: _Gates) -> Float[Array, "*b h"]:
+    """Return the next hidden state."""
+    return gates.new + gates.update * (h - gates.new)
+
+
+def _mix_gradient(
+    grad: Float[Array, "*b h"], h: Float[Array, "*b h"], gates: _Gates
+) -> tuple[tuple[Float[Array, "*b h"], ...], tuple[Float[Array, "*b h"], ...]]:
+    """Return the gradients before the gates' functions: of the input's part, and of the past's."""
+    update = grad * (h - gates.new) * gates.update * (1 - gates.update)
+    new = grad * (1 - gates.update) * (1 - gates.new**2)
+    reset = new * gates.past * gates.reset * (1 - gates.reset)
+    return (reset, update, new), (reset, update, new * gates.reset)
 
 
 def _scan(
@@ -160,14 +197,15 @@ def _scan(
     h: Float[Array, "*b h"],
     gates: tuple[Float[Array, "T *b h"], ...],
     first: Bool[Array, " T"],
-) -> tuple[Float[Array, "T *b h"], Float[Array, "T *b h"]]:
-    """Return the hidden states before each step (after a reset), and after it."""
+) -> tuple[Float[Array, "T *b h"], _Gates, Float[Array, "T *b h"]]:
+    """Return the hidden states before each step (after a reset), its gates, and the states after it."""
 
     def tick(h, x):
-        gates, first = x
+        from_input, first = x
         h = jnp.where(first, 0.0, h)
-        after = _next_hidden(h, gates, _apply(hidden, h))
-        return after, (h, after)
+        gates = _open_gates(from_input, _apply(hidden, h))
+        after = _mix(h, gates)
+        return after, (h, gates, after)
 
     return jax.lax.scan(tick, h, (gates, first))[1]
 
@@ -184,7 +222,7 @@ def _unroll(
     Only the hidden state has to be followed back step by step. The gradients of the weights are one product
     over all steps; the gradient of a scan would add them up matrix by matrix.
     """
-    return _scan(hidden, h, gates, first)[1]
+    return _scan(hidden, h, gates, first)[2]
 
 
 def _unroll_forward(
@@ -193,25 +231,26 @@ def _unroll_forward(
     gates: tuple[Float[Array, "T *b h"], ...],
     first: Bool[Array, " T"],
 ) -> tuple[Float[Array, "T *b h"], tuple]:
-    before, after = _scan(hidden, h, gates, first)
-    return after, (hidden, before, gates, first)
+    before, opened, after = _scan(hidden, h, gates, first)
+    return after, (hidden, before, opened, first)
 
 
 def _unroll_backward(residuals: tuple, after_grads: Float[Array, "T *b h"]) -> tuple:
-    hidden, before, gates, first = residuals
-    from_hidden = _apply(hidden, before)
+    hidden, before, opened, first = residuals
 
     def tick(next_grad, x):
-        after_grad, h, gates, from_hidden, first = x
-        pull_back = jax.vjp(_next_hidden, h, gates, from_hidden)[1]
-        h_grad, gate_grads, hidden_grads = pull_back(after_grad + next_grad)
-        h_grad += jax.vjp(lambda h: _apply(hidden, h), h)[1](hidden_grads)[0]
-        return jnp.where(first, 0.0, h_grad), (gate_grads, hidden_grads)
+        after_grad, h, gates, first = x
+        grad = after_grad + next_grad
+        input_grads, hidden_grads = _mix_gradient(grad, h, gates)
+        h_grad = grad * gates.update + jax.vjp(lambda h: _apply(hidden, h), h)[1](hidden_grads)[0]
+        return jnp.where(first, 0.0, h_grad), (input_grads, hidden_grads)
 
     start = jnp.zeros_like(after_grads[0])
-    steps = (after_grads, before, gates, from_hidden, first)
+    steps = (after_grads, before, opened, first)
     h_grad, (gate_grads, hidden_grads) = jax.lax.scan(tick, start, steps, reverse=True)
-    weight_grads = jax.vjp(lambda hidden: _apply(hidden, before), hidden)[1](hidden_grads)[0]
+    flat = lambda x: x.reshape(-1, x.shape[-1]) if plain(hidden) else x
+    of_weights = jax.vjp(lambda hidden: _apply(hidden, flat(before)), hidden)[1]
+    weight_grads = of_weights(tuple(map(flat, hidden_grads)))[0]
     return weight_grads, h_grad, gate_grads, None
 
 
