@@ -16,7 +16,6 @@ flops of matrix products per step are counted in both programs as written and pr
 
 * Steps. JaxMARL's episodes have 26 steps and covey's have 25; the place of the 26th is a reset, which does
   not count. So covey is given 4 % fewer steps for the same work.
-* Recurrent networks. covey's backward pass computes a part of the GRU's gates again instead of keeping it.
 * Settings that cost nothing, such as learning rates, are covey's own.
 * MAPPO. JaxMARL's critic reads all observations, 54 numbers, once for each agent. With `critic_input=agent`
   covey's reads the state and the agent's own observation and number besides. The row `mappo, team's value`

@@ -78,7 +78,7 @@ WORK = {
     f"{name} on predator_prey": Work(name, HUNT, 8, "predator_prey")
     for name in ("vdn", "qmix", "cw_qmix", "ow_qmix")
 }
-BATTLE = {"preset": "original", "experience.capacity": 1000, "experience.steps": 40}
+BATTLE = {"preset": "original", "experience.capacity": 1000, "experience.start": 8, "experience.steps": 40}
 WORK |= {
     f"qmix on {name}, {kind}": Work(
         "qmix", BATTLE | {"experience.packed": kind == "packed"}, 1, f"skirmish/{name}"
@@ -146,6 +146,7 @@ def main() -> None:
         **{
             "--work": {"nargs": "+", "default": default, "metavar": "WORK"},
             "--seeds": {"nargs": "+", "type": int, "default": SEEDS},
+            "--steps": {"type": int, "default": 30_000, "help": "of a turn, about (30000)"},
             "--set": {"nargs": "+", "default": [], "metavar": "key=value", "help": "other settings"},
             "--profile": {"action": "store_true", "help": "tell the time of each piece instead"},
         },
@@ -165,7 +166,7 @@ def main() -> None:
             print_profile(name, found[name])
         save_results(options.json, found)
         return
-    runs = {name: TrainingWork(work, seeds) for name, (work, seeds) in works.items()}
+    runs = {name: TrainingWork(work, seeds, options.steps) for name, (work, seeds) in works.items()}
     flops = {name: run.flops_per_step() for name, run in runs.items()}
     seconds = time_in_turns(runs, options.repetitions)
     rates = {name: summary([runs[name].steps / s for s in turns]) for name, turns in seconds.items()}
