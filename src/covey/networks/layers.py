@@ -140,7 +140,7 @@ class GRU(eqx.Module):
         return _unroll(self.hidden, h, gates, first)
 
 
-def plain(layers: Iterable[Callable]) -> bool:
+def are_plain(layers: Iterable[Callable]) -> bool:
     """Return True if all layers are linear and the same for every row."""
     return all(type(layer) is Linear for layer in layers)
 
@@ -150,7 +150,7 @@ def as_matrix(f: Callable, x: Float[Array, "*b i"], layers: Iterable[Callable]) 
 
     The gradient of a product over several axes would copy its arrays.
     """
-    if not plain(layers):
+    if not are_plain(layers):
         return f(x)
     back = lambda y: y.reshape(*x.shape[:-1], y.shape[-1])
     return jax.tree.map(back, f(x.reshape(-1, x.shape[-1])))
@@ -248,7 +248,7 @@ def _unroll_backward(residuals: tuple, after_grads: Float[Array, "T *b h"]) -> t
     start = jnp.zeros_like(after_grads[0])
     steps = (after_grads, before, opened, first)
     h_grad, (gate_grads, hidden_grads) = jax.lax.scan(tick, start, steps, reverse=True)
-    flat = lambda x: x.reshape(-1, x.shape[-1]) if plain(hidden) else x
+    flat = lambda x: x.reshape(-1, x.shape[-1]) if are_plain(hidden) else x
     of_weights = jax.vjp(lambda hidden: _apply(hidden, flat(before)), hidden)[1]
     weight_grads = of_weights(tuple(map(flat, hidden_grads)))[0]
     return weight_grads, h_grad, gate_grads, None
