@@ -85,7 +85,7 @@ def descend_by_rows(
     if rows == batch.valid.shape[0]:
         return descend(optimiser, loss, params, opt_state, *args)
     grads, metrics = _mean_gradients(lambda params, part: loss(params, *rest, part), params, batch, rows)
-    return *step(optimiser, params, opt_state, pooled(grads), stacked=False), metrics
+    return *step(optimiser, params, opt_state, pooled(grads)), metrics
 
 
 def rows_at_once(batch: Trajectory) -> int:
