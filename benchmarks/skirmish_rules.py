@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from covey.environments.skirmish import battle, movement, targeting
+from covey.environments.skirmish import battle, movement, placing
 from covey.environments.skirmish.units import UnitType, read_units
 
 from .common import parse_options, print_table, save_results
@@ -43,12 +43,13 @@ VARIANTS = {
     "no random delay": Variant(constants=((battle, "_EARLIEST", 0.5), (battle, "_LATEST", 0.5))),
     # Radii of two units add up to about as much, so that nobody but the one who was hit hears the call.
     "no call for help": Variant(constants=((movement, "CALL_RADIUS", -0.9),)),
-    "a look for a target in every loop": Variant(constants=((targeting, "SCAN_PERIOD", 1),)),
-    "a look in every fourth loop": Variant(constants=((targeting, "SCAN_PERIOD", 4),)),
+    "a call for help at every hit": Variant(constants=((movement, "CALL_PERIOD", 0.0),)),
+    "a target is kept, whoever is in the way": Variant(constants=((movement, "_PROGRESS", 0.0),)),
+    "places on a grid of eighths": Variant(constants=((placing, "_OFFSETS", placing.spiral(0.125)),)),
     "nobody walks around others": Variant(constants=((movement, "_AHEAD", 2.0),)),
     "who attacks gives way like others": Variant(constants=((movement, "_STUBBORN", 0.99),)),
     "no collisions": Variant(
-        constants=((movement, "_push", lambda stats, pos, solid, weight: pos), (movement, "_AHEAD", 2.0))
+        constants=((movement, "push_apart", lambda stats, pos, solid, weight: pos), (movement, "_AHEAD", 2.0))
     ),
 }
 

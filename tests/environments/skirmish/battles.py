@@ -59,8 +59,8 @@ def history(field, kinds, forces, orders, delays, loops):
     first = first_target(field.roster, stats)
     start = renumber_targets(take_orders(field, forces, orders), first)
 
-    def tick(forces, loop):
-        after = advance(field, kinds, stats, forces, orders, delays, loop)
+    def tick(forces, _):
+        after = advance(field, kinds, stats, forces, orders, delays)
         return after, after
 
     _, later = jax.lax.scan(tick, start, jnp.arange(loops))

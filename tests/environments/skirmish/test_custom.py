@@ -52,7 +52,7 @@ def test_groups_stand_where_they_are_put():
     # Breaks where x and y are exchanged, or a group goes to the map's own point.
     env = world(enemies=[["zealot", 1, 5, 20], ["zealot", 2, 28, 10]])
     np.testing.assert_allclose(places(env)[3], [5, 20], atol=0.1)
-    assert (abs(places(env)[4:] - [28, 10]) < 1).all()
+    assert (abs(places(env)[4:] - [28, 10]) < 1.1).all()
     assert (abs(places(world(allies={"stalker": 2}))[:2] - [9, 16]) < 1.5).all()
 
 

@@ -338,14 +338,13 @@ def test_a_mirror_image_goes_on_alike(name, all_ways):
 
 
 def test_equal_units_can_change_places():
-    # Would break: a rule that looks at a unit's number. (Enemies look for targets in turn, so they keep their
-    # places.)
+    # Would break: a rule that looks at a unit's number.
     env, told = played("8m")
     roster = env.field.roster
     first = jax.tree.map(lambda x: jnp.asarray(x[0]), told.before)
     delays = jax.random.uniform(jax.random.key(0), first.forces.health.shape, minval=-1.0, maxval=2.0)
     allies = np.array([3, 0, 7, 1, 2, 6, 4, 5])
-    enemies = np.arange(8)
+    enemies = np.array([5, 2, 0, 6, 7, 4, 1, 3])
     order = np.concatenate([allies, 8 + enemies])
     go = jax.jit(
         lambda forces, orders, delays: fight(env.field, roster.kinds[:, None], forces, orders, delays)

@@ -72,7 +72,7 @@ def fight(
     stats = field.roster.stats(kinds)
     first = first_target(field.roster, stats)
     forces = renumber_targets(take_orders(field, forces, orders), first)
-    loop = lambda i, forces: advance(field, kinds, stats, forces, orders, delays, i)
+    loop = lambda _, forces: advance(field, kinds, stats, forces, orders, delays)
     forces = jax.lax.fori_loop(0, loops, loop, forces)
     return renumber_targets(settle(field.roster, field.terrain, stats, forces), -first)
 
@@ -84,12 +84,11 @@ def advance(
     forces: Forces,
     orders: Orders,
     delays: Float[Array, "units n"],
-    loop: Int[Array, ""],
 ) -> Forces:
     """Return the forces after one loop."""
     roster = field.roster
     if field.reacting:
-        forces = acquire(roster, stats, forces, orders, loop)
+        forces = acquire(roster, stats, forces, orders)
     aim = aim_at(roster, stats, forces, forces.target)
     forces, strikes = attack(roster, stats, forces, aim, delays)
     forces, hit = land(roster, kinds, stats, forces, strikes)

@@ -10,14 +10,15 @@ from jaxtyping import Array, Bool, Float
 from .maps import SIZE, Gate, Terrain
 from .roster import Roster, UnitStats
 from .state import Forces, Orders, change, over_rows
-from .targeting import CALL_RADIUS, Aim, is_ally
+from .targeting import CALL_PERIOD, CALL_RADIUS, Aim, is_ally
 
 _MARGIN = 0.12  # a unit goes around others that are nearer than this, ahead of it
 _AHEAD = 0.35  # the cosine from which on another one is ahead
 _STUBBORN = 0.15  # the weight with which a unit that attacks gives way
 _CROWD = 5.0  # a blocked unit turns to the side on which fewer stand in front of it, up to so far away
+_PROGRESS = 0.5  # a unit that gets on by less than this share of its stride is stuck
 _TURN = 0.7071  # the cosine and sine of the angle by which it turns
-_SETTLING = 4  # times at the end of a step that everybody settles on the ground
+_SETTLING = 6  # times at the end of a step that everybody settles on the ground
 _SETTLING_PUSHES = 4  # each time
 _NEAR_PASSAGE = 1.2
 _EDGE = 1e-3
@@ -57,7 +58,9 @@ def march(
     """Return the forces after everybody has walked for a loop."""
     direction, walks = _wish(roster, terrain, stats, forces, orders, aim)
     solid = forces.alive & ~stats.above if roster.above else forces.alive
-    ahead = _look_ahead(roster, stats, forces, direction, solid, hit)
+    reacts = bool(len(forces.called))
+    cries = hit & ~is_ally(roster) & (forces.quiet <= 0) if reacts else hit
+    ahead = _look_ahead(roster, stats, forces, direction, solid, cries)
     around = ahead.blocked & ~stats.above if roster.above else ahead.blocked
     direction = _turn_aside(direction, ahead).where(around, direction)
     stride = stats.speed * walks
@@ -67,8 +70,13 @@ def march(
     moved = push_apart(stats, moved, solid, weight)
     moved = _keep_on_ground(roster, terrain, stats, Point(forces.x, forces.y), moved)
     moved = moved.where(forces.alive, Point(forces.x, forces.y))
-    called = ahead.called if len(forces.called) else forces.called
-    return change(forces, x=moved.x, y=moved.y, called=called)
+    changes: dict[str, Array] = {"x": moved.x, "y": moved.y}
+    if reacts:
+        way = (moved.x - forces.x) ** 2 + (moved.y - forces.y) ** 2
+        changes["stuck"] = walks & (way < (_PROGRESS * stats.speed) ** 2)
+        changes["called"] = ahead.called | hit
+        changes["quiet"] = jnp.where(cries, CALL_PERIOD, jnp.maximum(forces.quiet - 1.0, 0.0))
+    return change(forces, **changes)
 
 
 def settle(roster: Roster, terrain: Terrain, stats: UnitStats, forces: Forces) -> Forces:
@@ -141,7 +149,7 @@ def _look_ahead(
     forces: Forces,
     direction: Point,
     solid: Bool[Array, "units n"],
-    hit: Bool[Array, "units n"],
+    cries: Bool[Array, "units n"],
 ) -> _Ahead:
     """Return who is in each unit's way, and which units a friend's call for help reaches."""
     shape = forces.x.shape
@@ -165,7 +173,6 @@ def _look_ahead(
         return _Ahead(seen.blocked | blocks, seen.left + left, called)
 
     nothing = jnp.zeros(shape, bool)
-    cries = hit & ~is_ally(roster)
     rows = (forces.x, forces.y, solid, stats.separation, cries, stats.radius)
     return over_rows(look, _Ahead(nothing, jnp.zeros(shape), nothing), *rows)
 

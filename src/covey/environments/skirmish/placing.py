@@ -9,19 +9,19 @@ from ...errors import SettingError
 from .maps import SIZE, Group, Terrain
 from .units import UnitType
 
-_STEP = 0.125  # of the search for a free place
+_STEP = 0.5  # of the grid of places
 _REACH = 8.0
 
 
-def _spiral() -> Float[np.ndarray, "places 2"]:
-    """Return offsets from a point, the nearest first; ties go to the left, then to the lower."""
-    line = np.arange(-_REACH, _REACH + _STEP / 2, _STEP)
+def spiral(step: float = _STEP) -> Float[np.ndarray, "places 2"]:
+    """Return offsets from a point, the nearest first; ties go to the upper, then to the left."""
+    line = np.arange(-_REACH, _REACH + step / 2, step)
     places = np.stack(np.meshgrid(line, line, indexing="ij"), axis=-1).reshape(-1, 2)
-    order = np.lexsort((places[:, 1], places[:, 0], np.round((places**2).sum(axis=1), 6)))
+    order = np.lexsort((places[:, 0], -places[:, 1], (places**2).sum(axis=1)))
     return places[order]
 
 
-_OFFSETS = _spiral()
+_OFFSETS = spiral()
 
 
 def place_units(

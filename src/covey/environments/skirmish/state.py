@@ -36,7 +36,9 @@ class Forces(eqx.Module):
     calm: Float[Array, "shielded n"]  # until the shield comes back
     energy: Float[Array, "healers n"]
     fired: Int[Array, "units n"]  # whom it shot at, or healed, in this step; -1: nobody
-    called: Bool[Array, "reacting n"]  # a friend nearby was hit
+    called: Bool[Array, "reacting n"]  # was hit, or a friend nearby called for help
+    quiet: Float[Array, "reacting n"]  # until the unit calls for help again
+    stuck: Bool[Array, "reacting n"]  # walked, and hardly got on
     struck: Bool[Array, "reacting n"]  # has hit somebody in the last loop
 
     @property
@@ -86,6 +88,8 @@ def start_forces(roster: Roster, kinds: Kinds, pos: Float[Array, "units 2 n"], r
         energy=whole(stats.energy) if roster.medics else zeros(False),
         fired=nobody(True),
         called=zeros(reacting) > 0,
+        quiet=zeros(reacting),
+        stuck=zeros(reacting) > 0,
         struck=zeros(reacting) > 0,
     )
 

@@ -12,8 +12,8 @@ from jaxtyping import Array, Bool, Float, Int
 from .roster import Roster, UnitStats
 from .state import Forces, Orders, change, over_rows
 
-SCAN_PERIOD = 8  # loops between two looks for a target; the game's own number is not known
 CALL_RADIUS = 4.0  # how far a call for help reaches, from edge to edge
+CALL_PERIOD = 32.0  # loops between two calls of a unit
 
 
 class Aim(NamedTuple):
@@ -104,24 +104,23 @@ class _Seen(NamedTuple):
     caller: Int[Array, "units n"]
 
 
-def acquire(roster: Roster, stats: UnitStats, forces: Forces, orders: Orders, loop: Int[Array, ""]) -> Forces:
+def acquire(roster: Roster, stats: UnitStats, forces: Forces, orders: Orders) -> Forces:
     """Return the forces after units that react by themselves have looked for targets.
 
-    A unit keeps its target until that one is dead. One that cannot reach its target with its weapon takes the
-    nearest that it can reach instead. One without a target takes the nearest in sight of its scan; where a
-    friend nearby was hit, the nearest of those who hit.
+    A unit keeps its target until that one is dead. One that is stuck on the way to it takes the nearest that
+    it can reach with its weapon instead. One without a target, whose last attack is over, takes the nearest
+    in sight of its scan; when it was hit, or heard a call for help, the nearest of those who hit.
     """
     aim = aim_at(roster, stats, forces, forces.target)
     seen = _look_around(roster, stats, forces)
     has = aim.present
-    held = has & ((aim.gap <= stats.range) | (forces.windup > 0))
-    looks = (loop + np.arange(roster.units)[:, None]) % SCAN_PERIOD == 0
     near = seen.gap - stats.radius
-    reach = jnp.where(has, stats.range, stats.scan)
-    swaps = looks & ~held & (near <= reach)
-    helps = ~has & ~swaps & forces.called & (seen.caller >= 0)
+    swaps = has & forces.stuck & (aim.gap > stats.range) & (near <= stats.range)
+    looks = ~has & (forces.windup <= 0) & (forces.backswing <= 0)
+    finds = looks & (near <= stats.scan)
+    helps = looks & ~finds & forces.called & (seen.caller >= 0)
     target = jnp.where(has, forces.target, -1)
-    target = jnp.where(swaps, seen.number, jnp.where(helps, seen.caller, target))
+    target = jnp.where(swaps | finds, seen.number, jnp.where(helps, seen.caller, target))
     if roster.medics:
         target = jnp.where(stats.healer, _choose_patient(roster, stats, forces), target)
     return change(forces, target=jnp.where(orders.obeys, forces.target, target))
