@@ -13,9 +13,8 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import Array, Bool, Float, PRNGKeyArray
+from jaxtyping import Float, PRNGKeyArray
 
-from covey.config.making import make_environment
 from covey.environments.skirmish import placing
 from covey.environments.skirmish.battle import draw_delays, fight
 from covey.environments.skirmish.opponents import Battle, see_battle
@@ -61,7 +60,7 @@ def wins(env: Skirmish, battles: int, key: PRNGKeyArray) -> float:
     stats = roster.stats(kinds)
     allies, enemies = sides(roster)
 
-    def step(carry: tuple[Any, Bool[Array, " n"]], key: PRNGKeyArray) -> tuple[Any, None]:
+    def step(carry: Any, key: PRNGKeyArray) -> tuple[Any, None]:
         forces, won, over = carry
         own = chase(see_battle(env.field, stats, forces, allies, key))
         theirs = env.enemy(see_battle(env.field, stats, forces, enemies, key))
@@ -82,7 +81,7 @@ def wins(env: Skirmish, battles: int, key: PRNGKeyArray) -> float:
 
 def measure(name: str, battles: int, grid: float, tie: str) -> float:
     with patch.object(placing, "_OFFSETS", offsets(grid, TIES[tie])):
-        return wins(make_environment(f"skirmish/{name}", {})[0], battles, jr.key(0))
+        return wins(Skirmish(name), battles, jr.key(0))
 
 
 def text(share: float, battles: int) -> str:
