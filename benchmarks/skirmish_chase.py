@@ -6,6 +6,7 @@ published. Each row packs units at the nearest free place around their point, on
 between places go to the first side, then to the second. The paper's figures are from memory, for build 4.6.2.
 """
 
+from collections.abc import Callable
 from typing import Any
 from unittest.mock import patch
 
@@ -13,11 +14,11 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import Float, PRNGKeyArray
+from jaxtyping import PRNGKeyArray
 
 from covey.environments.skirmish import placing
 from covey.environments.skirmish.battle import draw_delays, fight
-from covey.environments.skirmish.opponents import Battle, see_battle
+from covey.environments.skirmish.opponents import Battle, see_battle, stay_or_choose
 from covey.environments.skirmish.orders import SideOrders, join_orders
 from covey.environments.skirmish.skirmish import Skirmish
 from covey.environments.skirmish.targeting import sides
@@ -27,30 +28,19 @@ from .common import parse_options, print_table, save_results
 
 PAPER = {"2s3z": 90, "3s5z": 42, "1c3s5z": 81, "10m_vs_11m": 12, "bane_vs_bane": 43, "5m_vs_6m": 0}
 GRIDS = (0.5, 0.125)
-TIES = {
-    "upper, left": (0, 1, -1),
-    "lower, left": (0, 1, 1),
-    "left, lower": (1, 1, 1),
-    "right, lower": (1, -1, 1),
+TIES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "upper, left": lambda places: places,
+    "lower, left": lambda places: places * [1, -1],
+    "left, lower": lambda places: places[:, ::-1] * [-1, 1],
+    "right, lower": lambda places: places[:, ::-1],
 }
-
-
-def offsets(grid: float, tie: tuple[int, int, int]) -> Float[np.ndarray, "places 2"]:
-    """Return the places around a point, the nearest first."""
-    x_first, x_sign, y_sign = tie
-    line = np.arange(-8, 8 + grid / 2, grid)
-    places = np.stack(np.meshgrid(line, line, indexing="ij"), axis=-1).reshape(-1, 2)
-    keys = [y_sign * places[:, 1], x_sign * places[:, 0]]
-    return places[np.lexsort((*(keys if x_first else keys[::-1]), (places**2).sum(axis=1)))]
 
 
 def chase(battle: Battle) -> SideOrders:
     """Return orders to attack the foe whose centre is nearest, until that one is dead."""
     way = battle.foes.pos[None] - battle.own.pos[:, None]
-    distance = jnp.where(battle.foes.alive[None], jnp.sqrt(jnp.sum(way**2, axis=2)), jnp.inf)
-    mine = battle.target[:, None] == jnp.arange(distance.shape[1])[:, None]
-    keeps = jnp.any(mine & jnp.isfinite(distance), axis=1)
-    return SideOrders(jnp.where(keeps, battle.target, jnp.argmin(distance, axis=1)))
+    distance = jnp.sqrt(jnp.sum(way**2, axis=2))
+    return SideOrders(stay_or_choose(battle, jnp.where(battle.foes.alive[None], distance, jnp.inf)))
 
 
 def wins(env: Skirmish, battles: int, key: PRNGKeyArray) -> float:
@@ -80,7 +70,7 @@ def wins(env: Skirmish, battles: int, key: PRNGKeyArray) -> float:
 
 
 def measure(name: str, battles: int, grid: float, tie: str) -> float:
-    with patch.object(placing, "_OFFSETS", offsets(grid, TIES[tie])):
+    with patch.object(placing, "_OFFSETS", TIES[tie](placing.spiral(grid))):
         return wins(Skirmish(name), battles, jr.key(0))
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.skirmish_calibration import REAL, distance_text, mean_text
+from benchmarks.skirmish_chase import PAPER, text
 
 from covey.config.signatures import signature_of
 from covey.environments.skirmish.maps import Group, find_map, map_names
@@ -23,6 +24,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/worlds/skirmish.md"
 CALIBRATION = ROOT / "benchmarks/results/skirmish-calibration.json"
 RULES = ROOT / "benchmarks/results/skirmish-rules.json"
+CHASE = ROOT / "benchmarks/results/skirmish-chase.json"
 SMAC_SIZES = ROOT / "tests/environments/skirmish/sizes.py"
 
 SETTINGS = {
@@ -239,9 +241,20 @@ def rules() -> str:
     return table(("length; return", *maps), ([name, *map(text, x.values())] for name, x in results.items()))
 
 
+def chase() -> str:
+    """Return the recorded wins of the heuristic of SMAC's paper; the first start places are the world's."""
+    record = json.loads(CHASE.read_text(encoding="utf-8"))
+    rows = [
+        ["SMAC's paper, build 4.6.2 (from memory)", *map(str, PAPER.values())],
+        *([name, *(text(share, 200) for share in wins.values())] for name, wins in record["results"].items()),
+    ]
+    rows[1][0] = f"**{rows[1][0]}**"
+    return table(("places", *PAPER), rows)
+
+
 def with_tables(page: str) -> str:
     """Return a page with the newest tables between their markers."""
-    for make in (sizes, units, liberty, settings, rules, calibration):
+    for make in (sizes, units, liberty, settings, rules, calibration, chase):
         begin = f"<!-- {make.__name__}: begin -->"
         end = f"<!-- {make.__name__}: end -->"
         before, _, rest = page.partition(begin)

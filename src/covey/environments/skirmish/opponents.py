@@ -101,7 +101,7 @@ class NearestEnemy(AbstractEnemy):
     """SMACv2's: each unit goes for the foe that is nearest to it, until that one is dead."""
 
     def __call__(self, battle: Battle) -> SideOrders:
-        return SideOrders(_heal(battle, _stay_or_choose_nearest(battle)))
+        return SideOrders(_heal(battle, stay_or_choose(battle, battle.gaps())))
 
 
 class WeakestEnemy(AbstractEnemy):
@@ -129,16 +129,15 @@ class KitingEnemy(AbstractEnemy):
         outranges = own.stats.range >= pick(battle.foes.stats.range[None]) + _SAFE_LEAD
         retreats = outranges & (jnp.min(gaps, axis=1) < own.stats.range) & (own.cooldown > _SOON)
         direction = jnp.stack([jnp.where(retreats, x / distance, 0.0) for x in way], axis=1)
-        target = jnp.where(retreats, -1, _stay_or_choose_nearest(battle))
+        target = jnp.where(retreats, -1, stay_or_choose(battle, gaps))
         return SideOrders(_heal(battle, target), direction)
 
 
-def _stay_or_choose_nearest(battle: Battle) -> Int[Array, "own n"]:
-    """Return each unit's target while it can be hit, otherwise the nearest foe."""
-    gaps = battle.gaps()
-    mine = battle.target[:, None] == jnp.arange(gaps.shape[1])[:, None]
-    keeps = jnp.any(mine & jnp.isfinite(gaps), axis=1)
-    return jnp.where(keeps, battle.target, lowest(gaps))
+def stay_or_choose(battle: Battle, distance: Float[Array, "own foes n"]) -> Int[Array, "own n"]:
+    """Return each unit's target while its distance is finite, otherwise the foe at the least distance."""
+    mine = battle.target[:, None] == jnp.arange(distance.shape[1])[:, None]
+    keeps = jnp.any(mine & jnp.isfinite(distance), axis=1)
+    return jnp.where(keeps, battle.target, lowest(distance))
 
 
 def _heal(battle: Battle, target: Int[Array, "own n"]) -> Int[Array, "own n"]:

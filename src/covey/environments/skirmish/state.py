@@ -37,7 +37,7 @@ class Forces(eqx.Module):
     energy: Float[Array, "healers n"]
     fired: Int[Array, "units n"]  # whom it shot at, or healed, in this step; -1: nobody
     called: Bool[Array, "reacting n"]  # was hit, or a friend nearby called for help
-    quiet: Float[Array, "reacting n"]  # until the unit calls for help again
+    quiet: Float[Array, "reacting n"]  # until the unit may call for help again
     stuck: Bool[Array, "reacting n"]  # walked, and hardly got on
     struck: Bool[Array, "reacting n"]  # has hit somebody in the last loop
 
