@@ -203,16 +203,17 @@ def study(
 
 
 @command()
-def describe(name: str) -> str:
+def describe(name: str, *, env: Mapping[str, Any] | None = None) -> str:
     """Describe an algorithm, an environment or a part.
 
     Args:
-        name (NAME): a name from `covey list`, file.py:Name, or package.module:Name
+        name (NAME): a name from `covey list`, file.py:Name, package.module:Name, pz:module or gym:ID
+        env (env.key=value): settings of the environment
     """
     launch.prepare("cpu")
     from ..show.describe import describe_name
 
-    return describe_name(name)
+    return describe_name(name, env)
 
 
 @command("list")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_origin
 
 from .. import yaml_text
-from ..config import catalogue, making, settings
+from ..config import making, settings
 from ..config.config import Config
 from ..config.settings import Tree
 from ..config.tuned import tuned_settings
@@ -92,7 +92,7 @@ def _with_other_actions(spec: Spec, algorithm: Any) -> Spec:
 
 def _check_environment(run: Config, everything: bool) -> list[SettingVerdict]:
     """Try the settings of the run's world."""
-    cls = catalogue.load_class(catalogue.find("environment", run.environment))
+    cls = making.environment_maker(run.environment)
 
     def trace(tree: Tree, flipped: bool) -> TracedEnvironment:
         if flipped:

@@ -5,6 +5,7 @@ It imports nothing heavy: `covey --help` and a mistyped name must answer at once
 
 import importlib
 import importlib.util
+import re
 import sys
 import zlib
 from collections.abc import Iterable, Mapping
@@ -26,6 +27,7 @@ class Entry(NamedTuple):
     fixed: Mapping[str, Any] = {}
     traits: Mapping[str, bool] = {}  # where these settings change what the class says of itself
     learns: bool = True
+    protocol: str = ""  # of a user's world that is no covey world: `pz:`, `gym:`
 
 
 _QMIX = "covey.algorithms.qmix:QMIX"
@@ -189,17 +191,32 @@ ENVIRONMENTS |= {
 }
 
 KNOWN: dict[str, dict[str, Entry]] = {"algorithm": ALGORITHMS, "environment": ENVIRONMENTS}
+# Worlds of other packages, by prefix: the function that makes them, and its option for the name behind.
+ADAPTERS = {
+    "pz:": ("covey.environments.adapters.pettingzoo:pettingzoo", "module"),
+    "gym:": ("covey.environments.adapters.gymnasium:gymnasium", "id"),
+}
+_MODULE_AND_ID = re.compile(
+    r"[\w.]+:[\w./-]+-v\d+"
+)  # Gymnasium's `module:ID-v0`, which is no path to a class
 FILE_MODULE = "covey_file_"  # the prefix of modules that are made from a user's files
 
 
 def find(kind: Kind, name: str) -> Entry:
-    """Return the entry of a catalogue name, `file.py:Name`, `package.module:Name`, `pz:module`, `run:DIR`."""
+    """Return the entry of a catalogue name, `file.py:Name`, `package.module:Name`, `run:DIR`, `pz:module`.
+
+    Any prefix of `ADAPTERS` is taken, and may stand before the path of a class or function, too.
+    """
     if name in KNOWN[kind]:
         return KNOWN[kind][name]
     if kind == "algorithm" and name.startswith("run:"):
         return Entry("covey.algorithms.frozen_opponent:FrozenOpponent", fixed={"run": name[4:]}, learns=False)
-    if kind == "environment" and name.startswith("pz:"):
-        return Entry("covey.environments.adapters.pettingzoo:PettingZoo", fixed={"module": name[3:]})
+    prefix = adapter_prefix(name) if kind == "environment" else ""
+    if prefix:
+        path, option = ADAPTERS[prefix]
+        rest = name.removeprefix(prefix)
+        to_class = ":" in rest and not _MODULE_AND_ID.fullmatch(rest)
+        return Entry(rest, protocol=prefix) if to_class else Entry(path, fixed={option: rest})
     if ":" in name:
         return Entry(name)
     if name.endswith(".py"):
@@ -207,6 +224,11 @@ def find(kind: Kind, name: str) -> Entry:
     if any(name in entries for entries in KNOWN.values()):
         raise UserError(f"{name} is no {kind}: the algorithm comes first, then the environment")
     raise UserError(f"unknown {kind} '{name}'{nearest(name, KNOWN[kind])}: `covey list` shows them all")
+
+
+def adapter_prefix(name: str) -> str:
+    """Return the prefix of another package's world, as in `pz:module`; empty for all other names."""
+    return next((prefix for prefix in ADAPTERS if name.startswith(prefix)), "")
 
 
 def algorithms_by_team(algorithm: str) -> dict[str, str]:

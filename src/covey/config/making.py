@@ -18,11 +18,24 @@ def without_name(tree: Tree) -> Tree:
     return {key: value for key, value in tree.items() if key != "name"}
 
 
+def environment_maker(name: str) -> Any:
+    """Return the class of an environment, or the function that makes it.
+
+    A user's world that keeps another package's protocol comes with the adapter that it needs.
+    """
+    entry = catalogue.find("environment", name)
+    thing = catalogue.load_class(entry)
+    if getattr(thing, "__module__", "covey.").startswith("covey."):
+        return thing
+    from ..environments.adapters import recognise
+
+    return recognise.adapted(thing, name, entry.protocol)
+
+
 def make_environment(name: str, *layers: Mapping[str, Any]) -> tuple[AnyEnvironment, Tree]:
     """Return an environment by its name, and all of its settings."""
-    entry = catalogue.find("environment", name)
-    maker = catalogue.load_class(entry)
-    tree = layer(defaults(maker), entry.fixed, *layers)
+    maker = environment_maker(name)
+    tree = layer(defaults(maker), catalogue.find("environment", name).fixed, *layers)
     env, tree = construct(maker, tree, SettingPlace(name, "env"))
     if not isinstance(getattr(env, "spec", None), Spec):
         raise UserError(f"{name} makes no environment: derive it from covey.core:AbstractEnvironment")

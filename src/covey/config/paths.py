@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import UserError
 
 CONFIG_FILE = "config.yaml"  # in a run's folder
-_USER_FILE = re.compile(r"[^=+]+\.py(?=:\w)")
+_USER_FILE = re.compile(r"[^=+:]+\.py(?=:\w)")
 
 
 def find_config(folder: Path) -> Path:

@@ -21,6 +21,7 @@ class Spec(eqx.Module):
     - `bounds`: the range of continuous actions. None: actions are discrete.
     - `team`: each agent's team. `()`: all agents form one team.
     - `others`: the number of agents that the learner does not control.
+    - `team_reward`: a team's reward in words, as returns are announced.
     - `layouts`: each team's observations as rows of entities, in the order of `teams`. `()`: they are not.
     """
 
@@ -34,6 +35,7 @@ class Spec(eqx.Module):
     others: int = eqx.field(static=True, default=0)
     layouts: tuple[EntityLayout, ...] = eqx.field(static=True, default=())
     state_by_agent: bool = eqx.field(static=True, default=False)
+    team_reward: str = eqx.field(static=True, default="team reward")
 
     def __check_init__(self):
         if self.team and len(self.team) != len(self.names):
@@ -93,6 +95,7 @@ class Spec(eqx.Module):
             others=self.others + self.agents - len(members),
             layouts=tuple(layouts[team] for team in teams if layouts),
             state_by_agent=self.state_by_agent and len(members) == self.agents,
+            team_reward=self.team_reward,
         )
 
     def team_mean(self, reward: Float[Array, "*b agents"]) -> Float[Array, "*b teams"]:

@@ -1,4 +1,4 @@
-"""Worlds in JAX. `adapters.pettingzoo` holds the adapter for PettingZoo worlds."""
+"""Worlds in JAX. `adapters` holds the adapters for other packages' worlds."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..config import catalogue
 from ..config.config import Config
 from ..config.opponents import shape_difference
 from ..core import Spec
@@ -35,8 +36,8 @@ def evaluate_run(
 
 
 def _team_settings(environment: str, trained: Spec) -> dict[str, Any]:
-    """Return the teams of the run as a setting of a PettingZoo world, which names no teams itself."""
-    return {"team": list(trained.team)} if environment.startswith("pz:") else {}
+    """Return the teams of the run as a setting of another package's world, which names no teams itself."""
+    return {"team": list(trained.team)} if catalogue.adapter_prefix(environment) else {}
 
 
 def _check_shape(trained: Spec, other: Spec, name: str) -> None:

@@ -16,7 +16,7 @@ _COLLECTING = ("returns", "episodes", "steps", "seen", "finite")  # all other me
 
 def convention(spec: Spec) -> str:
     """Return what the returns printed beside it are."""
-    return f"team reward summed over an episode of at most {spec.horizon} steps"
+    return f"{spec.team_reward} summed over an episode of at most {spec.horizon} steps"
 
 
 def _update_metrics(metrics: Numbers, seed: int) -> dict[str, float | None]:

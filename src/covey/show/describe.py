@@ -24,7 +24,8 @@ def list_catalogue() -> str:
 Environments
 {_summaries(catalogue.ENVIRONMENTS, width)}
 
-Your own are path/to/file.py:Name or package.module:Name; a PettingZoo environment is pz:module.
+Your own are path/to/file.py:Name or package.module:Name; an environment may be covey's, PettingZoo's or
+Gymnasium's. Other packages' environments train by name: pz:module for PettingZoo's, gym:ID for Gymnasium's.
 `covey describe NAME` explains one and lists its settings."""
 
 
@@ -32,21 +33,26 @@ def _summaries(entries: Mapping[str, Any], width: int) -> str:
     return table((name.ljust(width), entry.summary) for name, entry in entries.items())
 
 
-def describe_name(name: str) -> str:
-    """Describe an algorithm, an environment or a part, with all its settings."""
+def describe_name(name: str, env: Mapping[str, Any] | None = None) -> str:
+    """Describe an algorithm, an environment or a part, with all its settings.
+
+    `env` holds settings of the environment, as `key` or as `key.key`.
+    """
     known = catalogue.ALGORITHMS | catalogue.ENVIRONMENTS
     if name not in known and ":" not in name:
         raise UserError(f"unknown name '{name}'{catalogue.nearest(name, known)}: `covey list` shows them all")
+    from ..config import making
     from ..core import AbstractAlgorithm, AbstractEnvironment, AbstractHostEnvironment
 
-    kind = "algorithm" if name in catalogue.ALGORITHMS else "environment"
-    thing = catalogue.load_class(catalogue.find(kind, name))
+    if name in catalogue.ALGORITHMS:
+        return _describe_algorithm(name)
+    thing = making.environment_maker(name)
     is_a = lambda *kinds: isinstance(thing, type) and issubclass(thing, kinds)
     if is_a(AbstractAlgorithm):
         return _describe_algorithm(name)
     if isinstance(thing, type) and not is_a(AbstractEnvironment, AbstractHostEnvironment):
         return _describe_part(name, thing)
-    return _describe_environment(name, thing)
+    return _describe_environment(name, thing, env or {})
 
 
 def _describe_algorithm(name: str) -> str:
@@ -77,10 +83,10 @@ Its own settings, below the name of the setting it stands in
 {table(_setting_rows(options, {})) or _NO_SETTINGS}"""
 
 
-def _describe_environment(name: str, make: Any) -> str:
+def _describe_environment(name: str, make: Any, chosen: Mapping[str, Any]) -> str:
     from ..config import making, settings
 
-    env, tree = making.make_environment(name)
+    env, tree = making.make_environment(name, chosen)
     spec = env.spec
     action = f"one of {spec.actions}"
     if spec.bounds:
@@ -93,6 +99,7 @@ def _describe_environment(name: str, make: Any) -> str:
         "state": f"{spec.world} numbers{joint}",
         "action": action,
         "horizon": f"{spec.horizon}",
+        "returns": f"{spec.team_reward} summed over an episode",
     }
     return f"""{name}: {_docstring(make)}
 

@@ -1,1 +1,1 @@
-"""Adapters for worlds that are Python programs."""
+"""Adapters for worlds of other packages: `foreign` has what they share, `recognise` knows a user's class."""

@@ -1,197 +1,211 @@
 """PettingZoo worlds: `pz:mpe2.simple_spread_v3` names the module that holds one."""
 
-import importlib
-import os
-import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Float
 
-from ...core import AbstractHostEnvironment, HostObservation, HostStep, Spec
-from ...errors import SettingError, UserError
+from ...errors import UserError
+from .foreign import AbstractForeignWorld, ForeignEnvironment, ForeignMoment, numbers_of
+from .horizons import episode_limit
+from .imports import import_world, make_world
+from .spaces import MASK, split_mask
+from .teams import TeamReward
 
-_MASKED_KEYS = {"observation", "action_mask"}  # of an observation that comes with its legal actions
-_PACKAGES = ("pettingzoo", "gymnasium", "mpe2")  # of the extra `pettingzoo`
-
-
-def _import(name: str) -> Any:
-    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        missing = str(error.name)
-        remedy = "run pip install 'covey[pettingzoo]'" if missing in _PACKAGES else "check the name after pz:"
-        raise UserError(f"pz:{name} needs the module {missing}, which is not installed: {remedy}") from error
+_IN_TURN = ("observe", "last", "agent_iter")
 
 
-def _parallel_env(module: str, options: dict[str, Any]) -> Any:
-    """Return the module's world as a ParallelEnv."""
-    world = _import(module)
-    try:
-        if hasattr(world, "parallel_env"):
-            return world.parallel_env(**options)
-        if not hasattr(world, "env"):
-            raise UserError(f"pz:{module} holds no PettingZoo world: it has neither parallel_env nor env")
-        return _import("pettingzoo.utils.conversions").aec_to_parallel(world.env(**options))
-    except AssertionError as error:
-        raise UserError(
-            f"pz:{module} is played in turns: choose a world whose agents act together"
-        ) from error
-    except TypeError as error:
-        raise UserError(f"pz:{module} does not accept these options: {error}") from error
+def is_pettingzoo(thing: Any) -> bool:
+    """Say whether a class or an object has a PettingZoo world's members: its spaces are functions."""
+    members = [getattr(thing, name, None) for name in ("observation_space", "action_space", "reset", "step")]
+    return all(map(callable, members))
 
 
-class PettingZoo(AbstractHostEnvironment):
-    """Any ParallelEnv, and any AEC world that PettingZoo can run in parallel.
+def pettingzoo(
+    module: str,
+    horizon: int | None = None,
+    team: tuple[str, ...] | None = None,
+    team_reward: TeamReward = "mean",
+    state: bool = True,
+    **options: Any,
+) -> ForeignEnvironment:
+    """A PettingZoo world: agents act together (ParallelEnv) or in turn (AECEnv).
 
     Observations are flattened and padded with zeros to the widest. Discrete actions are padded with illegal
     ones. Continuous actions are mapped to each agent's own Box from the range that all Boxes share, or from
-    [-1, 1] if they share none.
+    [-1, 1] if they share none. Where some agents have discrete and others continuous actions, all are
+    continuous, and a discrete agent takes its largest dimension.
 
     Teams follow names: `adversary_0` belongs to `adversary`. Instead, `team` may name each agent's team;
-    `[]` stands for one team of all. An agent that is gone counts as dead and observes zeros.
+    `[]` stands for one team of all. A team earns the mean or, with `team_reward`, the sum of its agents'
+    rewards; `own` makes each agent a team. An agent that is gone counts as dead and observes zeros. Where
+    agents act in turn, a step is one turn, and those that wait have one legal action.
 
-    `horizon` cuts off episodes of worlds that have no `max_cycles`. All other options go to the world.
+    `horizon` cuts off episodes; it is needed if the world does not say how long they are. `state=false`
+    leaves the world's global state unread. All other options go to the world.
+    """
+    title = f"pz:{module}"
+    world = _from_module(module, title, options)
+    return pettingzoo_environment(world, title, options, horizon, team, team_reward, state)
+
+
+def pettingzoo_environment(
+    world: Any,
+    title: str,
+    options: Mapping[str, Any],
+    horizon: int | None,
+    team: tuple[str, ...] | None,
+    team_reward: TeamReward,
+    state: bool,
+) -> ForeignEnvironment:
+    """Return the environment of a PettingZoo world, made of `options`."""
+    if not hasattr(world, "possible_agents"):
+        raise UserError(
+            f"{title} does not say which agents it can have: give it `possible_agents`, all their names"
+        )
+    limit = episode_limit(world, options, title)
+    world = together(world)
+    in_turn = all(hasattr(world, name) for name in _IN_TURN)
+    inner = TurnWorld(world, limit) if in_turn else ParallelWorld(world, limit)
+    return ForeignEnvironment(inner, title, horizon, team, team_reward, state)
+
+
+def _from_module(module: str, title: str, options: dict[str, Any]) -> Any:
+    """Return the world of a module, as a ParallelEnv where it can be one."""
+    source = import_world(module, "pz:")
+    if hasattr(source, "parallel_env"):
+        return make_world(source.parallel_env, options, title)
+    if not hasattr(source, "env"):
+        raise UserError(f"{title} holds no PettingZoo world: it has neither parallel_env nor env")
+    return make_world(source.env, options, title)
+
+
+def together(world: Any) -> Any:
+    """Return an AEC world as a ParallelEnv, if it says that it can be one; else a world as it is."""
+    in_turn = all(hasattr(world, name) for name in _IN_TURN)
+    if not in_turn or not getattr(world, "metadata", {}).get("is_parallelizable", False):
+        return world
+    return import_world("pettingzoo.utils.conversions", "").aec_to_parallel(world)
+
+
+def _masks(obs: Mapping[Any, Any], infos: Mapping[Any, Any]) -> tuple[dict[Any, Any], dict[Any, Any]]:
+    """Return observations without their action masks, and the masks, which may stand in `infos` instead."""
+    bare = {}
+    masks = {}
+    for name, own in obs.items():
+        if own is None:  # it sees nothing now
+            continue
+        bare[name], mask = split_mask(own)
+        masks[name] = infos.get(name, {}).get(MASK) if mask is None else mask
+    return bare, masks
+
+
+class StateReader:
+    """The global state of a PettingZoo world; None where it has none, or cannot tell it any more.
+
+    Of worlds that have one, some fail after their agents are gone: multiwalker's bodies are destroyed.
     """
 
-    def __init__(
-        self, module: str, horizon: int | None = None, team: tuple[str, ...] | None = None, **options: Any
-    ):
-        self.module = module
-        self.t = 0
-        self.world = _parallel_env(module, options)
-        self.names = tuple(self.world.possible_agents)
-        self.spaces = _import("gymnasium.spaces")
-        spaces = [self.world.observation_space(name) for name in self.names]
-        self.observation_spaces = [self.without_mask(space) for space in spaces]
-        self.action_spaces = [self.world.action_space(name) for name in self.names]
-        self.widths = [self.spaces.flatdim(space) for space in self.observation_spaces]
-        self.available, self.bounds = self.actions()
-        self.central = False  # until the first observation tells whether there is a state of its own
-        first = self.reset(0)
-        self.central = self.has_state(first)
-        self.spec = Spec(
-            names=tuple(map(str, self.names)),
-            features=max(self.widths),
-            actions=self.available.shape[1],
-            horizon=horizon or self.limit(options),
-            state=len(self.state()),
-            bounds=self.bounds,
-            team=self.teams(team),
-        )
+    def __init__(self, world: Any):
+        self.world = world
+        self.exists = callable(getattr(world, "state", None))
 
-    def __str__(self) -> str:
-        return f"pz:{self.module}"
-
-    def without_mask(self, space: Any) -> Any:
-        """Return the space of the observation itself, where one comes with an action mask."""
-        masked = isinstance(space, self.spaces.Dict) and set(space.spaces) == _MASKED_KEYS
-        return space["observation"] if masked else space
-
-    def teams(self, chosen: tuple[str, ...] | None) -> tuple[str, ...]:
-        """Return each agent's team, or `()` if there is only one."""
-        prefixes = tuple(re.sub(r"[_-]?\d+$", "", str(name)) for name in self.names)
-        team = prefixes if chosen is None else chosen
-        if team and len(team) != len(self.names):
-            problem = f"is for {len(team)} agents, but {self} has {len(self.names)}"
-            raise SettingError("team", problem, "name each one's team, or choose a world of as many")
-        return team if len(set(team)) > 1 else ()
-
-    def actions(self) -> tuple[Bool[np.ndarray, "agents actions"], tuple[float, float] | None]:
-        """Return the actions (or dimensions) that each agent has, and the bounds of continuous ones."""
-        discrete = [isinstance(space, self.spaces.Discrete) for space in self.action_spaces]
-        boxes = [isinstance(space, self.spaces.Box) for space in self.action_spaces]
-        if not all(discrete) and not all(boxes):
-            kinds = ", ".join(sorted({type(space).__name__ for space in self.action_spaces}))
-            raise UserError(f"{self} has actions of kinds {kinds}: train on one with all Discrete or all Box")
-        size = lambda space: int(space.n) if all(discrete) else int(np.prod(space.shape))
-        sizes = [size(space) for space in self.action_spaces]
-        available = np.arange(max(sizes)) < np.array(sizes)[:, None]
-        if all(discrete):
-            return available, None
-        bounds = {
-            (float(low), float(high))
-            for space in self.action_spaces
-            for low, high in zip(space.low.flat, space.high.flat, strict=True)
-        }
-        if not np.isfinite(list(bounds)).all():
-            raise UserError(f"{self} has actions without bounds: wrap it so that every Box has finite ones")
-        return available, bounds.pop() if len(bounds) == 1 else (-1.0, 1.0)
-
-    def limit(self, options: dict[str, Any]) -> int:
-        """Return the longest episode, as the world gives it."""
-        raw = self.world.unwrapped
-        limit = options.get("max_cycles") or getattr(raw, "max_cycles", raw.metadata.get("max_cycles"))
-        if not limit:
-            problem = f"is needed, for {self} does not say how long its episodes are"
-            raise SettingError("horizon", problem, "set `horizon=500`, or the like")
-        return int(limit)
-
-    def has_state(self, first: HostObservation) -> bool:
-        """Tell whether the world has a global state that is more than the joint observation."""
+    def begin(self) -> Float[np.ndarray, " state"] | None:
+        """Read the state of a new episode; a world that cannot tell even this has none."""
+        if not self.exists:
+            return None
         try:
-            state = np.ravel(self.world.state())
-        except (NotImplementedError, AttributeError):
-            return False
-        joint = np.concatenate([x[:n] for x, n in zip(first.agents, self.widths, strict=True)])
-        return not np.array_equal(state, joint)
+            state = numbers_of(self.world.state())
+        except Exception:  # whatever a world without a state answers
+            state = None
+        self.exists = state is not None
+        self.width = 0 if state is None else len(state)
+        return state
 
-    def state(self) -> Float[np.ndarray, " state"]:
-        return np.ravel(self.world.state()).astype(np.float32) if self.central else np.zeros(0, np.float32)
+    def read(self, gone: bool) -> Float[np.ndarray, " state"] | None:
+        """Read the state; None where agents are gone and it fails, or has another width."""
+        if not self.exists:
+            return None
+        try:
+            state = numbers_of(self.world.state())
+        except Exception:
+            if not gone:
+                raise
+            return None
+        return None if gone and state is not None and len(state) != self.width else state
 
-    def reset(self, seed: int) -> HostObservation:
-        self.t = 0
-        self.terminated = set()
-        return self.observe(*self.world.reset(seed=seed))
 
-    def step(self, action: Shaped[np.ndarray, "agents ..."]) -> HostStep:
-        self.t += 1
-        acting = [(i, name) for i, name in enumerate(self.names) if name in self.world.agents]
-        actions = {name: self.own_action(i, action[i]) for i, name in acting}
-        obs, reward, terminated, truncated, info = self.world.step(actions)
-        self.terminated |= {name for name, ended in terminated.items() if ended}
-        left = {name for name in self.world.agents if not truncated.get(name)} - self.terminated
-        all_terminated = not left and len(self.terminated) == len(self.names)
-        rewards = np.array([reward.get(name, 0.0) for name in self.names], np.float32)
-        return HostStep(
-            obs=self.observe(obs, info),
-            reward=rewards,
-            terminated=all_terminated,
-            truncated=not left and not all_terminated,
+class ParallelWorld(AbstractForeignWorld):
+    """A world whose agents act together."""
+
+    def __init__(self, world: Any, limit: int | None):
+        self.world = world
+        self.limit = limit
+        self.names = tuple(world.possible_agents)
+        self.observation_spaces = [world.observation_space(name) for name in self.names]
+        self.action_spaces = [world.action_space(name) for name in self.names]
+        self.state = StateReader(world)
+
+    def reset(self, seed: int) -> ForeignMoment:
+        obs, infos = self.world.reset(seed=seed)
+        bare, masks = _masks(obs, infos)
+        return ForeignMoment(bare, tuple(self.world.agents), masks=masks, state=self.state.begin())
+
+    def step(self, actions: dict[Any, Any]) -> ForeignMoment:
+        obs, reward, terminated, truncated, infos = self.world.step(actions)
+        bare, masks = _masks(obs, infos)
+        playing = tuple(self.world.agents)
+        return ForeignMoment(
+            bare,
+            playing,
+            reward,
+            [name for name, ended in terminated.items() if ended],
+            [name for name, ended in truncated.items() if ended],
+            masks,
+            state=self.state.read(gone=len(playing) < len(self.names)),
         )
 
-    def own_action(self, i: int, action: Any) -> Any:
-        """Convert an action of agent i to its own space."""
-        space = self.action_spaces[i]
-        if self.bounds is None:
-            return int(space.start) + int(action)
-        low, high = self.bounds
-        dims = action[self.available[i]].reshape(space.shape)
-        return (space.low + (dims - low) / (high - low) * (space.high - space.low)).astype(space.dtype)
 
-    def observe(self, obs: dict[Any, Any], info: dict[Any, Any]) -> HostObservation:
-        """Return all agents' observations. An agent without one, or that has terminated, is dead."""
-        agents = np.zeros((len(self.names), max(self.widths)), np.float32)
-        alive = np.array([name in obs and name not in self.terminated for name in self.names])
-        legal = np.where(alive[:, None], self.available, np.arange(self.available.shape[1]) == 0)
-        for i in map(int, np.flatnonzero(alive)):
-            own = obs[self.names[i]]
-            mask = info.get(self.names[i], {}).get("action_mask")
-            if isinstance(own, dict) and set(own) == _MASKED_KEYS:
-                mask = own["action_mask"]
-                own = own["observation"]
-            agents[i, : self.widths[i]] = self.flat(i, own)
-            if mask is not None:
-                legal[i, : len(mask)] = np.asarray(mask, bool)
-        return HostObservation(agents, self.state(), legal, alive)
+class TurnWorld(AbstractForeignWorld):
+    """A world whose agents act in turn: a step is one turn.
 
-    def flat(self, i: int, own: Any) -> Shaped[np.ndarray, " width"]:
-        """Flatten an observation of agent i."""
-        x = self.spaces.flatten(self.observation_spaces[i], own)
-        if len(x) != self.widths[i]:
-            raise UserError(
-                f"{self} gave {self.names[i]} an observation of {len(x)} numbers at step {self.t}, where "
-                f"its observation_space says {self.widths[i]}: fix the world, or train another"
-            )
-        return x
+    Everybody observes after every turn, and earns what the turn brought. An agent that is over is stepped
+    past at once, for it has nothing to choose.
+    """
+
+    def __init__(self, world: Any, limit: int | None):
+        self.world = world
+        self.limit = limit
+        self.names = tuple(world.possible_agents)
+        self.observation_spaces = [world.observation_space(name) for name in self.names]
+        self.action_spaces = [world.action_space(name) for name in self.names]
+        self.state = StateReader(world)
+
+    def reset(self, seed: int) -> ForeignMoment:
+        self.world.reset(seed=seed)
+        return self._moment({}, (), (), self.state.begin())
+
+    def step(self, actions: dict[Any, Any]) -> ForeignMoment:
+        world = self.world
+        (action,) = actions.values()
+        world.step(action)
+        reward = dict(world.rewards)
+        terminated = [name for name, ended in world.terminations.items() if ended]
+        truncated = [name for name, ended in world.truncations.items() if ended]
+        state = self.state.read(gone=bool(terminated or truncated))
+        return self._moment(reward, terminated, truncated, state)
+
+    def _moment(self, reward: Any, terminated: Any, truncated: Any, state: Any) -> ForeignMoment:
+        """Return this moment. Observations are read before those who are over leave."""
+        world = self.world
+        obs = {name: world.observe(name) for name in world.agents}
+        bare, masks = _masks(obs, world.infos)
+        while world.agents and self._over(world.agent_selection):
+            world.step(None)
+        playing = tuple(world.agents)
+        turn = (world.agent_selection,) if playing else ()
+        return ForeignMoment(bare, playing, reward, terminated, truncated, masks, turn, state)
+
+    def _over(self, name: Any) -> bool:
+        return self.world.terminations[name] or self.world.truncations[name]

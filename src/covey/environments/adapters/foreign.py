@@ -1,0 +1,206 @@
+"""Worlds of other packages, whose agents have names: what all adapters of Python worlds share.
+
+An adapter implements `AbstractForeignWorld` for one protocol: spaces by agent, and a `ForeignMoment` after
+each reset and step, in the world's own terms. `ForeignEnvironment` makes an environment of it: it pads and
+flattens, numbers actions, keeps account of who is alive, whose turn it is and how an episode ends.
+`recognise.PROTOCOLS` then lists the adapter, and `catalogue.ADAPTERS` its prefix.
+"""
+
+import abc
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Shaped
+
+from ...core import AbstractHostEnvironment, HostObservation, HostStep, Spec
+from ...errors import SettingError, UserError
+from .spaces import ActionSpaces, ObservationSpaces
+from .teams import TEAM_REWARDS, TeamReward, choose_teams, team_sums
+
+_NOTHING: Mapping[Any, Any] = MappingProxyType({})
+
+
+class ForeignMoment(NamedTuple):
+    """The outcome of a reset or a step, by agents' names, in the world's own terms.
+
+    - `obs`: the observations of the agents that are there, without their masks.
+    - `playing`: the agents that are asked for an action next. None are left: the episode is over.
+    - `reward`: of this step alone. An agent that is missing earned nothing.
+    - `terminated`, `truncated`: the agents for which this step was an end.
+    - `masks`: the legal actions of agents that have some.
+    - `turn`: the agents whose turn it is; the others wait, with one legal action. None: everybody's.
+    - `state`: the global state, if the world has one.
+    - `team_reward`: where the world defines its own.
+    """
+
+    obs: Mapping[Any, Any]
+    playing: Collection[Any]
+    reward: Mapping[Any, float] = _NOTHING
+    terminated: Collection[Any] = ()
+    truncated: Collection[Any] = ()
+    masks: Mapping[Any, Any] = _NOTHING
+    turn: Collection[Any] | None = None
+    state: Any = None
+    counts: Mapping[str, float] = _NOTHING
+    team_reward: Float[np.ndarray, " teams"] | None = None
+
+
+class AbstractForeignWorld(abc.ABC):
+    """One copy of a world of another package. `spaces` of both kinds are in the order of `names`.
+
+    - `limit`: the longest episode in steps, where the world says it.
+    - `counts`: the names that `ForeignMoment.counts` may use.
+    """
+
+    names: tuple[Any, ...]
+    observation_spaces: Sequence[Any]
+    action_spaces: Sequence[Any]
+    limit: int | None = None
+    counts: tuple[str, ...] = ()
+
+    @abc.abstractmethod
+    def reset(self, seed: int) -> ForeignMoment:
+        """Start an episode."""
+
+    @abc.abstractmethod
+    def step(self, actions: dict[Any, Any]) -> ForeignMoment:
+        """Take one action of each agent that plays, a member of its own space."""
+
+
+class ForeignEnvironment(AbstractHostEnvironment):
+    """An environment of a foreign world.
+
+    An agent that is gone counts as dead and observes zeros. An agent that waits for its turn is alive and
+    observes, with one legal action. The episode has terminated when every agent has; any other end is a
+    time limit. Without `horizon` the world's own limit is taken. `state=False` leaves its state unread.
+    """
+
+    def __init__(
+        self,
+        world: AbstractForeignWorld,
+        title: str,
+        horizon: int | None = None,
+        team: tuple[str, ...] | None = None,
+        team_reward: TeamReward = "mean",
+        state: bool = True,
+    ):
+        self.world = world
+        self.title = title
+        self.counts = world.counts
+        self.names = world.names
+        try:
+            self.rows = ObservationSpaces(world.observation_spaces)
+            self.actions = ActionSpaces(world.action_spaces)
+        except UserError as error:
+            raise UserError(f"{title}: {error}") from error
+        self.team_reward = team_reward
+        self.width = 0  # of the state: nobody has read it yet
+        first = self.reset(0)
+        if state:
+            self.width = self._state_width(first)
+        self.spec = Spec(
+            names=tuple(map(str, self.names)),
+            features=self.rows.features,
+            actions=self.actions.available.shape[1],
+            horizon=horizon or self._limit(),
+            state=self.width,
+            bounds=self.actions.bounds,
+            team=choose_teams(self.names, team, team_reward, title),
+            team_reward=TEAM_REWARDS[team_reward],
+        )
+
+    def __str__(self) -> str:
+        return self.title
+
+    def _limit(self) -> int:
+        if not self.world.limit:
+            problem = f"is needed, for {self} does not say how long its episodes are"
+            raise SettingError("horizon", problem, "set `horizon=500`, or the like")
+        return self.world.limit
+
+    def _state_width(self, first: HostObservation) -> int:
+        """Return the width of a global state that is more than the joint observation; 0: there is none."""
+        state = numbers_of(self.moment.state)
+        if state is None:
+            return 0
+        joint = np.concatenate([x[:n] for x, n in zip(first.agents, self.rows.widths, strict=True)])
+        return 0 if np.array_equal(state, joint) else len(state)
+
+    def reset(self, seed: int) -> HostObservation:
+        self.t = 0
+        self.terminated = set()
+        self.last_state = np.zeros(self.width, np.float32)
+        return self._observe(self.world.reset(seed))
+
+    def step(self, action: Shaped[np.ndarray, "agents ..."]) -> HostStep:
+        self.t += 1
+        acting = self.moment.playing if self.moment.turn is None else self.moment.turn
+        actions = {
+            name: self.actions.own(i, action[i], self.legal[i])
+            for i, name in enumerate(self.names)
+            if name in acting and name not in self.terminated
+        }
+        moment = self.world.step(actions)
+        self.terminated |= set(moment.terminated)
+        left = set(moment.playing) - set(moment.truncated) - self.terminated
+        all_terminated = not left and len(self.terminated) == len(self.names)
+        reward = np.array([moment.reward.get(name, 0.0) for name in self.names], np.float32)
+        team_reward = moment.team_reward
+        if team_reward is None and self.team_reward == "sum":
+            team_reward = team_sums(self.spec, reward)
+        return HostStep(
+            obs=self._observe(moment),
+            reward=reward,
+            terminated=all_terminated,
+            truncated=not left and not all_terminated,
+            team_reward=team_reward,
+            counts=moment.counts,
+        )
+
+    def _observe(self, moment: ForeignMoment) -> HostObservation:
+        """Return all agents' observations. An agent without one, or that has terminated, is dead."""
+        self.moment = moment
+        agents = np.zeros((len(self.names), self.rows.features), np.float32)
+        alive = np.array([name in moment.obs and name not in self.terminated for name in self.names])
+        self.legal = np.tile(np.arange(self.actions.available.shape[1]) == 0, (len(self.names), 1))
+        for i in map(int, np.flatnonzero(alive)):
+            name = self.names[i]
+            width = self.rows.fill(agents[i], i, moment.obs[name])
+            if width != self.rows.widths[i]:
+                self._refuse_observation(name, width, self.rows.widths[i])
+            if moment.turn is None or name in moment.turn:
+                mask = moment.masks.get(name)
+                self.legal[i] = self.actions.available[i] if mask is None else self.actions.legal(mask)
+        return HostObservation(agents, self._state(), self._shown_legal(alive), alive)
+
+    def _shown_legal(self, alive: Bool[np.ndarray, " agents"]) -> Bool[np.ndarray, "agents actions"]:
+        """Return the legal actions; where actions are continuous, each living agent's dimensions."""
+        if self.actions.bounds is None:
+            return self.legal
+        return np.where(alive[:, None], self.actions.available, self.legal)
+
+    def _state(self) -> Float[np.ndarray, " state"]:
+        """Return the state, or the last one that could be read."""
+        state = numbers_of(self.moment.state) if self.width else None
+        if state is not None:
+            self.last_state = state.astype(np.float32)
+        return self.last_state
+
+    def _refuse_observation(self, name: Any, width: int, expected: int) -> None:
+        raise UserError(
+            f"{self} gave {name} an observation of {width} numbers at step {self.t}, where "
+            f"its observation_space says {expected}: fix the world, or train another"
+        )
+
+
+def numbers_of(state: Any) -> Shaped[np.ndarray, " state"] | None:
+    """Return a state as a row of numbers; None if it is no such thing."""
+    if state is None or isinstance(state, dict | str):
+        return None
+    try:
+        row = np.ravel(state)
+    except ValueError:
+        return None
+    return row if row.dtype.kind in "biuf" and row.size else None

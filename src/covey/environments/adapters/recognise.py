@@ -1,0 +1,94 @@
+"""Users' own worlds of other packages' protocols, recognised by what they have."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from ...core import AbstractEnvironment, AbstractHostEnvironment
+from . import gymnasium, pettingzoo
+from .imports import make_world
+from .teams import TeamReward
+
+_PLAIN = {"bool": bool, "int": int, "float": float, "str": str}
+
+
+class Protocol(NamedTuple):
+    """A protocol of worlds in Python.
+
+    - `recognises`: whether a class or an object keeps it.
+    - `environment_of(world, title, options, horizon, team, team_reward, state)`: the environment.
+    """
+
+    recognises: Callable[[Any], bool]
+    environment_of: Callable[..., AbstractHostEnvironment]
+
+
+PROTOCOLS: Mapping[str, Protocol] = {
+    "pz:": Protocol(pettingzoo.is_pettingzoo, pettingzoo.pettingzoo_environment),
+    "gym:": Protocol(gymnasium.is_gymnasium, gymnasium.gymnasium_environment),
+}  # the first that recognises a class takes it
+
+
+def adapted(thing: Any, title: str, prefix: str = "") -> Any:
+    """Return a class or function as a maker of environments; covey's own as it is.
+
+    A `prefix` names the protocol of a function, which cannot be recognised before it is called.
+    """
+    if prefix:
+        return _maker(thing, title, PROTOCOLS[prefix])
+    if not isinstance(thing, type) or issubclass(thing, AbstractEnvironment | AbstractHostEnvironment):
+        return thing
+    found = [protocol for protocol in PROTOCOLS.values() if protocol.recognises(thing)]
+    return _maker(thing, title, found[0]) if found else thing
+
+
+def _maker(thing: Any, title: str, protocol: Protocol) -> Callable[..., AbstractHostEnvironment]:
+    own = _parameters(thing)
+
+    def make(
+        horizon: int | None = None,
+        team: tuple[str, ...] | None = None,
+        team_reward: TeamReward = "mean",
+        state: bool = True,
+        **options: Any,
+    ) -> AbstractHostEnvironment:
+        settings = {"horizon": horizon, "team": team, "team_reward": team_reward, "state": state}
+        chosen = {name: x for name, x in settings.items() if x != shared.parameters[name].default}
+        world = make_world(thing, options | {k: x for k, x in chosen.items() if k in own}, title)
+        return protocol.environment_of(world, title, options, **settings)
+
+    shared = inspect.signature(make)
+    make.__doc__ = inspect.getdoc(thing)
+    make.__module__ = thing.__module__
+    make.__qualname__ = getattr(thing, "__qualname__", title)
+    make.__signature__ = _signature(shared, own)  # pyright: ignore[reportFunctionMemberAccess]
+    return make
+
+
+def _parameters(thing: Any) -> dict[str, inspect.Parameter]:
+    try:
+        return dict(inspect.signature(thing).parameters)
+    except ValueError:  # a builtin has none
+        return {}
+
+
+def _signature(shared: inspect.Signature, own: Mapping[str, inspect.Parameter]) -> inspect.Signature:
+    """Return the settings that all such worlds have, then those of a user's class.
+
+    Of its own, those with a plain default are listed, and checked if they say a type; others are passed on.
+    """
+    *first, anything = shared.parameters.values()
+    own = {name: p for name, p in own.items() if name not in shared.parameters}
+    listed = [
+        p.replace(annotation=_kind(p), kind=inspect.Parameter.KEYWORD_ONLY)
+        for p in own.values()
+        if isinstance(p.default, tuple(_PLAIN.values()))
+    ]
+    others = [anything] if len(listed) < len(own) else []
+    return shared.replace(parameters=[*first, *listed, *others])
+
+
+def _kind(parameter: inspect.Parameter) -> Any:
+    """Return a plain type that a parameter says by its annotation; otherwise Any."""
+    said = parameter.annotation
+    return _PLAIN.get(said if isinstance(said, str) else getattr(said, "__name__", ""), Any)
