@@ -195,6 +195,7 @@ KNOWN: dict[str, dict[str, Entry]] = {"algorithm": ALGORITHMS, "environment": EN
 ADAPTERS = {
     "pz:": ("covey.environments.adapters.pettingzoo:pettingzoo", "module"),
     "gym:": ("covey.environments.adapters.gymnasium:gymnasium", "id"),
+    "jaxmarl:": ("covey.environments.adapters.jaxmarl:jaxmarl", "name"),
 }
 _MODULE_AND_ID = re.compile(
     r"[\w.]+:[\w./-]+-v\d+"

@@ -25,7 +25,8 @@ Environments
 {_summaries(catalogue.ENVIRONMENTS, width)}
 
 Your own are path/to/file.py:Name or package.module:Name; an environment may be covey's, PettingZoo's or
-Gymnasium's. Other packages' environments train by name: pz:module for PettingZoo's, gym:ID for Gymnasium's.
+Gymnasium's. Other packages' environments train by name: pz:module for PettingZoo's, gym:ID for Gymnasium's,
+jaxmarl:SMAX/3m for JaxMARL's.
 `covey describe NAME` explains one and lists its settings."""
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...errors import UserError
 
-_EXTRAS = {"pettingzoo": "pettingzoo", "gymnasium": "pettingzoo", "mpe2": "pettingzoo"}
+_EXTRAS = {"pettingzoo": "pettingzoo", "gymnasium": "pettingzoo", "mpe2": "pettingzoo", "jaxmarl": "jaxmarl"}
 
 
 def import_world(name: str, prefix: str, package: str = "") -> Any:

@@ -5,26 +5,30 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ...core import AbstractEnvironment, AbstractHostEnvironment
-from . import gymnasium, pettingzoo
+from . import gymnasium, multi_agent_env, pettingzoo
 from .imports import make_world
 from .teams import TeamReward
 
 _PLAIN = {"bool": bool, "int": int, "float": float, "str": str}
 
 
+_Environment = AbstractEnvironment | AbstractHostEnvironment
+
+
 class Protocol(NamedTuple):
-    """A protocol of worlds in Python.
+    """A protocol of worlds that are not covey's.
 
     - `recognises`: whether a class or an object keeps it.
     - `environment_of(world, title, options, horizon, team, team_reward, state)`: the environment.
     """
 
     recognises: Callable[[Any], bool]
-    environment_of: Callable[..., AbstractHostEnvironment]
+    environment_of: Callable[..., _Environment]
 
 
 PROTOCOLS: Mapping[str, Protocol] = {
     "pz:": Protocol(pettingzoo.is_pettingzoo, pettingzoo.pettingzoo_environment),
+    "jaxmarl:": Protocol(multi_agent_env.is_multi_agent_env, multi_agent_env.multi_agent_env),
     "gym:": Protocol(gymnasium.is_gymnasium, gymnasium.gymnasium_environment),
 }  # the first that recognises a class takes it
 
@@ -36,13 +40,13 @@ def adapted(thing: Any, title: str, prefix: str = "") -> Any:
     """
     if prefix:
         return _maker(thing, title, PROTOCOLS[prefix])
-    if not isinstance(thing, type) or issubclass(thing, AbstractEnvironment | AbstractHostEnvironment):
+    if not isinstance(thing, type) or issubclass(thing, _Environment):
         return thing
     found = [protocol for protocol in PROTOCOLS.values() if protocol.recognises(thing)]
     return _maker(thing, title, found[0]) if found else thing
 
 
-def _maker(thing: Any, title: str, protocol: Protocol) -> Callable[..., AbstractHostEnvironment]:
+def _maker(thing: Any, title: str, protocol: Protocol) -> Callable[..., _Environment]:
     own = _parameters(thing)
 
     def make(
@@ -51,7 +55,7 @@ def _maker(thing: Any, title: str, protocol: Protocol) -> Callable[..., Abstract
         team_reward: TeamReward = "mean",
         state: bool = True,
         **options: Any,
-    ) -> AbstractHostEnvironment:
+    ) -> _Environment:
         settings = {"horizon": horizon, "team": team, "team_reward": team_reward, "state": state}
         chosen = {name: x for name, x in settings.items() if x != shared.parameters[name].default}
         world = make_world(thing, options | {k: x for k, x in chosen.items() if k in own}, title)
