@@ -51,6 +51,12 @@ def train_grid(algorithm, environment, axes, options, *_, **__):
     raise Understood
 
 
+def require_package(status, message):
+    """Let pass a command that stops for want of a package with somebody's world."""
+    if status == 2 and "which is not installed: run pip install" in message:
+        raise Understood
+
+
 @pytest.mark.parametrize("words", list(commands()))
 def test_commands_are_understood(words, monkeypatch, capsys):
     # Breaks where the text has a name, an option or a setting that no longer exists. Nothing is trained.
@@ -63,9 +69,7 @@ def test_commands_are_understood(words, monkeypatch, capsys):
     monkeypatch.setattr(study.Study, "picture", lambda _, out: Path(out))
     if words[0] in ("train", "ablate"):
         with pytest.raises(Understood):
-            main(words)
-            if "which is not installed: run pip install" in capsys.readouterr().err:
-                raise Understood
+            require_package(main(words), capsys.readouterr().err)
     else:
         assert main(words) == 0
 
