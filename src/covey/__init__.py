@@ -12,11 +12,24 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 __all__ = [
     "Policy", "Run", "SettingError", "UserError", "ablate", "compare", "crossplay", "describe", "evaluate",
-    "load", "resume", "train", "versus", "watch",
+    "load", "report", "resume", "train", "versus", "watch",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
-    from .api import Run, ablate, compare, crossplay, describe, evaluate, load, resume, train, versus, watch
+    from .api import (
+        Run,
+        ablate,
+        compare,
+        crossplay,
+        describe,
+        evaluate,
+        load,
+        report,
+        resume,
+        train,
+        versus,
+        watch,
+    )
     from .errors import SettingError, UserError
     from .runs.policy import Policy
 

@@ -138,6 +138,22 @@ def rank_test(x: _Scores, y: Float[np.ndarray, " others"]) -> float:
     return float((distance(divisions) >= distance(np.arange(n)) - 1e-9).mean())
 
 
+def holm(p_values: list[float]) -> list[float]:
+    """Return the p-values of several comparisons, adjusted by Holm's (1979) step-down procedure."""
+    order = np.argsort(p_values)
+    factors = len(p_values) - np.arange(len(p_values))
+    stepped = np.minimum(1.0, np.maximum.accumulate(factors * np.asarray(p_values)[order]))
+    adjusted = np.empty(len(p_values))
+    adjusted[order] = stepped
+    return [float(p) for p in adjusted]
+
+
+def is_settled(over: dict[str, Any], chance: float = 0.05) -> bool:
+    """Return whether what `against` found is more than chance: by the test, and by the interval too."""
+    low, high = over["ci95"]
+    return over["p_value"] <= chance and not low <= 0.5 <= high
+
+
 def seeds_to_settle(probability: float) -> int | None:
     """Return the seeds per group for a rank test at 5 % to find such a difference four times in five.
 

@@ -5,10 +5,12 @@ Nothing here imports JAX before a function is called, so that `covey --help` ans
 
 from .experiments import ablate, resume, train
 from .inspection import compare, crossplay, describe, evaluate, list_names, study, versus, watch
-from .results import Film, Run, load
+from .reports import report
+from .results import Film, Report, Run, load
 
 __all__ = [
     "Film",
+    "Report",
     "Run",
     "ablate",
     "compare",
@@ -17,6 +19,7 @@ __all__ = [
     "evaluate",
     "list_names",
     "load",
+    "report",
     "resume",
     "study",
     "train",

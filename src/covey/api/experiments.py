@@ -53,6 +53,7 @@ def train(
     settings: Mapping[str, Any] | None = None,
     out: RunPath | None = None,
     quiet: bool = False,
+    report: bool = True,
     env: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Run:
@@ -70,6 +71,7 @@ def train(
         settings (key=value): any setting: gamma=.95, mixer.embed=64, env.agents=5
         out (DIR): the run's folder (one under runs/)
         quiet: print only the run's folder
+        report: write report.html into the run's folder
         env: settings of the environment, by their names without `env.`
     """
     _check_names(algorithm, environment)
@@ -78,30 +80,33 @@ def train(
     from ..config.config import Config
     from ..runs.run import train_run
     from ..show.plot import learning_curve
+    from ..show.report import report_writer
 
     launch.check_device(device)
     run_options = {name: options.pop(name) for name in list(options) if name in TrainOptions.__annotations__}
     world = {f"env.{name}": value for name, value in (env or {}).items()}
     pairs = {**options, **(settings or {}), **world}
     result = train_run(Config.parse(algorithm, environment, pairs, run_options), out, quiet)
-    return Run(result.close(learning_curve).path)
+    return Run(result.close(learning_curve, report_writer(report)).path)
 
 
 @command()
-def resume(run: RunPath, *, steps: Count | None = None, quiet: bool = False) -> Run:
+def resume(run: RunPath, *, steps: Count | None = None, quiet: bool = False, report: bool = True) -> Run:
     """Continue a run as if it had never stopped.
 
     Args:
         run (RUN): the run's folder
         steps (N): a new end, in steps of each seed
         quiet: print only the run's folder
+        report: write report.html into the run's folder
     """
     RunFolder.existing(run)
     launch.prepare()
     from ..runs.run import resume_run
     from ..show.plot import learning_curve
+    from ..show.report import report_writer
 
-    return Run(resume_run(run, steps, quiet).close(learning_curve).path)
+    return Run(resume_run(run, steps, quiet).close(learning_curve, report_writer(report)).path)
 
 
 @command(options=TrainOptions)
@@ -112,6 +117,7 @@ def ablate(
     *,
     out: RunPath | None = None,
     quiet: bool = False,
+    report: bool = True,
     **options: Unpack[TrainOptions],
 ) -> "Ablation":
     """Train every combination of values, and print one table.
@@ -126,6 +132,7 @@ def ablate(
         grid (key=value1,value2): settings and the values of each
         out (DIR): the folder of all runs (one under runs/)
         quiet: print only the folder
+        report: write report.html into the folder of all runs
     """
     from ..config import grid as grids
 
@@ -135,12 +142,17 @@ def ablate(
     from ..analysis import ablation
     from ..show.pictures import draw_ablation
     from ..show.plot import learning_curve
+    from ..show.report import report_writer
 
     launch.check_device(options.get("device"))
     axes = {name: list(values) for name, values in grid.items()}
     trained = ablation.train_grid(algorithm, environment, axes, options, learning_curve, out, quiet)
     result = draw_ablation(trained)
     ablation.write_ablation(result)
+    write = report_writer(report)
+    line = write(RunFolder(result.path)) if write else ""
+    if line and not quiet:
+        print(line)
     return result
 
 

@@ -56,6 +56,19 @@ class Film:
         return f"{self.text}\n{'picture' if self.path.suffix == '.png' else 'film'}: {self.path}"
 
 
+class Report:
+    """A page that `report` has written."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __str__(self) -> str:
+        return f"report: {self.path}"
+
+
 class LabReport:
     """A study of the operator lab, and the picture of it, if it fits into one."""
 

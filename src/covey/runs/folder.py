@@ -28,6 +28,7 @@ class RunFolder:
         self.metrics = self.path / "metrics.jsonl"
         self.summary = self.path / "summary.json"
         self.curve = self.path / "curve.png"
+        self.report = self.path / "report.html"
         self.film = self.path / "film.gif"
         self.game = self.path / "game.png"
         self.tensorboard = self.path / "tensorboard"
@@ -90,11 +91,12 @@ class RunFolder:
             file.write(json.dumps(content, indent=1).encode() + b"\n")
 
     def read_json(self, path: Path) -> dict[str, Any]:
-        """Return a file's content, or nothing where it is missing or cut short."""
+        """Return a file's content, or nothing where it is missing, cut short, or no mapping."""
         try:
-            return json.loads(path.read_text())
-        except (OSError, ValueError):
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
             return {}
+        return content if isinstance(content, dict) else {}
 
     def append(self, rows: list[dict[str, Any]]) -> int:
         """Add rows to the metrics; return the size of the file."""

@@ -65,11 +65,20 @@ def report_rows(
     fingerprints: tuple[Any, ...],
     results: Numbers | None,
     seconds: float,
+    updates: int,
 ) -> list[dict[str, Any]]:
-    """Return a row for each seed; `results` are those of an evaluation, if there was one."""
+    """Return a row for each seed; `results` are those of an evaluation, if there was one.
+
+    `updates` counts those of all learners so far.
+    """
     rows = []
     for seed in range(len(metrics["steps"])):
-        row: dict[str, Any] = {"report": report, "seed": seed, "seconds": round(seconds, 3)}
+        row: dict[str, Any] = {
+            "report": report,
+            "seed": seed,
+            "seconds": round(seconds, 3),
+            "updates": updates,
+        }
         row |= _training_returns(spec, metrics, seed) | _update_metrics(metrics, seed)
         if results is not None:
             row |= _evaluation_returns(spec, results, seed)
@@ -113,7 +122,7 @@ class TensorBoard:
     def write(self, rows: list[dict[str, Any]]) -> None:
         for row in rows:
             for name, value in row.items():
-                if isinstance(value, int | float) and name not in ("report", "seed", "step"):
+                if isinstance(value, int | float) and name not in ("report", "seed", "step", "updates"):
                     self.writers[row["seed"]].add_scalar(name, value, row["step"])
 
     def close(self) -> None:

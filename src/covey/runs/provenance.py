@@ -15,7 +15,8 @@ from .folder import RunFolder
 _PACKAGES = ("covey", "jax", "jaxlib", "equinox", "optax", "numpy")
 
 
-def _version(package: str) -> str | None:
+def package_version(package: str) -> str | None:
+    """Return the version of an installed package; None where it is not installed."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -35,7 +36,8 @@ def collect_provenance() -> dict[str, Any]:
     commit = _git("rev-parse", "HEAD")
     return {
         "command": [os.path.basename(sys.argv[0]), *sys.argv[1:]],
-        "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
+        "versions": {"python": platform.python_version()}
+        | {name: package_version(name) for name in _PACKAGES},
         "git": commit and {"commit": commit, "changed": bool(_git("status", "--porcelain"))},
         "machine": {
             "system": f"{platform.system()} {platform.machine()}",

@@ -16,6 +16,8 @@ from .metrics import Numbers, convention
 
 DrawCurve = Callable[[Path, list[dict[str, Any]], str, str, str], bool]  # False: there is nothing to draw
 
+WriteReport = Callable[[RunFolder], str]
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -116,7 +118,7 @@ class CurveRequest(NamedTuple):
 
 @dataclass(frozen=True)
 class RunResult:
-    """The end of a run. `close` draws its curve and prints its last lines."""
+    """The end of a run. `close` draws its curve, writes its report and prints its last lines."""
 
     folder: RunFolder
     status: Literal["finished", "interrupted"]
@@ -124,10 +126,15 @@ class RunResult:
     closing: tuple[str, ...]  # the last lines to print
     say: Callable[[str], None]
 
-    def close(self, draw: DrawCurve) -> RunFolder:
-        """Draw the learning curve and print the last lines; an interrupted run ends as KeyboardInterrupt."""
+    def close(self, draw: DrawCurve, report: WriteReport | None = None) -> RunFolder:
+        """Draw the learning curve and print the last lines; an interrupted run ends as KeyboardInterrupt.
+
+        `report` writes the run's report and returns a line to print.
+        """
         if draw(self.folder.curve, list(self.folder.rows()), *self.curve):
             self.say(f"curve: {self.folder.curve}")
+        if report is not None:
+            self.say(report(self.folder))
         for line in self.closing:
             self.say(line)
         if self.status == "interrupted":

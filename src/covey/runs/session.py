@@ -150,7 +150,8 @@ class Training:
         due = self.point.reports % every == 0 or self.over()
         self.results = self.engine.evaluate(self.states) if due else None
         reports = self.point.reports
-        rows = report_rows(self.spec, reports, metrics, fingerprints, self.results, self.elapsed())
+        updates = self.engine.updates(self.point.clock)
+        rows = report_rows(self.spec, reports, metrics, fingerprints, self.results, self.elapsed(), updates)
         self.point.metrics_size = self.folder.append(rows)
         if self.results is not None:
             self._save_if_best(float(self.results["teams"][..., self.spec.teams.index(self.team)].mean()))

@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ... import statistics
 from . import sentences
 from .bits import BitComparison
 from .compared import ComparedRun, ComparisonVerdict, ReturnComparison
 from .differences import Difference, NestedSettings, TensorDifferences
 from .divergence import Divergence, NoSearch
-
-_CHANCE = 0.05  # the largest p-value of a difference
 
 
 @dataclass(frozen=True)
@@ -42,8 +41,7 @@ class Comparison:
         if self.returns is None:
             return "unknown"
         over = self.returns.b_over_a
-        low, high = over["ci95"]
-        if over["p_value"] > _CHANCE or low <= 0.5 <= high:
+        if not statistics.is_settled(over):
             return "indistinguishable"
         return "better" if over["probability_of_improvement"] > 0.5 else "worse"
 
