@@ -195,11 +195,11 @@ KNOWN: dict[str, dict[str, Entry]] = {"algorithm": ALGORITHMS, "environment": EN
 ADAPTERS = {
     "pz:": ("covey.environments.adapters.pettingzoo:pettingzoo", "module"),
     "gym:": ("covey.environments.adapters.gymnasium:gymnasium", "id"),
+    "overcooked:": ("covey.environments.adapters.overcooked:overcooked", "layout"),
     "jaxmarl:": ("covey.environments.adapters.jaxmarl:jaxmarl", "name"),
 }
-_MODULE_AND_ID = re.compile(
-    r"[\w.]+:[\w./-]+-v\d+"
-)  # Gymnasium's `module:ID-v0`, which is no path to a class
+# Gymnasium's `module:ID-v0` is no path to a class.
+_MODULE_AND_ID = re.compile(r"[\w.]+:[\w./-]+-v\d+")
 FILE_MODULE = "covey_file_"  # the prefix of modules that are made from a user's files
 
 

@@ -4,7 +4,7 @@ Functions that need JAX import it themselves, so that `covey list` answers at on
 """
 
 import inspect
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .. import yaml_text
@@ -94,7 +94,7 @@ def _describe_environment(name: str, make: Any, chosen: Mapping[str, Any]) -> st
         action = f"{spec.actions} numbers in [{spec.bounds[0]:g}, {spec.bounds[1]:g}]"
     joint = "" if spec.state else ", everybody's observations side by side"
     facts = {
-        "agents": ", ".join(spec.names),
+        "agents": _few(spec.names),
         "teams": ", ".join(f"{team} ({len(spec.members(team))})" for team in spec.teams),
         "observation": f"{spec.features} numbers",
         "state": f"{spec.world} numbers{joint}",
@@ -109,6 +109,13 @@ Settings, given as key=value
 
 With these settings
 {table(facts.items())}"""
+
+
+def _few(names: Sequence[str], most: int = 12) -> str:
+    """Write names in a row; of many, the first and the last."""
+    if len(names) <= most:
+        return ", ".join(names)
+    return f"{', '.join(names[: most - 2])}, … {names[-1]} ({len(names)})"
 
 
 def _docstring(thing: Any) -> str:

@@ -17,10 +17,12 @@ from .teams import TeamReward
 # The packages that register worlds when they are imported, by how their IDs begin.
 PACKAGES = {
     r"Foraging": "lbforaging",
+    r"Pogema": "pogema",
     r"rware-": "rware",
     r"(highway|merge|roundabout|parking|intersection|racetrack|exit|u-turn)-": "highway_env",
     r"Fetch|Hand|Adroit|AntMaze|PointMaze|FrankaKitchen": "gymnasium_robotics",
 }
+_COUNTS = ("n_agents", "num_agents")  # as worlds call the number of their agents
 _PIP = {"highway_env": "highway-env", "gymnasium_robotics": "gymnasium-robotics"}
 MODULE_AND_ID = re.compile(r"[\w.]+:[\w./-]+-v\d+")  # gymnasium's way to name a module to import before
 
@@ -85,9 +87,29 @@ def _count(world: Any) -> int | None:
     if kind_of(world.action_space) == "Tuple" and kind_of(world.observation_space) == "Tuple":
         return len(world.action_space.spaces)
     raw = world.unwrapped
-    config = getattr(raw, "grid_config", None)  # pogema's; its spaces are one agent's
-    said = [getattr(raw, "n_agents", None), getattr(config, "num_agents", None)]
-    return next((int(n) for n in said if isinstance(n, int)), None)
+    settings = getattr(raw, "grid_config", None)  # pogema's
+    said = [*(getattr(raw, name, None) for name in _COUNTS), getattr(settings, "num_agents", None)]
+    if not any(isinstance(n, int) for n in said):
+        return None
+    obs = _reset(world, 0)[0]  # of worlds whose spaces are one agent's, only this shows how many come
+    return len(obs) if isinstance(obs, list | tuple) and len(obs) in said else None
+
+
+def _reset(world: Any, seed: int) -> tuple[Any, Any]:
+    """Reset a world by the seed, in the way that it knows; return observations and `info`."""
+    settings = getattr(world.unwrapped, "grid_config", None)
+    if settings is not None:  # pogema draws its map by this seed, not by reset's
+        settings.seed = seed
+    try:
+        outcome = world.reset(seed=seed)
+    except TypeError:  # a reset without a seed: such worlds draw from the global generators
+        random.seed(seed)
+        np.random.seed(seed)
+        with contextlib.suppress(AttributeError):
+            world.seed(seed)
+        outcome = world.reset()
+    told = isinstance(outcome, tuple) and len(outcome) == 2 and isinstance(outcome[1], dict | list)
+    return outcome if told else (outcome, {})
 
 
 class TupleWorld(AbstractForeignWorld):
@@ -113,25 +135,9 @@ class TupleWorld(AbstractForeignWorld):
     def reset(self, seed: int) -> ForeignMoment:
         self.t = 0
         self.gone = set()
-        obs, info = self._reset(seed)
+        obs, info = _reset(self.world, seed)
         bare, masks = self._observations(obs, info)
         return ForeignMoment(bare, self.names, masks=masks)
-
-    def _reset(self, seed: int) -> tuple[Any, Any]:
-        """Reset by the seed, in the way that the world knows."""
-        config = getattr(self.world.unwrapped, "grid_config", None)
-        if config is not None:  # pogema draws its map by this one, not by reset's
-            config.seed = seed
-        try:
-            outcome = self.world.reset(seed=seed)
-        except TypeError:  # a reset without a seed: such worlds draw from the global generators
-            random.seed(seed)
-            np.random.seed(seed)
-            with contextlib.suppress(AttributeError):
-                self.world.seed(seed)
-            outcome = self.world.reset()
-        told = isinstance(outcome, tuple) and len(outcome) == 2 and isinstance(outcome[1], dict | list)
-        return outcome if told else (outcome, {})
 
     def step(self, actions: dict[Any, Any]) -> ForeignMoment:
         self.t += 1

@@ -9,7 +9,7 @@ import numpy as np
 _OPTIONS = ("max_cycles", "max_episode_steps", "max_steps", "episode_limit", "horizon")
 _ATTRIBUTES = (*_OPTIONS, "_max_episode_steps", "_max_episode_length", "time_limit")
 
-_INSIDE = ("unwrapped", "env", "single_agent_env")  # where worlds keep another
+_INSIDE = ("unwrapped", "env", "single_agent_env", "grid_config")  # where worlds keep another, or settings
 
 # Worlds that do not say it: games in turns, and the turns that their rules allow.
 _KNOWN = {

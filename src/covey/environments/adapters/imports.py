@@ -47,7 +47,14 @@ def make_world(make: Callable[..., Any], options: dict[str, Any], title: str) ->
         with quiet():
             return make(**options)
     except TypeError as error:
+        if "argument" not in str(error):
+            raise
         raise UserError(f"{title} does not accept these options: {error}") from error
+    except Exception as error:
+        if not type(error).__module__.startswith(("gymnasium.error", "gym.error")):
+            raise
+        remedy = "a package that registers it when it is imported can be named, as in gym:package:ID-v0"
+        raise UserError(f"{title}: {error} ({remedy})") from error
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """PettingZoo worlds: `pz:mpe2.simple_spread_v3` names the module that holds one."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,8 @@ from .spaces import MASK, split_mask
 from .teams import TeamReward
 
 _IN_TURN = ("observe", "last", "agent_iter")
+# Games whose players have one name and numbers, but are opponents.
+_OPPONENTS = r"\b(tictactoe|connect_four|leduc_holdem|texas_holdem(_no_limit)?|go|chess|rps)_v\d"
 
 
 def is_pettingzoo(thing: Any) -> bool:
@@ -37,10 +40,11 @@ def pettingzoo(
     [-1, 1] if they share none. Where some agents have discrete and others continuous actions, all are
     continuous, and a discrete agent takes its largest dimension.
 
-    Teams follow names: `adversary_0` belongs to `adversary`. Instead, `team` may name each agent's team;
-    `[]` stands for one team of all. A team earns the mean or, with `team_reward`, the sum of its agents'
-    rewards; `own` makes each agent a team. An agent that is gone counts as dead and observes zeros. Where
-    agents act in turn, a step is one turn, and those that wait have one legal action.
+    Teams follow names: `adversary_0` belongs to `adversary`; the players of known games, such as chess, are
+    opponents. Instead, `team` may name each agent's team; `[]` stands for one team of all. A team earns the
+    mean or, with `team_reward`, the sum of its agents' rewards; `own` makes each agent a team. An agent that
+    is gone counts as dead and observes zeros. Where agents act in turn, a step is one turn, and those that
+    wait have one legal action.
 
     `horizon` cuts off episodes; it is needed if the world does not say how long they are. `state=false`
     leaves the world's global state unread. All other options go to the world.
@@ -67,6 +71,8 @@ def pettingzoo_environment(
     limit = episode_limit(world, options, title)
     world = together(world)
     in_turn = all(hasattr(world, name) for name in _IN_TURN)
+    if team is None and team_reward != "own" and re.search(_OPPONENTS, title):
+        team = tuple(map(str, world.possible_agents))
     inner = TurnWorld(world, limit) if in_turn else ParallelWorld(world, limit)
     return ForeignEnvironment(inner, title, horizon, team, team_reward, state)
 
@@ -197,12 +203,14 @@ class TurnWorld(AbstractForeignWorld):
         return self._moment(reward, terminated, truncated, state)
 
     def _moment(self, reward: Any, terminated: Any, truncated: Any, state: Any) -> ForeignMoment:
-        """Return this moment. Observations are read before those who are over leave."""
+        """Return this moment. Those who are over are observed before they leave, the others after that."""
         world = self.world
-        obs = {name: world.observe(name) for name in world.agents}
-        bare, masks = _masks(obs, world.infos)
+        infos = dict(world.infos)
+        obs = {name: world.observe(name) for name in world.agents if self._over(name)}
         while world.agents and self._over(world.agent_selection):
             world.step(None)
+        obs |= {name: world.observe(name) for name in world.agents}
+        bare, masks = _masks(obs, infos | dict(world.infos))
         playing = tuple(world.agents)
         turn = (world.agent_selection,) if playing else ()
         return ForeignMoment(bare, playing, reward, terminated, truncated, masks, turn, state)

@@ -82,11 +82,11 @@ def _signature(shared: inspect.Signature, own: Mapping[str, inspect.Parameter]) 
     Of its own, those with a plain default are listed, and checked if they say a type; others are passed on.
     """
     *first, anything = shared.parameters.values()
-    own = {name: p for name, p in own.items() if name not in shared.parameters}
+    own = {name: p for name, p in own.items() if name not in shared.parameters or p.kind is p.VAR_KEYWORD}
     listed = [
         p.replace(annotation=_kind(p), kind=inspect.Parameter.KEYWORD_ONLY)
         for p in own.values()
-        if isinstance(p.default, tuple(_PLAIN.values()))
+        if p.default is None or isinstance(p.default, tuple(_PLAIN.values()))
     ]
     others = [anything] if len(listed) < len(own) else []
     return shared.replace(parameters=[*first, *listed, *others])

@@ -14,7 +14,7 @@ A space is known by the name of its class, so Gymnasium's, gym's and JAX package
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Shaped
@@ -24,6 +24,21 @@ from ...errors import UserError
 MASK = "action_mask"  # the key under which an observation, or `info`, holds legal actions
 MOST_JOINT_CHOICES = 64
 _KINDS = ("Discrete", "Box", "MultiDiscrete", "MultiBinary", "Dict", "Tuple")
+
+
+class Discrete(NamedTuple):
+    """The choices 0 ... n-1, for worlds that have no spaces of their own."""
+
+    n: int
+
+
+class Box(NamedTuple):
+    """Numbers in an array, likewise."""
+
+    shape: tuple[int, ...]
+    low: float = -np.inf
+    high: float = np.inf
+    dtype: Any = np.float32
 
 
 def kind_of(space: Any) -> str:
@@ -77,7 +92,7 @@ def flat_row(space: Any, x: Any) -> Shaped[np.ndarray, " width"]:
         case "Box" | "MultiBinary":
             return np.ravel(x)
         case "Discrete":
-            return _one_hot(int(space.n), int(x) - _start(space))
+            return _one_hot(int(space.n), int(x) - int(_start(space)))
         case "MultiDiscrete":
             sizes = np.ravel(space.nvec)
             choices = np.ravel(x) - np.ravel(_start(space))
