@@ -14,6 +14,7 @@ from covey.environments.games import TwoStep
 from covey.environments.probes import Death, Meeting, Recall
 from covey.errors import UserError
 from covey.networks.agents import AbstractAgent, FeedForward, Recurrent
+from covey.networks.identity import HyperSettings
 from covey.parts import Adam, ConstantSchedule, Factory, LinearSchedule
 from covey.testing import check_algorithm
 from covey.training.learners import LearnerSlot, view_as
@@ -65,6 +66,7 @@ WORLDS = {
     "squashed": (Meeting(3), {"critic_input": "own"}),
     "cut off": (Meeting(3), {"squashed": False, "agent_id": False}),
     "one network": (Recall(), {"critic_input": "own", "trunk": SharedTrunk()}),
+    "by identity": (Death(), {"critic_input": "agent", "hyper": HyperSettings("identity", "both", hidden=4)}),
     "one network, continuous": (Meeting(3), {"critic_input": "own", "trunk": SharedTrunk()}),
 }
 

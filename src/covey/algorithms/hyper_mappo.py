@@ -166,7 +166,11 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
             return Learner(base), metrics
         improve = lambda new, chunk: self.improve(new, learner, chunk, self.ppo.entropy(step))
         chunks = self.ppo.make_chunks(learner.ppo, batch, self.chunk_length(learner))
-        return run_epochs(improve, learner, chunks, self.ppo.epochs, self.ppo.minibatches, key)
+        unroll = lambda params, chunk: unroll_policies(params[1], params[0], chunk)[2]
+        params = (learner.ppo.actor, learner.hyper)
+        about_agents = self.ppo.metrics_of_agents(unroll, params, chunks, step)
+        learner, metrics = run_epochs(improve, learner, chunks, self.ppo.epochs, self.ppo.minibatches, key)
+        return learner, metrics | about_agents
 
     def insight(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T k"]]:
         """Return the critic's values, and the attention that each agent gets over all queries and heads."""

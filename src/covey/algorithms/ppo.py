@@ -21,7 +21,7 @@ from typing import ClassVar, Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from .. import ops
 from ..core import (
@@ -38,7 +38,9 @@ from ..errors import SettingError
 from ..experience import OnPolicy
 from ..networks.actors import Actor, Critic, CriticInput
 from ..networks.agents import AbstractAgent, Recurrent, Sharing
+from ..networks.identity import HyperSettings
 from ..parts import AbstractOptimiser, AbstractSchedule, Adam, ConstantSchedule, Factory
+from .on_policy.agent_metrics import agent_metrics
 from .on_policy.networks import AbstractTrunk, ActorCritic, SeparateTrunk, SharedTrunk
 from .on_policy.passes import Chunk, PolicyCarry, chunk_length, over_blocks, policy_terms, run_epochs
 from .on_policy.value_scale import ValueNorm
@@ -69,6 +71,7 @@ class PPO(AbstractAlgorithm[Learner]):
     trunk: AbstractTrunk = SeparateTrunk()
     sharing: Sharing = "team"
     agent_id: bool = True  # among the inputs, one-hot
+    hyper: HyperSettings = HyperSettings()  # weights that a hypernetwork makes from who an agent is
     reward: Literal["team", "own"] = "team"
     gamma: float = 0.99
     lam: float = 0.95
@@ -82,6 +85,7 @@ class PPO(AbstractAlgorithm[Learner]):
     normalise_values: bool = True
     squashed: bool = True  # continuous actions: by tanh, else clipped at the bounds
     deviation: float = 0.5  # of continuous actions at first, in halves of the range
+    agent_metrics: bool = False  # also report `diversity` and `gradient_variance`
     actor_optimiser: AbstractOptimiser = Adam(ConstantSchedule(5e-4), eps=1e-5)
     critic_optimiser: AbstractOptimiser = Adam(ConstantSchedule(5e-4), eps=1e-5)
 
@@ -90,18 +94,20 @@ class PPO(AbstractAlgorithm[Learner]):
         shared = isinstance(self.trunk, SharedTrunk)
         args = (spec, self.sharing, self.agent_id)
         of_policy = (self.squashed, self.deviation, shared)
-        actor = Actor(self.actor, *args, *of_policy, key=ops.named(key, "actor"))
+        hyper = self.hyper if self.hyper.makes_actor else None
+        actor = Actor(self.actor, *args, *of_policy, hyper=hyper, key=ops.named(key, "actor"))
         actor_opt_state = ops.init_opt_state(self.actor_optimiser, actor)
         scale = ValueNorm(self.normalise_values)
         if shared:
             return Learner(actor, None, actor_opt_state, None, scale)
-        critic = Critic(self.critic, *args, self.critic_input, key=ops.named(key, "critic"))
+        hyper = self.hyper if self.hyper.makes_critic else None
+        critic = Critic(self.critic, *args, self.critic_input, hyper=hyper, key=ops.named(key, "critic"))
         return Learner(
             actor, critic, actor_opt_state, ops.init_opt_state(self.critic_optimiser, critic), scale
         )
 
     def check(self, spec: Spec) -> None:
-        """Refuse a critic that cannot be."""
+        """Refuse a critic that cannot be, and settings that contradict each other."""
         if self.reward == "own" and self.critic_input == "state":
             remedy = "with `reward=own` set `critic_input=agent`"
             raise SettingError("critic_input", "values the team", remedy, value=self.critic_input)
@@ -111,6 +117,18 @@ class PPO(AbstractAlgorithm[Learner]):
         if isinstance(self.trunk, SharedTrunk) and self.critic_input != "own":
             problem = "is not what the actor reads, and with `trunk=shared` both are one network"
             raise SettingError("critic_input", problem, "set `critic_input=own`", value=self.critic_input)
+        if self.hyper.makes_actor and self.sharing == "none":
+            problem = "gives agents weights of their own, but `hyper.context=identity` makes them"
+            raise SettingError("sharing", problem, "set `sharing=all`", value="none")
+        if self.hyper.makes_critic and self.critic_input == "state":
+            problem = "makes a critic for each agent, but with `critic_input=state` the team has one"
+            remedy = "set `hyper.generate=actor`, or `critic_input=agent`"
+            raise SettingError("hyper.generate", problem, remedy, value="both")
+
+    def prepare(self, learner: Learner) -> Learner:
+        """Return the learner with its made weights computed, for a whole rollout."""
+        made = learner.networks.made()
+        return replace(learner, actor=made.actor, critic=made.critic)
 
     def init_carry(self, spec: Spec, learner: Learner) -> PolicyCarry:
         return learner.networks.init_carry()
@@ -131,6 +149,7 @@ class PPO(AbstractAlgorithm[Learner]):
 
     def make_chunks(self, learner: Learner, batch: Trajectory, size: int | None = None) -> Chunk:
         """Return the rollouts' chunks, with standardised advantages."""
+        learner = self.prepare(learner)
         advantage, goal = jax.vmap(self.advantages, (None, 0))(learner, batch)
         obs = jax.tree.map(lambda x: x[:, :-1], batch.obs)
         active = batch.valid[..., None] & obs.alive
@@ -160,6 +179,7 @@ class PPO(AbstractAlgorithm[Learner]):
             policy, value = networks.unroll(chunk.carry, chunk.obs)
             return policy_terms(policy, chunk, self.clip), value
 
+        networks = networks.made()
         batch = batch if networks.recurrent else batch.blocks()
         terms, value = (jax.vmap(one) if networks.recurrent else over_blocks(one))(batch)
         loss, metrics = self.policy_objective(terms, batch, entropy)
@@ -198,7 +218,16 @@ class PPO(AbstractAlgorithm[Learner]):
     def update(self, learner: Learner, batch: Trajectory, key: PRNGKeyArray, step) -> tuple[Learner, Metrics]:
         improve = lambda learner, chunk: self.improve(learner, chunk, self.entropy(step))
         chunks = self.make_chunks(learner, batch)
-        return run_epochs(improve, learner, chunks, self.epochs, self.minibatches, key)
+        unroll = lambda actor, chunk: actor.made().unroll(chunk.carry.actor, chunk.obs)
+        about_agents = self.metrics_of_agents(unroll, learner.actor, chunks, step)
+        learner, metrics = run_epochs(improve, learner, chunks, self.epochs, self.minibatches, key)
+        return learner, metrics | about_agents
+
+    def metrics_of_agents(self, unroll, params: PyTree[Array], chunks: Chunk, step) -> Metrics:
+        """Return the metrics that compare agents, where they are asked for."""
+        if not self.agent_metrics:
+            return {}
+        return agent_metrics(unroll, params, chunks, self.clip, self.entropy(step))
 
     def insight(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T k"]]:
         networks = learner.networks

@@ -1,6 +1,6 @@
 """Actors and critics: agent networks from observations to distributions, and to values."""
 
-from typing import Literal
+from typing import Literal, TypeVar
 
 import equinox as eqx
 import jax
@@ -9,11 +9,14 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from ..core import Observation, Spec
+from ..ops import named
 from ..parts import Factory
 from .agents import AbstractAgent, AgentNetworks, Sharing
 from .distributions import AbstractDistribution, Categorical, Gaussian
+from .identity import HyperSettings, IdentityNetworks
 
 CriticInput = Literal["state", "agent", "agent_state", "own"]
+_X = TypeVar("_X", "Actor", "Critic")
 
 
 def observation_inputs(obs: Observation, agent_id: bool) -> Float[Array, "*t agents i"]:
@@ -25,6 +28,14 @@ def observation_inputs(obs: Observation, agent_id: bool) -> Float[Array, "*t age
     return jnp.concatenate([obs.agents, ids], -1)
 
 
+def _made(x: _X) -> _X:
+    """Return an actor or a critic with weights for networks that are made."""
+    networks = x.networks
+    return (
+        eqx.tree_at(lambda x: x.networks, x, networks.make()) if isinstance(networks, IdentityNetworks) else x
+    )
+
+
 class Actor(eqx.Module):
     """Agent networks whose outputs are logits or, where actions are continuous, means.
 
@@ -32,7 +43,7 @@ class Actor(eqx.Module):
     networks have one more output, which is the value of the agent's observation.
     """
 
-    networks: AgentNetworks
+    networks: AgentNetworks | IdentityNetworks
     log_deviation: Float[Array, "groups dims"] | None  # None: actions are discrete
     bounds: tuple[float, float] | None = eqx.field(static=True)
     squashed: bool = eqx.field(static=True)
@@ -49,10 +60,13 @@ class Actor(eqx.Module):
         deviation: float,
         valued: bool = False,
         *,
+        hyper: HyperSettings | None = None,
         key: PRNGKeyArray,
     ):
         inputs = spec.features + agent_id * spec.agents
-        self.networks = AgentNetworks(factory, spec, inputs, spec.actions + valued, sharing, key=key)
+        sharing = sharing if hyper is None else "none"
+        networks = AgentNetworks(factory, spec, inputs, spec.actions + valued, sharing, key=key)
+        self.networks = networks if hyper is None else hyper(networks, named(key, "hyper"))
         groups = len(set(self.networks.groups))
         start = jnp.full((groups, spec.actions), np.log(deviation))
         self.log_deviation = start if spec.bounds else None
@@ -60,6 +74,10 @@ class Actor(eqx.Module):
         self.squashed = squashed
         self.agent_id = agent_id
         self.valued = valued
+
+    def made(self) -> "Actor":
+        """Return the actor whose weights, if a hypernetwork makes them, are made once and for all."""
+        return _made(self)
 
     def policy(self, x: Float[Array, "*t agents o"], obs: Observation) -> AbstractDistribution:
         """Return the distribution that the networks' outputs describe."""
@@ -111,7 +129,7 @@ class Critic(eqx.Module):
     value per agent, from its row of a state that has one for each.
     """
 
-    networks: AgentNetworks
+    networks: AgentNetworks | IdentityNetworks
     critic_input: CriticInput = eqx.field(static=True)
     agent_id: bool = eqx.field(static=True)
 
@@ -123,6 +141,7 @@ class Critic(eqx.Module):
         agent_id: bool,
         critic_input: CriticInput,
         *,
+        hyper: HyperSettings | None = None,
         key: PRNGKeyArray,
     ):
         own = spec.features + agent_id * spec.agents
@@ -130,9 +149,15 @@ class Critic(eqx.Module):
         widths = {"state": spec.world, "agent": spec.world + own, "agent_state": row, "own": own}
         width = widths[critic_input]
         rows = spec.subset((0,)) if critic_input == "state" else spec
-        self.networks = AgentNetworks(factory, rows, width, 1, sharing, key=key)
+        sharing = sharing if hyper is None else "none"
+        networks = AgentNetworks(factory, rows, width, 1, sharing, key=key)
+        self.networks = networks if hyper is None else hyper(networks, named(key, "hyper"))
         self.critic_input = critic_input
         self.agent_id = agent_id
+
+    def made(self) -> "Critic":
+        """Return the critic whose weights, if a hypernetwork makes them, are made once and for all."""
+        return _made(self)
 
     def inputs(self, obs: Observation) -> Float[Array, "*t k i"]:
         """Return the input of each of the k values."""

@@ -50,6 +50,14 @@ class AbstractDistribution(eqx.Module, Generic[_Choice]):
     def kl(self: _Self, other: _Self) -> Float[Array, "*b"]:
         """Return KL(self || other)."""
 
+    @abc.abstractmethod
+    def distances(self) -> Float[Array, "*b agents"]:
+        """Return the Wasserstein distance between each two agents' distributions.
+
+        The distance between two discrete actions is 1; that between continuous ones is Euclidean, of order 2,
+        before they are squashed or clipped.
+        """
+
 
 class Categorical(AbstractDistribution[Int[Array, "*b"]]):
     """p(u) = exp(x_u) / sum over legal v of exp(x_v)."""
@@ -76,6 +84,10 @@ class Categorical(AbstractDistribution[Int[Array, "*b"]]):
 
     def kl(self, other):
         return jnp.sum(jnp.exp(self.log_p) * (self.log_p - other.log_p), axis=-1)
+
+    def distances(self):
+        p = jnp.exp(self.log_p)
+        return 0.5 * jnp.sum(jnp.abs(p[..., :, None, :] - p[..., None, :, :]), axis=-1)
 
 
 def scale_to_bounds(
@@ -147,6 +159,12 @@ class Gaussian(AbstractDistribution[Float[Array, "*b dims"]]):
         ratio = self.log_deviation - other.log_deviation
         z = (self.mean - other.mean) * jnp.exp(-other.log_deviation)
         return self.total(0.5 * (jnp.exp(2 * ratio) + z**2 - 1) - ratio)
+
+    def distances(self):
+        apart = lambda x: (x[..., :, None, :] - x[..., None, :, :]) ** 2
+        square = apart(self.mean) + apart(jnp.exp(self.log_deviation))
+        both = self.legal[..., :, None, :] & self.legal[..., None, :, :]
+        return jnp.sqrt(jnp.sum(jnp.where(both, square, 0.0), axis=-1))
 
 
 def log_tanh_slope(u: Shaped[Array, "*b"]) -> Float[Array, "*b"]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -30,6 +30,13 @@ class UpdateContext(NamedTuple):
     steps: Int[Array, ""]  # environment steps so far
 
 
+@runtime_checkable
+class Prepares(Protocol):
+    """An algorithm that computes once a rollout what acting would compute at every step."""
+
+    def prepare(self, learner: Any) -> Any: ...
+
+
 class LearnerSlot(eqx.Module):
     """A learner and the agents it controls."""
 
@@ -43,6 +50,10 @@ class LearnerSlot(eqx.Module):
 
     def spec(self, world: Spec) -> Spec:
         return world.subset(self.members)
+
+    def prepare(self, learner: PyTree[Array]) -> PyTree[Array]:
+        """Return the learner ready for a rollout."""
+        return self.algorithm.prepare(learner) if isinstance(self.algorithm, Prepares) else learner
 
     def own(self, x: Shaped[Array, "..."], axis: int) -> Shaped[Array, "..."]:
         """Return the rows of the slot's agents."""

@@ -163,6 +163,7 @@ class Trainer(eqx.Module):
         actions: Shaped[Array, "n T agents ..."] | None = None,
     ) -> Rollout:
         """Take `length` steps in every copy. `actions` are played instead of the learners' own."""
+        learners = tuple(slot.prepare(x) for slot, x in zip(self.slots, learners, strict=True))
 
         def tick(actors, t):
             action = None if actions is None else actions[:, t]

@@ -40,6 +40,10 @@ class ActorCritic(eqx.Module):
     def recurrent(self) -> bool:
         return any(x.size for x in jax.tree.leaves(self.init_carry()))
 
+    def made(self) -> "ActorCritic":
+        """Return networks whose weights, if a hypernetwork makes them, are made once and for all."""
+        return ActorCritic(self.actor.made(), self.critic and self.critic.made())
+
     def init_carry(self) -> PolicyCarry:
         critic_carry = jnp.zeros((0, 0)) if self.critic is None else self.critic.init_carry()
         return PolicyCarry(self.actor.init_carry(), critic_carry)
