@@ -33,7 +33,7 @@ FLOORS = (
     ("statistics",),
     ("files", "yaml_text", "commands"),
     ("text",),
-    ("errors", "lazy"),
+    ("errors", "lazy", "ranges"),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 

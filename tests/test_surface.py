@@ -21,6 +21,7 @@ SURFACE = (
     "covey.networks",
     "covey.ops",
     "covey.parts",
+    "covey.ranges",
     "covey.testing",
 )
 

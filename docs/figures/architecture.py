@@ -17,6 +17,7 @@ PURPOSE = {
     "show": "films, plots, tables, descriptions",
     "analysis": "comparisons, grids, runs against runs",
     "lazy": "imports when used",
+    "ranges": "bounds of settings",
     "lab": "the operator lab; needs no run",
     "testing": "proofs for your own classes",
     "runs": "a run: session, engine, checkpoints, folder",

@@ -13,10 +13,8 @@ Python alone otherwise. A function is for progress: the command line prints the 
 """
 
 from collections.abc import Callable
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-Count = Annotated[int, 1]  # a whole number of at least 1
-Index = Annotated[int, 0]  # a whole number of at least 0
 NumberText = int | str  # a whole number, or text such as "2e6" that the function reads itself
 
 Function = TypeVar("Function", bound=Callable[..., Any])

@@ -17,8 +17,22 @@ _PLAIN = {
 }
 
 
+_DEEPEST = 50  # levels: a setting of a setting of a setting has three
+_MOST = 1_000_000  # values, those of an alias counted at each place where it stands
+
+
 class Loader(yaml.SafeLoader):
-    """A YAML loader that knows the plain kinds alone."""
+    """A YAML loader that knows the plain kinds alone, and takes a key once."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            name = key.value if isinstance(key, yaml.ScalarNode) else "a list"
+            problem = "is no name" if not key.tag.endswith(":str") else "stands twice" if name in seen else ""
+            if problem:
+                raise yaml.constructor.ConstructorError(None, None, f"'{name}' {problem}", key.start_mark)
+            seen.add(name)
+        return super().construct_mapping(node, deep)
 
 
 class Dumper(yaml.SafeDumper):
@@ -38,12 +52,33 @@ for _kind, _pattern in _PLAIN.items():
 def parse(text: str, what: str) -> Any:
     """Return the value that a text holds; `what` names the text in messages."""
     try:
-        return yaml.load(text, Loader)
+        value = yaml.load(text, Loader)
+        _refuse_bombs(value)
+        return value
+    except RecursionError as error:
+        raise UserError(f"{what} is nested too deeply to be read") from error
     except (yaml.YAMLError, ValueError) as error:
         reason = getattr(error, "problem", None) or str(error)
         mark = getattr(error, "problem_mark", None)
         place = f" in line {mark.line + 1}" if mark and mark.line else ""
         raise UserError(f"{what} is not valid YAML{place}: {reason}") from error
+
+
+def _refuse_bombs(value: Any) -> None:
+    """Refuse what is small as text and endless as a tree: aliases of aliases, lists in lists."""
+    level = [value]
+    seen = 0
+    for _ in range(_DEEPEST):
+        seen += len(level)
+        if seen > _MOST:
+            raise ValueError(f"it holds more than {_MOST:,} values")
+        inner = [x.values() if isinstance(x, dict) else x for x in level if isinstance(x, dict | list)]
+        if sum(map(len, inner)) > _MOST:
+            raise ValueError(f"it holds more than {_MOST:,} values")
+        level = [x for group in inner for x in group]
+        if not level:
+            return
+    raise ValueError(f"it is nested more than {_DEEPEST} levels deep")
 
 
 def parse_pairs(texts: Iterable[str]) -> dict[str, Any]:
@@ -53,7 +88,12 @@ def parse_pairs(texts: Iterable[str]) -> dict[str, Any]:
         key, equals, value = pair.partition("=")
         if not key or not equals:
             raise UserError(f"'{pair}' is no setting: write key=value, for instance gamma=0.95")
-        values[key] = parse(value, key)
+        new = parse(value, key)
+        if key in values and values[key] != new:
+            raise UserError(
+                f"{key} is given twice, as {inline(values[key])} and as {inline(new)}: write it once"
+            )
+        values[key] = new
     return values
 
 

@@ -113,7 +113,6 @@ WRONG = {
     "hyper.rank=0": {"output": "weights", "hyper": {"rank": 2}},
     "never trains: set output=increment": {"output": "weights", "hyper": {"history": "kl_weighted"}},
     "divisor of it": {"hyper": {"heads": 3}},
-    "hyper.k must be at least 1": {"hyper": {"history": "last_k", "k": 0}},
 }
 
 

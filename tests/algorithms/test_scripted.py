@@ -213,8 +213,8 @@ def test_other_worlds_are_refused():
     spec = Spec(SPEC.names, 19, 8, 9, layouts=(EntityLayout(LAYOUT.own, ALLIES, blind, 1, LAYOUT.moves),))
     with pytest.raises(UserError, match=r"scripted/nearest, or show it \(in skirmish: obs_all_health\)"):
         WEAKEST.init(spec, jr.key(0))
-    with pytest.raises(SettingError, match="retreat=0 is no number of steps: make it 1 or more"):
-        KiteScript(retreat=0)
+    with pytest.raises(SettingError, match=r"script\.retreat takes a whole number of at least 1, not 0"):
+        make_algorithm("scripted/kite", {"script.retreat": 0})
 
 
 # Catches an illegal action in a battle, of the dead and of medivacs too; and a script that stands about.

@@ -125,13 +125,13 @@ def test_choices_are_named_after_their_classes():
             "mixer.embd=64",
             "qmix has no setting 'mixer.embd' (did you mean mixer.embed?): `covey describe qmix`",
         ),
-        ("gamma=high", 'gamma takes a number, not "high"'),
-        ("gamma=", "gamma takes a number, not null"),
+        ("gamma=high", 'gamma takes a number between 0 and 1, not "high"'),
+        ("gamma=", "gamma takes a number between 0 and 1, not null"),
         ("double=yes", 'double takes true or false, not "yes"'),
         ("double=1", "double takes true or false, not 1"),
-        ("target.period=1.5", "target.period takes a whole number, not 1.5"),
-        ("target.period=true", "target.period takes a whole number, not true"),
-        ("experience.window=all", 'experience.window takes a whole number or null, not "all"'),
+        ("target.period=1.5", "target.period takes a whole number of at least 1, not 1.5"),
+        ("target.period=true", "target.period takes a whole number of at least 1, not true"),
+        ("experience.window=all", 'experience.window takes a whole number of at least 1 or null, not "all"'),
         ("sharing=some", 'sharing takes team or all or none, not "some"'),
         (
             "mixer=mono",
@@ -193,14 +193,15 @@ def test_values_from_python():
 
 numbers = st.floats(0, 1)
 counts = st.integers(1, 10**6)
+widths = st.integers(1, 4096)
 schedules = st.builds(ConstantSchedule, numbers) | st.builds(LinearSchedule, numbers, numbers, counts)
 learners = st.builds(
     QMIX,
     experience=st.builds(OnPolicy, st.none() | counts)
     | st.builds(Replay, counts, counts, st.none() | counts),
-    agent=st.builds(lambda h: Factory(Recurrent, hidden=h), counts),
+    agent=st.builds(lambda h: Factory(Recurrent, hidden=h), widths),
     mixer=st.just(Factory(SumMixer))
-    | st.builds(lambda e, h: Factory(MonotonicMixer, embed=e, hyper=h), counts, counts),
+    | st.builds(lambda e, h: Factory(MonotonicMixer, embed=e, hyper=h), widths, widths),
     sharing=st.sampled_from(["team", "all", "none"]),
     double=st.booleans(),
     gamma=numbers,

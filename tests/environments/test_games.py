@@ -65,12 +65,6 @@ def test_a_payoff_that_is_no_table_is_refused(payoff):
         Matrix(payoff)
 
 
-def test_a_game_without_rounds_is_refused():
-    # Would break: a division by zero in the clock.
-    with pytest.raises(UserError, match=r"rounds=0 .* set rounds=1"):
-        Matrix(rounds=0)
-
-
 def test_two_step_pays_as_in_qmix():
     # Would break: the second agent leading, or the reward arriving a step early.
     env = TwoStep()

@@ -4,10 +4,8 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-import pytest
 
 from covey.environments.probes import Coordination, Death, Meeting, Recall, Truncation
-from covey.errors import UserError
 from covey.ops import named
 
 N = 4000
@@ -89,13 +87,3 @@ def test_death_leaves_the_living_to_go_on():
         assert (obs.legal[:, 0] == jnp.array([True, left])).all()
         assert bool((obs.agents[:, 0] != 0).any()) == left
         np.testing.assert_array_equal(step.reward, np.tile([float(t <= 2), 1.0], (8, 1)))
-
-
-@pytest.mark.parametrize(
-    ("probe", "settings"),
-    [(Recall, {"delay": 0}), (Truncation, {"horizon": 0}), (Meeting, {"horizon": 0}), (Death, {"life": 0})],
-)
-def test_nothing_shorter_than_a_step(probe, settings):
-    # Would break: a division by zero, or an episode that never begins.
-    with pytest.raises(UserError, match=r"\w+=0 is too short: set \w+=1 or more"):
-        probe(**settings)

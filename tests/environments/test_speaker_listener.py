@@ -9,7 +9,6 @@ from mpe2 import simple_speaker_listener_v4
 from originals import assert_even, assert_fair, assert_same_steps, beginnings, record, speaker_listener
 
 from covey.environments.particles.speaker_listener import LEGAL, SpeakerListener, SpeakerListenerState
-from covey.errors import UserError
 
 
 @pytest.mark.parametrize("continuous", [False, True], ids=["discrete", "continuous"])
@@ -60,9 +59,3 @@ def test_episodes_start_as_in_the_original():
         assert not begun["vel"].any()
         assert not begun["words"].any()
     assert obs.first.all()
-
-
-def test_an_episode_without_steps_is_refused():
-    # Would break: episodes that are over before they begin.
-    with pytest.raises(UserError, match=r"horizon=0 .* 1 or more"):
-        SpeakerListener(horizon=0)

@@ -50,13 +50,14 @@ from ..networks.agents import (
 from ..networks.distributions import epsilon_floor
 from ..parts import (
     AbstractOptimiser,
-    AbstractSchedule,
     AbstractTarget,
     Factory,
     HardTarget,
     LinearSchedule,
     RMSProp,
+    UnitSchedule,
 )
+from ..ranges import Unit
 
 
 class Learner(eqx.Module):
@@ -80,9 +81,9 @@ class COMA(AbstractAlgorithm[Learner]):
     sharing: Sharing = "team"
     last_action: bool = True  # among the actor's inputs, one-hot
     agent_id: bool = True  # likewise
-    gamma: float = 0.99
-    lam: float = 0.8
-    epsilon: AbstractSchedule = LinearSchedule(0.5, 0.01, 100_000)
+    gamma: Unit = 0.99
+    lam: Unit = 0.8
+    epsilon: UnitSchedule = LinearSchedule(0.5, 0.01, 100_000)
     target: AbstractTarget = HardTarget(200)
     actor_optimiser: AbstractOptimiser = RMSProp()
     critic_optimiser: AbstractOptimiser = RMSProp()

@@ -43,11 +43,11 @@ from ..networks.mixers import (
 )
 from ..parts import (
     AbstractOptimiser,
-    AbstractSchedule,
     Adam,
     ConstantSchedule,
     Factory,
     PhasesSchedule,
+    UnitSchedule,
     promoted,
 )
 from . import maddpg
@@ -78,7 +78,7 @@ class DualQ(AbstractAlgorithm[Learner]):
     traits: ClassVar[Traits] = MADDPG.traits
     training_curves: ClassVar[tuple[str, ...]] = ("alpha",)  # what films show of its training
     maddpg: MADDPG = promoted(MADDPG())
-    alpha: AbstractSchedule = PhasesSchedule()
+    alpha: UnitSchedule = PhasesSchedule()
     local_critic: Factory[FeedForward] = Factory(FeedForward, hidden=64, depth=2, norm=True)
     mixer: Factory[AbstractMixer] = Factory(MonotonicMixer, embed=32, hyper=64)
     mixer_input: MixerInput = "state"  # the world's, or the team's observations

@@ -10,6 +10,7 @@ from jaxtyping import Array, Int, PyTree
 
 from ..core import AbstractAlgorithm, AbstractExperience, Observation, Spec, Traits
 from ..experience import OnPolicy
+from ..ranges import Count, Index
 from .random import Random
 
 
@@ -34,9 +35,9 @@ class FrozenOpponent(AbstractAlgorithm[Learner]):
     slot: str  # the name of its slot there
     player: AbstractAlgorithm
     world: Spec  # the spec of that slot
-    seeds: int  # the number that the run trained
+    seeds: Count  # the number that the run trained
     greedy: bool | None = None
-    seed: int | None = None
+    seed: Index | None = None
     experience: AbstractExperience = OnPolicy(updates=0)
 
     def __check_init__(self):

@@ -38,6 +38,7 @@ from ..networks.actors import Actor
 from ..networks.hypernetworks import Hypernetwork
 from ..networks.increments import Layers, Output
 from ..parts import AbstractOptimiser, AbstractTarget, Adam, ConstantSchedule, Factory, HardTarget, promoted
+from ..ranges import NonNegative
 from ..training.costs import cost_lines
 from . import ppo
 from .on_policy.networks import ActorCritic
@@ -64,9 +65,9 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
     output: Output = "increment"  # or all of a layer's weights
     compose: Literal["base", "accumulate"] = "base"
     hyper: Factory[Hypernetwork] = Factory(Hypernetwork)
-    smooth_weight: float = 0.1
+    smooth_weight: NonNegative = 0.1
     smooth_over: Literal["time", "update"] = "time"
-    align_weight: float = 0.05
+    align_weight: NonNegative = 0.05
     align_to: Literal["behaviour", "target"] = "behaviour"
     target: AbstractTarget = HardTarget(100)  # in optimiser steps
     optimiser: AbstractOptimiser = Adam(ConstantSchedule(1e-4), eps=1e-5)

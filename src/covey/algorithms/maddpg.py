@@ -37,13 +37,15 @@ from ..experience import Replay, require_whole_episodes
 from ..networks.agents import AbstractAgent, FeedForward, Sharing
 from ..parts import (
     AbstractOptimiser,
-    AbstractSchedule,
     AbstractTarget,
     Adam,
     ConstantSchedule,
     Factory,
+    NonNegativeSchedule,
+    PositiveSchedule,
     SoftTarget,
 )
+from ..ranges import NonNegative, Unit
 from .off_policy.actor_step import ActionValue, PolicyEvaluator, policy_evaluator
 from .off_policy.deterministic import (
     DeterministicActors,
@@ -74,10 +76,10 @@ class MADDPG(AbstractAlgorithm[Learner]):
     critic_input: JointCriticInput = "observations"
     sharing: Sharing = "none"
     agent_id: bool = False  # among networks' inputs, one-hot; needed where they are shared
-    gamma: float = 0.95
-    temperature: AbstractSchedule = ConstantSchedule(1.0)  # of Gumbel draws, where actions are discrete
-    noise: AbstractSchedule = ConstantSchedule(0.1)  # its deviation, in halves of a continuous range
-    regulariser: float = 1e-3  # the price of large outputs
+    gamma: Unit = 0.95
+    temperature: PositiveSchedule = ConstantSchedule(1.0)  # of Gumbel draws, where actions are discrete
+    noise: NonNegativeSchedule = ConstantSchedule(0.1)  # its deviation, in halves of a continuous range
+    regulariser: NonNegative = 1e-3  # the price of large outputs
     target: AbstractTarget = SoftTarget(0.01)
     actor_optimiser: AbstractOptimiser = Adam(ConstantSchedule(1e-2), clip=0.5, clip_by="variable")
     critic_optimiser: AbstractOptimiser = Adam(ConstantSchedule(1e-2), clip=0.5, clip_by="variable")

@@ -39,7 +39,8 @@ from ..experience import OnPolicy
 from ..networks.actors import Actor, Critic, CriticInput
 from ..networks.agents import AbstractAgent, Recurrent, Sharing
 from ..networks.identity import HyperSettings
-from ..parts import AbstractOptimiser, AbstractSchedule, Adam, ConstantSchedule, Factory
+from ..parts import AbstractOptimiser, Adam, ConstantSchedule, Factory, NonNegativeSchedule
+from ..ranges import Count, NonNegative, Positive, Unit
 from .on_policy.agent_metrics import agent_metrics
 from .on_policy.networks import AbstractTrunk, ActorCritic, SeparateTrunk, SharedTrunk
 from .on_policy.passes import Chunk, PolicyCarry, chunk_length, over_blocks, policy_terms, run_epochs
@@ -73,18 +74,18 @@ class PPO(AbstractAlgorithm[Learner]):
     agent_id: bool = True  # among the inputs, one-hot
     hyper: HyperSettings = HyperSettings()  # weights that a hypernetwork makes from who an agent is
     reward: Literal["team", "own"] = "team"
-    gamma: float = 0.99
-    lam: float = 0.95
-    clip: float = 0.2
-    value_clip: float = 0.2  # 0: none
-    huber: float = 10.0
-    entropy: AbstractSchedule = ConstantSchedule(0.01)
-    epochs: int = 10
-    minibatches: int = 1
-    chunk: int = 10  # steps, for recurrent networks
+    gamma: Unit = 0.99
+    lam: Unit = 0.95
+    clip: Positive = 0.2
+    value_clip: NonNegative = 0.2  # 0: none
+    huber: Positive = 10.0
+    entropy: NonNegativeSchedule = ConstantSchedule(0.01)
+    epochs: Count = 10
+    minibatches: Count = 1
+    chunk: Count = 10  # steps, for recurrent networks
     normalise_values: bool = True
     squashed: bool = True  # continuous actions: by tanh, else clipped at the bounds
-    deviation: float = 0.5  # of continuous actions at first, in halves of the range
+    deviation: Positive = 0.5  # of continuous actions at first, in halves of the range
     agent_metrics: bool = False  # also report `diversity` and `gradient_variance`
     actor_optimiser: AbstractOptimiser = Adam(ConstantSchedule(5e-4), eps=1e-5)
     critic_optimiser: AbstractOptimiser = Adam(ConstantSchedule(5e-4), eps=1e-5)

@@ -38,6 +38,7 @@ from ..core import (
 from ..experience import OnPolicy
 from ..networks.agents import AgentCarry, Recurrent, init_agent_carry
 from ..parts import ConstantSchedule, Factory, LinearSchedule, RAdam, promoted
+from ..ranges import Count
 from .on_policy.passes import run_epochs
 from .qmix import QMIX, ValueNetworks
 
@@ -65,8 +66,8 @@ class PQN(AbstractAlgorithm[Learner]):
         ),
         without=("double", "target", "standardise_rewards"),
     )
-    epochs: int = 4
-    minibatches: int = 4
+    epochs: Count = 4
+    minibatches: Count = 4
 
     def init(self, spec: Spec, key: PRNGKeyArray) -> Learner:
         online = self.qmix.init_networks(spec, key)

@@ -43,13 +43,14 @@ from ..networks.agents import (
 from ..networks.mixers import AbstractMixer, Choices, MixerInput, MonotonicMixer, mixer_width, mixer_world
 from ..parts import (
     AbstractOptimiser,
-    AbstractSchedule,
     AbstractTarget,
     Factory,
     HardTarget,
     LinearSchedule,
     RMSProp,
+    UnitSchedule,
 )
+from ..ranges import Unit
 from .off_policy.reward_scale import standardise_rewards
 
 
@@ -81,10 +82,10 @@ class QMIX(AbstractAlgorithm[Learner]):
     last_action: bool = True  # among an agent's inputs, one-hot
     agent_id: bool = True  # likewise
     mixer_input: MixerInput = "state"  # the world's, or the team's observations
-    gamma: float = 0.99
-    lam: float = 0.0  # of TD(lambda); 0: one-step targets
+    gamma: Unit = 0.99
+    lam: Unit = 0.0  # of TD(lambda); 0: one-step targets
     double: bool = True  # the online net chooses, the target net evaluates
-    epsilon: AbstractSchedule = LinearSchedule(1.0, 0.05, 50_000)
+    epsilon: UnitSchedule = LinearSchedule(1.0, 0.05, 50_000)
     target: AbstractTarget = HardTarget(200)
     optimiser: AbstractOptimiser = RMSProp()
     standardise_rewards: bool = False

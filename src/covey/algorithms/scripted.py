@@ -31,8 +31,9 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from ..core import AbstractAlgorithm, AbstractExperience, EntityLayout, EntityRows, Spec, Traits
-from ..errors import SettingError, UserError
+from ..errors import UserError
 from ..experience import OnPolicy
+from ..ranges import Count
 
 
 class _Targets(NamedTuple):
@@ -93,14 +94,8 @@ class WeakestScript(AbstractScript):
 class KiteScript(AbstractScript):
     """Every agent attacks the nearest enemy for `strike` steps, then steps back for `retreat` steps."""
 
-    strike: int = 2
-    retreat: int = 2
-
-    def __check_init__(self):
-        for name in ("strike", "retreat"):
-            if getattr(self, name) < 1:
-                value = getattr(self, name)
-                raise SettingError(name, "is no number of steps", "make it 1 or more", value=value)
+    strike: Count = 2
+    retreat: Count = 2
 
     def __call__(self, team):
         layout, enemies, legal, memory = team

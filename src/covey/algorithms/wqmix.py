@@ -37,6 +37,7 @@ from ..core import (
 from ..networks.agents import AbstractAgent, AgentCarry, Recurrent, init_agent_carry
 from ..networks.mixers import AbstractMixer, UnrestrictedMixer
 from ..parts import Factory, promoted
+from ..ranges import Unit
 from .qmix import QMIX, ValueNetworks
 
 
@@ -90,7 +91,7 @@ class WQMIX(AbstractAlgorithm[Learner]):
     traits: ClassVar[Traits] = QMIX.traits
     qmix: QMIX = promoted(QMIX(), without=("double", "standardise_rewards"))
     weighting: AbstractWeighting = CentralWeighting()
-    alpha: float = 0.1  # the weight of what matters less; 1: no weighting
+    alpha: Unit = 0.1  # the weight of what matters less; 1: no weighting
     central: bool = True  # false: without Q*
     central_agent: Factory[AbstractAgent] = Factory(Recurrent, hidden=64)
     central_mixer: Factory[AbstractMixer] = Factory(UnrestrictedMixer, hidden=256, depth=3)

@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
-from ..commands import Count, NumberText, command
+from ..commands import NumberText, command
 from ..config import catalogue
+from ..errors import UserError
+from ..ranges import Count
 from ..runs import launch
 from ..runs.folder import RunFolder
 from .results import Run, RunPath
@@ -85,7 +87,12 @@ def train(
     launch.check_device(device)
     run_options = {name: options.pop(name) for name in list(options) if name in TrainOptions.__annotations__}
     world = {f"env.{name}": value for name, value in (env or {}).items()}
-    pairs = {**options, **(settings or {}), **world}
+    pairs: dict[str, Any] = {}
+    for given in (options, settings or {}, world):
+        for name, value in given.items():
+            if name in pairs and pairs[name] != value:
+                raise UserError(f"{name} is given twice, as {pairs[name]} and as {value}: give it once")
+            pairs[name] = value
     result = train_run(Config.parse(algorithm, environment, pairs, run_options), out, quiet)
     return Run(result.close(learning_curve, report_writer(report)).path)
 

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
-from ..commands import Count, Index, command
+from ..commands import command
 from ..errors import UserError
+from ..ranges import Count, Index, Unit
 from ..runs import launch
 from ..runs.folder import RunFolder
 from .results import Film, LabReport, RunPath
@@ -177,8 +178,8 @@ def study(
     game: Any,
     *,
     operator: Sequence[str] = (),
-    alpha: float = 0.1,
-    gamma: float = 0.99,
+    alpha: Unit = 0.1,
+    gamma: Unit = 0.99,
     starts: Index = 10,
     out: RunPath = "lab.png",
     env: Mapping[str, Any] | None = None,

@@ -4,13 +4,14 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from types import NoneType
-from typing import Any, Literal, NamedTuple, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from .. import yaml_text
 from ..config import settings
 from ..config.settings import MISSING, Tree
 from ..errors import UserError
+from ..ranges import bare, outside
 
 NO_AUDIT = "(--no-audit trains all the same)"
 _TRUTH_WORDS = ("true", "false", "yes", "no", "on", "off")
@@ -52,7 +53,13 @@ def refuse_truth_as_text(all_settings: Iterable[Setting], prefix: str = "") -> N
 
 
 def other_values(kind: Any, value: Any) -> Iterator[Any]:
-    """Yield other values for a setting, the nearest first."""
+    """Yield other values for a setting, the nearest first; of a number those within its range."""
+    kinds = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
+    within = lambda x: any(not outside(k, x) for k in kinds if k is not NoneType)
+    yield from filter(within, _candidates(bare(kind), value))
+
+
+def _candidates(kind: Any, value: Any) -> Iterator[Any]:
     if isinstance(value, dict):
         base = settings.part_of(kind)
         yield from (name for name in settings.choices(base) if name != value.get("name")) if base else ()
@@ -61,7 +68,7 @@ def other_values(kind: Any, value: Any) -> Iterator[Any]:
     elif isinstance(value, bool):
         yield not value
     elif isinstance(value, int) and kind is not float:
-        yield from (value + 1, 2 * value + 1, 100 * value + 100)
+        yield from (value + 1, 2 * value + 1, 100 * value + 100, value - 1)
     elif isinstance(value, int | float):
         yield from (1.37 * value + 0.1, 0.6 * value + 0.01)
     elif isinstance(value, list | tuple):
@@ -70,7 +77,7 @@ def other_values(kind: Any, value: Any) -> Iterator[Any]:
     elif isinstance(value, str):
         yield from (f"{value}_", "")
     elif value is None:
-        kinds = [k for k in get_args(kind) if k is not NoneType]
+        kinds = [bare(k) for k in get_args(kind) if k is not NoneType]
         samples = {bool: [True], int: [1, 7, 100_000], float: [0.37], str: ["a"]}
         yield from (x for k in kinds for x in samples.get(k, get_args(k) if get_origin(k) is Literal else []))
 

@@ -11,6 +11,7 @@ from ..config.settings import Tree
 from ..config.tuned import tuned_settings
 from ..core import Spec
 from ..errors import UserError
+from ..ranges import bare
 from .modules import LearnerModule, LearnerStructure
 from .settings_read import (
     NO_AUDIT,
@@ -146,7 +147,7 @@ def _check_settings(
 def _is_off(setting: Setting) -> bool:
     """Say whether it is a coefficient that is 0 by choice."""
     number = isinstance(setting.value, int | float) and not isinstance(setting.value, bool)
-    return number and setting.value == 0 and (setting.kind is float or setting.path.endswith(".value"))
+    return number and setting.value == 0 and (bare(setting.kind) is float or setting.path.endswith(".value"))
 
 
 def _check_terms(structure: LearnerStructure) -> set[str]:

@@ -4,7 +4,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from .. import api  # noqa: F401, its functions declare the commands
 from ..commands import COMMANDS, Command
@@ -144,8 +144,3 @@ def split_docstring(thing: Any) -> tuple[str, dict[str, tuple[str, str]]]:
             lines.append(line)
     matches = [match for line in lines if (match := _ARGUMENT.fullmatch(line))]
     return text.strip(), {m[1]: (m[2] or "", m[3]) for m in matches}
-
-
-def least(kind: Any) -> int | None:
-    """Return the smallest whole number that a kind allows; None for other kinds."""
-    return get_args(kind)[1] if get_origin(kind) is Annotated else None

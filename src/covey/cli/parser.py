@@ -2,11 +2,13 @@
 
 import argparse
 from functools import partial
+from math import isfinite, nan
 from typing import Any, Literal, NoReturn, get_args, get_origin
 
 from ..config.catalogue import nearest
 from ..errors import UserError
-from .declaration import Declaration, Parameter, least
+from ..ranges import bare, outside, range_of
+from .declaration import Declaration, Parameter
 
 _REQUIRED = "the following arguments are required:"
 _UNKNOWN = "unrecognized arguments:"
@@ -58,9 +60,9 @@ def value_of(option: Parameter) -> dict[str, Any]:
         return {"action": "store_false" if option.negated else "store_true"}
     if get_origin(option.kind) is Literal:
         return {"choices": get_args(option.kind)}
-    smallest = least(option.kind)
-    kind = float if option.kind is float else str if smallest is None else partial(whole, least=smallest)
-    return {"type": kind, "metavar": option.shown, "action": "append" if option.repeated else "store"}
+    number = bare(option.kind) in (int, float)
+    kind = partial(read_number, kind=option.kind) if number else str
+    return {"type": kind, "metavar": option.shown, "action": "append" if option.repeated else StoreOnce}
 
 
 def percent(text: str) -> str:
@@ -68,12 +70,27 @@ def percent(text: str) -> str:
     return text.replace("%", "%%")
 
 
-def whole(text: str, least: int) -> int:
-    """Return a whole number, also of 2e6 or 2_000_000."""
+def read_number(text: str, kind: Any) -> int | float:
+    """Return a number within its range; a whole one also of 2e6 or 2_000_000."""
     try:
         number = float(text.replace("_", ""))
     except ValueError:
-        number = 0.5
-    if number != int(number) or number < least:
-        raise argparse.ArgumentTypeError(f"expects a whole number of at least {least}, not '{text}'")
-    return int(number)
+        number = nan
+    whole = bare(kind) is int
+    if not isfinite(number) or (whole and number % 1) or outside(kind, number):
+        declared = range_of(kind)
+        limits = f" {declared.words(number)}" if declared else ""
+        raise argparse.ArgumentTypeError(
+            f"takes a {'whole number' if whole else 'number'}{limits}, not '{text}'"
+        )
+    return int(number) if whole else number
+
+
+class StoreOnce(argparse.Action):
+    """Store an option's value; refuse a second, other one."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        old = getattr(namespace, self.dest, values)
+        if old != values:
+            raise UserError(f"{option_string} is given twice, as {old} and as {values}: write it once")
+        setattr(namespace, self.dest, values)

@@ -11,6 +11,7 @@ import equinox as eqx
 from .. import experience  # noqa: F401  its classes are choices
 from ..errors import UserError
 from ..parts import ConstantSchedule, Factory
+from ..ranges import bare, range_of
 from . import catalogue
 from .fitting import class_that_calls, require_subclass
 from .renamed import RENAMED_CHOICES
@@ -65,6 +66,7 @@ def choose_class(base: type, name: Any, path: str, later: bool = False) -> type:
 
 def part_of(kind: Any) -> type | None:
     """Return the class that a part of this type must derive from; None where it is no part."""
+    kind = bare(kind)
     if is_factory(kind):
         return get_args(kind)[0]
     kind = get_origin(kind) or kind
@@ -73,7 +75,7 @@ def part_of(kind: Any) -> type | None:
 
 def is_factory(kind: Any) -> bool:
     """Return whether a type is that of a part which training makes."""
-    return get_origin(kind) is Factory
+    return get_origin(bare(kind)) is Factory
 
 
 def is_number(value: Any) -> bool:
@@ -81,19 +83,22 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def describe_type(kind: Any) -> str:
-    """Return a type in plain English."""
+def describe_type(kind: Any, value: Any = None) -> str:
+    """Return a type in plain English, with its range; `value` is one that does not fit."""
+    declared = range_of(kind)
+    limits = f" {declared.words(value if is_number(value) else None)}" if declared else ""
+    kind = bare(kind)
     origin = get_origin(kind) or kind
     args = get_args(kind)
     base = part_of(kind)
     if origin is Literal:
         return " or ".join(map(str, args))
     if origin in (Union, UnionType):
-        return " or ".join(map(describe_type, args))
+        return " or ".join(describe_type(arg, value) for arg in args)
     if base is not None:
-        number = ["a number"] if issubclass(ConstantSchedule, base) else []
+        number = [f"a number{limits}"] if issubclass(ConstantSchedule, base) else []
         return " or ".join([*choices(base), "file.py:Name", *number])
     if origin in (list, tuple, Sequence):
         inner = [describe_type(arg) for arg in args if arg is not ...]
         return f"a list of {', '.join(inner)}" if inner else "a list"
-    return _PLAIN.get(origin, getattr(origin, "__name__", str(origin)))
+    return _PLAIN.get(origin, getattr(origin, "__name__", str(origin))) + limits

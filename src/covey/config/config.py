@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 from .. import yaml_text
 from ..core import Spec
 from ..errors import RUN_FIELD, SettingError, UserError
 from ..files import atomic
+from ..ranges import Between, Count, Index, Size, bare, outside
 from ..training.learners import LearnerSlot
 from . import catalogue, settings
 from .making import (
@@ -28,7 +29,9 @@ from .teams import ALL_TEAMS, IDLE, assign_algorithms, check_teams, route_settin
 from .tuned import tuned_settings
 
 _WITH_FILES = ("algorithm", "environment", "learners", "env")  # the fields that may name a user's files
-_AT_LEAST_ONE = ("seeds", "steps", "envs", "eval_every", "eval_episodes", "report_every")
+_SEEDS = Between(1, 10_000)
+_STEPS = Between(1, 2_000_000_000)  # a seed's counter has 32 bits
+_SEED = Between(0, 2**31 - 1)
 
 
 @dataclass
@@ -41,14 +44,14 @@ class Config:
     algorithm: str
     environment: str
     preset: Literal["original", "tuned"] = "original"
-    seeds: int = 5
-    seed: int = 0
-    steps: int = 1_000_000  # of each seed
-    envs: int = 8  # copies of the environment
-    eval_every: int = 50_000  # `parse`: a twentieth of the run
-    eval_episodes: int = 32
-    report_every: int = 10_000  # a chunk: compiled as one program, and fixed whatever the clock says
-    save_every: int = 60  # seconds between checkpoints, more if they are slow to write; no part of the result
+    seeds: Annotated[int, _SEEDS] = 5
+    seed: Annotated[int, _SEED] = 0
+    steps: Annotated[int, _STEPS] = 1_000_000  # of each seed
+    envs: Size = 8  # copies of the environment
+    eval_every: Count = 50_000  # `parse`: a twentieth of the run
+    eval_episodes: Size = 32
+    report_every: Count = 10_000  # a chunk: compiled as one program, and fixed whatever the clock says
+    save_every: Index = 60  # seconds between checkpoints, more if slow to write; no part of the result
     device: Literal["cpu", "gpu"] | None = None
     source: str | None = None  # a run to take the first weights from
     audit: bool = True  # whether a setting without effect stops the run
@@ -57,13 +60,9 @@ class Config:
     notes: list[str] = field(default_factory=list, compare=False)  # to be printed at the start; not saved
 
     def __post_init__(self):
-        for name in _AT_LEAST_ONE:
-            if getattr(self, name) < 1:
-                problem = f"must be at least 1, not {getattr(self, name)}"
-                raise SettingError(f"{RUN_FIELD}{name}", problem)
-        if not 0 <= self.seed < 2**31:
-            problem = f"must be between 0 and {2**31 - 1}, not {self.seed}"
-            raise SettingError(f"{RUN_FIELD}seed", problem)
+        for name, kind in get_type_hints(Config, include_extras=True).items():
+            if outside(kind, getattr(self, name)):
+                settings.coerce(kind, getattr(self, name), SettingPlace("", f"{RUN_FIELD}{name}"))
 
     @classmethod
     def parse(
@@ -100,6 +99,7 @@ class Config:
         tuned, preset = _read_preset(names, run, required="preset" in options)
         learners = _resolve_learners(names, env.spec, tuned, run.get("learners", {}), of_learners)
         resolved = {"preset": "tuned" if tuned else "original", "learners": learners, "env": env_tree}
+        notes += _odd_settings(run["environment"], env_tree, learners)
         config = cls(**_with_intervals(preset | run) | resolved, notes=notes)
         config.refuse_actions(env.spec)
         return config
@@ -184,7 +184,7 @@ OPTIONS = (*(f.name for f in fields(Config) if f.name not in ("learners", "env",
 
 def _check_fields(values: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Return fields of `Config`, each of its type. The command line gives numbers as text."""
-    kinds = get_type_hints(Config)
+    kinds = get_type_hints(Config, include_extras=True)
     del kinds["notes"]
     checked = {}
     for name, value in values.items():
@@ -193,7 +193,7 @@ def _check_fields(values: Mapping[str, Any], where: str) -> dict[str, Any]:
             raise UserError(f"{where}: '{name}' is called '{new}': write {new} in its place")
         if name not in kinds:
             raise UserError(f"{where}: there is no '{name}'{catalogue.nearest(str(name), kinds)}")
-        if isinstance(value, str) and kinds[name] is int:
+        if isinstance(value, str) and bare(kinds[name]) is int:
             value = yaml_text.parse(value, option(name))
         checked[name] = settings.coerce(kinds[name], value, SettingPlace("", f"{RUN_FIELD}{name}"))
     return checked
@@ -230,6 +230,16 @@ def _resolve_learners(
         layers = tuned.get(name, {}), without_name(file.get(slot, {})), _opponent_settings(slot, name, spec)
         learners[slot] = make_algorithm(name, *layers, routed[slot])[1]
     return learners
+
+
+def _odd_settings(environment: str, env: Tree, learners: Mapping[str, Tree]) -> list[str]:
+    """Return a sentence for every value that is possible but odd."""
+    maker = catalogue.load_class(catalogue.find("environment", environment))
+    said = settings.odd_settings(maker, env, SettingPlace("", "env"))
+    for slot, tree in learners.items():
+        place = SettingPlace("", slot if len(learners) > 1 else "")
+        said += settings.odd_settings(algorithm_class(tree["name"]), without_name(tree), place)
+    return said
 
 
 def _opponent_settings(team: str, name: str, spec: Spec) -> Tree:

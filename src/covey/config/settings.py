@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origi
 
 from ..errors import SettingError, UserError
 from ..parts import ConstantSchedule, Factory, promoted_fields
+from ..ranges import bare, oddity, outside, with_range
 from . import catalogue
 from .choices import choice_name, choices, choose_class, describe_type, is_factory, is_number, part_of
 from .signatures import MISSING, Option, make_object, signature_of, takes_anything
@@ -46,9 +47,14 @@ def rebuild(kind: Any, tree: Any) -> Any:
     return build(kind, tree, SettingPlace("it"))
 
 
-def construct(target: Callable[..., _T], tree: Mapping[str, Any], place: SettingPlace) -> tuple[_T, Tree]:
-    """Return the object that a constructor makes of these options, and the tree of all its options."""
-    values = _check_options(target, tree, place)
+def construct(
+    target: Callable[..., _T], tree: Mapping[str, Any], place: SettingPlace, holder: Any = None
+) -> tuple[_T, Tree]:
+    """Return the object that a constructor makes of these options, and the tree of all its options.
+
+    `holder` is the type of the setting in which it stands.
+    """
+    values = _check_options(target, tree, place, holder=holder)
     try:
         thing = make_object(target, values)
     except SettingError as error:
@@ -68,7 +74,31 @@ def walk(options: dict[str, Option], tree: Tree, place: SettingPlace) -> Iterato
         if base is not None and isinstance(value, dict):
             later = is_factory(option.kind)
             cls = choose_class(base, value["name"], here.path, later)
-            yield from walk(signature_of(cls, later), value, here)
+            yield from walk(_options_in(option.kind, cls, later), value, here)
+
+
+def odd_settings(target: Callable[..., Any], tree: Tree, place: SettingPlace) -> list[str]:
+    """Return a sentence for each value that is possible but odd, unless it is the class's own."""
+    usual = defaults(target)
+    sentences = []
+    for path, value, kind in walk(signature_of(target), tree, place):
+        effect = oddity(kind, value)
+        if effect and _value_at(usual, path.removeprefix(f"{place.path}.").split(".")) != value:
+            sentences.append(f"{path.removesuffix('.value')}={value} {effect}")
+    return sentences
+
+
+def _value_at(tree: Any, path: Sequence[str]) -> Any:
+    for name in path:
+        tree = tree.get(name) if isinstance(tree, dict) else None
+    return tree
+
+
+def _options_in(holder: Any, cls: Callable[..., Any], later: bool) -> dict[str, Option]:
+    """Return a part's options; the values of a schedule have the range of the setting that it stands in."""
+    constant = cls is ConstantSchedule
+    options = signature_of(cls, later).items()
+    return {name: option._replace(kind=with_range(option.kind, holder, constant)) for name, option in options}
 
 
 def build(kind: Any, tree: Any, place: SettingPlace) -> Any:
@@ -84,14 +114,18 @@ def build(kind: Any, tree: Any, place: SettingPlace) -> Any:
     options = {name: value for name, value in part.items() if name != "name"}
     if later:
         return Factory(cls, **_check_options(cls, options, place, later=True))
-    return construct(cls, options, place)[0]
+    return construct(cls, options, place, kind)[0]
 
 
 def _check_options(
-    target: Callable[..., Any], tree: Mapping[str, Any], place: SettingPlace, later: bool = False
+    target: Callable[..., Any],
+    tree: Mapping[str, Any],
+    place: SettingPlace,
+    later: bool = False,
+    holder: Any = None,
 ) -> dict[str, Any]:
     """Return all options of a constructor: those in the tree, checked, and the others' defaults."""
-    options = signature_of(target, later)
+    options = _options_in(holder, target, later)
     if takes_anything(target):
         options = {name: Option(Any, MISSING) for name in tree} | options
     _refuse_unknown(target, tree, options, place, later)
@@ -99,7 +133,8 @@ def _check_options(
     lacking = [place.at(name).path for name in needed if name not in tree]
     if lacking:
         raise UserError(f"{place.path or place.of} also needs {' and '.join(lacking)}")
-    values = {name: build(options[name].kind, value, place.at(name)) for name, value in tree.items()}
+    where = lambda name: place if target is ConstantSchedule else place.at(name)
+    values = {name: build(options[name].kind, value, where(name)) for name, value in tree.items()}
     return {name: values.get(name, option.default) for name, option in options.items()}
 
 
@@ -132,11 +167,13 @@ def _refuse_prefix(path: str, field: str, options: Mapping[str, Option], place: 
 
 def coerce(kind: Any, value: Any, place: SettingPlace) -> Any:
     """Return a plain value as the type that is expected; a whole number may be written as 1e6."""
+    declared = kind
+    kind = bare(kind)
     origin = get_origin(kind) or kind
     if origin in (Union, UnionType):
         return _first_that_takes(kind, value, place)
-    if not _fits(kind, value):
-        raise _wrong_type(kind, value, place)
+    if not _fits(kind, value) or outside(declared, value):
+        raise _wrong_type(declared, value, place)
     if origin in (int, float):
         return origin(value)
     if origin in (list, tuple, Sequence):
@@ -152,7 +189,7 @@ def _fits(kind: Any, value: Any) -> bool:
     fits = {
         bool: isinstance(value, bool),
         int: number and value % 1 == 0,
-        float: number,
+        float: number and value == value,  # NaN is none
         str: isinstance(value, str),
         dict: isinstance(value, dict),
         list: sequence,
@@ -185,5 +222,5 @@ def _first_that_takes(kind: Any, value: Any, place: SettingPlace) -> Any:
 
 
 def _wrong_type(kind: Any, value: Any, place: SettingPlace) -> UserError:
-    problem = f"takes {describe_type(kind)}, not {json.dumps(value, default=str)}"
+    problem = f"takes {describe_type(kind, value)}, not {json.dumps(value, default=str)}"
     return SettingError(place.path, problem)

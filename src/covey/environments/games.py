@@ -7,6 +7,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from ..core import AbstractEnvironment, Action, Observation, PayoffTable, Spec, Step
 from ..errors import SettingError
+from ..ranges import Count, FiniteNumber
 
 _TWO_STEP_PAYOFFS = np.array([[[0.0, 0], [0, 0]], [[7, 7], [7, 7]], [[0, 1], [1, 8]]])  # by state
 _QTRAN_PAYOFFS = [[8, -12, -12], [-12, 0, 0], [-12, 0, 0]]
@@ -80,9 +81,7 @@ class Matrix(AbstractEnvironment[Int[Array, " n"]]):
     entries: tuple[float, ...]
     choices: tuple[int, ...]
 
-    def __init__(self, payoff: list = _QTRAN_PAYOFFS, rounds: int = 1):
-        if rounds < 1:
-            raise SettingError("rounds", "leaves nothing to play", "set `rounds=1` or more", value=rounds)
+    def __init__(self, payoff: list = _QTRAN_PAYOFFS, rounds: Count = 1):
         payoffs = payoff_tensor(payoff)
         self.entries = tuple(payoffs.ravel().tolist())
         self.choices = payoffs.shape
@@ -125,11 +124,11 @@ def payoff_tensor(payoff: list) -> np.ndarray:
     return array.astype(float)
 
 
-def Climbing(rounds: int = 1) -> Matrix:  # noqa: N802
+def Climbing(rounds: Count = 1) -> Matrix:  # noqa: N802
     """The climbing game (Claus and Boutilier, 1998): the best payoff, 11, lies next to a loss of 30."""
     return Matrix([[11, -30, 0], [-30, 7, 6], [0, 0, 5]], rounds)
 
 
-def Penalty(k: float = -100.0, rounds: int = 1) -> Matrix:  # noqa: N802
+def Penalty(k: FiniteNumber = -100.0, rounds: Count = 1) -> Matrix:  # noqa: N802
     """The penalty game (Claus and Boutilier, 1998): two joint actions pay 10; mixing them up pays `k`."""
     return Matrix([[10, 0, k], [0, 2, 0], [k, 0, 10]], rounds)

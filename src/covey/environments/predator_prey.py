@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from ..core import AbstractEnvironment, Action, Observation, Scene, Spec, Step
 from ..errors import SettingError
 from ..ops import named
-from .particles.observations import check_counts
+from ..ranges import Count, Extras, FiniteNumber, Members
 
 RIGHT, DOWN, LEFT, UP, STAY, CATCH = range(6)
 _CAPTURE_REWARD = 10.0
@@ -62,16 +62,14 @@ class PredatorPrey(AbstractEnvironment[PredatorPreyState]):
 
     def __init__(
         self,
-        agents: int = 8,
-        prey: int = 8,
-        rows: int = 10,
-        columns: int = 10,
-        sight: int = 2,
-        punishment: float = -2.0,
-        horizon: int = 200,
+        agents: Members = 8,
+        prey: Members = 8,
+        rows: Members = 10,
+        columns: Members = 10,
+        sight: Extras = 2,
+        punishment: FiniteNumber = -2.0,
+        horizon: Count = 200,
     ):
-        check_counts(agents=agents, prey=prey, rows=rows, columns=columns, horizon=horizon)
-        check_counts(0, sight=sight)
         if agents + prey > rows * columns:
             problem = f"and {prey} prey find no room on {rows} × {columns} cells"
             remedy = "set `rows` or `columns` higher, or `agents` or `prey` lower"

@@ -6,18 +6,11 @@ import jax.random as jr
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from ..core import AbstractEnvironment, Action, Observation, Spec, Step
-from ..errors import SettingError
 from ..ops import named
+from ..ranges import Count
 from .games import shared_reward_step
 
 _PAIR = ("left", "right")
-
-
-def _check_at_least(least: int, **options: int) -> None:
-    """Refuse a probe that is too short."""
-    for name, value in options.items():
-        if value < least:
-            raise SettingError(name, "is too short", f"set `{name}={least}` or more", value=value)
 
 
 def _random_bits(key: PRNGKeyArray, shape: tuple[int, ...]) -> Float[Array, "*shape"]:
@@ -59,8 +52,7 @@ class Recall(AbstractEnvironment[RecallState]):
     spec: Spec
     delay: int
 
-    def __init__(self, delay: int = 2):
-        _check_at_least(1, delay=delay)
+    def __init__(self, delay: Count = 2):
         self.delay = delay
         self.spec = Spec(_PAIR, features=3, state=3, actions=2, horizon=delay + 1)
 
@@ -129,8 +121,7 @@ class Truncation(AbstractEnvironment[Int[Array, " n"]]):
 
     spec: Spec
 
-    def __init__(self, horizon: int = 5):
-        _check_at_least(1, horizon=horizon)
+    def __init__(self, horizon: Count = 5):
         self.spec = Spec(_PAIR, features=1, state=1, actions=2, horizon=horizon)
 
     def observe(self, t: Int[Array, " n"]) -> Observation:
@@ -166,8 +157,7 @@ class Meeting(AbstractEnvironment[MeetingState]):
 
     spec: Spec
 
-    def __init__(self, horizon: int = 10):
-        _check_at_least(1, horizon=horizon)
+    def __init__(self, horizon: Count = 10):
         self.spec = Spec(_PAIR, features=1, state=2, actions=1, horizon=horizon, bounds=(-1.0, 1.0))
 
     def observe(self, state: MeetingState) -> Observation:
@@ -206,8 +196,7 @@ class Death(AbstractEnvironment[DeathState]):
     spec: Spec
     life: int
 
-    def __init__(self, life: int = 2, horizon: int = 4):
-        _check_at_least(1, life=life, horizon=horizon)
+    def __init__(self, life: Count = 2, horizon: Count = 4):
         self.life = life
         self.spec = Spec(_PAIR, features=3, state=4, actions=2, horizon=horizon)
 

@@ -3,6 +3,7 @@
 from jaxtyping import Array, Int, PRNGKeyArray
 
 from ..core import AbstractExperience, Spec, Trajectory
+from ..ranges import Count, Updates
 
 
 class OnPolicy(AbstractExperience):
@@ -11,8 +12,8 @@ class OnPolicy(AbstractExperience):
     `steps` are collected in each copy per iteration; None stands for one episode.
     """
 
-    steps: int | None = None
-    updates: int = 1
+    steps: Count | None = None
+    updates: Updates = 1
 
     def rollout_length(self, spec: Spec, n: int) -> int:
         return self.steps or episode_steps(spec)

@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Int, PRNGKeyArray
 from ..core import AbstractExperience, Spec, Trajectory
 from ..errors import SettingError
 from ..ops import named, shard
+from ..ranges import Count, Index, Size, Updates
 from .on_policy import episode_steps
 from .packing import pack
 
@@ -41,13 +42,13 @@ class Replay(AbstractExperience):
     may run over the end of the array, but not over the seam.
     """
 
-    capacity: int = 5000
-    batch_size: int = 32
-    window: int | None = WHOLE_EPISODES
-    start: int | None = None  # None: a batch
-    steps: int | None = None  # collected in each copy per iteration; None: an episode
-    updates: int = 1  # per iteration or, with `every`, per that many steps of the environment
-    every: int | None = None
+    capacity: Size = 5000
+    batch_size: Size = 32
+    window: Count | None = WHOLE_EPISODES
+    start: Index | None = None  # None: a batch
+    steps: Count | None = None  # collected in each copy per iteration; None: an episode
+    updates: Updates = 1  # per iteration or, with `every`, per that many steps of the environment
+    every: Count | None = None
     half: bool = False  # store observations and state as float16: up to 65504, with three digits
     packed: bool = False  # lay a batch's episodes end to end; pays where most end well before the longest
 

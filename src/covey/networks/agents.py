@@ -12,6 +12,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from ..core import Observation, Spec
 from ..ops import named
 from ..parts import Factory
+from ..ranges import Depth, NonNegative, Width
 from .layers import GRU, MLP, Activation, as_matrix
 
 Sharing = Literal["team", "all", "none"]
@@ -56,11 +57,11 @@ class FeedForward(AbstractAgent):
         inputs: int,
         outputs: int,
         *,
-        hidden: int = 64,
-        depth: int = 2,
+        hidden: Width = 64,
+        depth: Depth = 2,
         activation: Activation = "relu",
         norm: bool = False,
-        gain: float | None = None,
+        gain: NonNegative | None = None,
         xavier: bool = False,
         key: PRNGKeyArray,
     ):
@@ -94,12 +95,12 @@ class Recurrent(AbstractAgent):
         inputs: int,
         outputs: int,
         *,
-        hidden: int = 64,
-        depth: int = 1,
-        after: int = 0,
+        hidden: Width = 64,
+        depth: Depth = 1,
+        after: Depth = 0,
         activation: Activation = "relu",
         norm: bool = False,
-        gain: float | None = None,
+        gain: NonNegative | None = None,
         key: PRNGKeyArray,
     ):
         mlp = lambda name, *sizes, **options: MLP(

@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 from ..core import Observation, Spec
 from ..errors import SettingError
 from ..ops import masked, named
+from ..ranges import Extras, Members, Width
 from . import increments as inc
 from .actors import Actor
 from .attention import Attention, TransformerBlock
@@ -64,10 +65,10 @@ class Hypernetwork(eqx.Module):
         context: Context = "team",
         history: History = "none",
         increments: IncrementRows = "shared",
-        rank: int = 0,
-        k: int = 3,
-        width: int = 64,
-        heads: int = 4,
+        rank: Extras = 0,
+        k: Members = 3,
+        width: Width = 64,
+        heads: Width = 4,
         agent_id: bool = True,
         key: PRNGKeyArray,
     ):
@@ -280,5 +281,3 @@ def _check_settings(hyper: Hypernetwork, actor: Actor, rank: int) -> None:
         raise SettingError("hyper.history", problem, "set `output=increment`", value=hyper.history)
     if rank and hyper.output == "weights":
         raise SettingError("hyper.rank", "is for increments, not whole weights", "set `hyper.rank=0`")
-    if hyper.recalls_moments and hyper.k < 1:
-        raise SettingError("hyper.k", f"must be at least 1, not {hyper.k}", "set it to 1 or more")

@@ -1,6 +1,6 @@
 """Networks whose weights a hypernetwork makes from who an agent is (HyperMARL: Tessera et al., 2025)."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import equinox as eqx
 import jax
@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from ..errors import SettingError
 from ..ops import named
+from ..ranges import Between, Width
 from .agents import AbstractAgent, AgentNetworks
 from .layers import MLP
 
@@ -22,9 +23,9 @@ class HyperSettings(eqx.Module):
         "actor"  # the networks whose weights it makes; both: the critic's too
     )
     embedding: Literal["one_hot", "learned"] = "learned"  # of each agent; learned: it starts orthogonal
-    embed: int = 64  # width of a learned embedding
-    hidden: int = 64  # width of the hypernetwork's hidden layers
-    depth: int = 1  # hidden layers; 0: a linear hypernetwork
+    embed: Width = 64  # width of a learned embedding
+    hidden: Width = 64  # width of the hypernetwork's hidden layers
+    depth: Annotated[int, Between(0, 100)] = 1  # hidden layers; 0: a linear hypernetwork
 
     @property
     def makes_actor(self) -> bool:

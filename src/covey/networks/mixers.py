@@ -15,6 +15,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from ..core import Observation, Spec
 from ..ops import masked, named, take
+from ..ranges import Depth, Extras, Width
 from .layers import MLP, Linear
 
 MixerInput = Literal["state", "observations"]  # the world's state, or the team's observations
@@ -84,7 +85,14 @@ class MonotonicMixer(AbstractMixer):
     v: MLP
 
     def __init__(
-        self, agents: int, world: int, actions: int, *, embed: int = 32, hyper: int = 64, key: PRNGKeyArray
+        self,
+        agents: int,
+        world: int,
+        actions: int,
+        *,
+        embed: Width = 32,
+        hyper: Extras = 64,
+        key: PRNGKeyArray,
     ):
         inner = [hyper] if hyper else []
         self.w1 = MLP(world, *inner, agents * embed, key=named(key, "w1"))
@@ -131,7 +139,14 @@ class UnrestrictedMixer(AbstractMixer):
     v: MLP
 
     def __init__(
-        self, agents: int, world: int, actions: int, *, hidden: int = 256, depth: int = 3, key: PRNGKeyArray
+        self,
+        agents: int,
+        world: int,
+        actions: int,
+        *,
+        hidden: Width = 256,
+        depth: Depth = 3,
+        key: PRNGKeyArray,
     ):
         self.f = MLP(world + agents, *[hidden] * depth, 1, key=named(key, "f"))
         self.v = MLP(world, hidden, 1, key=named(key, "v"))

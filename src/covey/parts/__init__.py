@@ -7,7 +7,17 @@ numbers, Optax or networks only where they are used.
 from .factory import Factory
 from .optimisers import AbstractOptimiser, Adam, ClipBy, RAdam, RMSProp, clip_by_variable
 from .promotion import find_setting, promoted, promoted_fields
-from .schedules import AbstractSchedule, ConstantSchedule, LinearSchedule, PhasesSchedule, RampSchedule
+from .schedules import (
+    AbstractSchedule,
+    ConstantSchedule,
+    LearningRate,
+    LinearSchedule,
+    NonNegativeSchedule,
+    PhasesSchedule,
+    PositiveSchedule,
+    RampSchedule,
+    UnitSchedule,
+)
 from .targets import AbstractTarget, HardTarget, SoftTarget
 
 __all__ = [
@@ -19,12 +29,16 @@ __all__ = [
     "ConstantSchedule",
     "Factory",
     "HardTarget",
+    "LearningRate",
     "LinearSchedule",
+    "NonNegativeSchedule",
     "PhasesSchedule",
+    "PositiveSchedule",
     "RAdam",
     "RMSProp",
     "RampSchedule",
     "SoftTarget",
+    "UnitSchedule",
     "clip_by_variable",
     "find_setting",
     "promoted",

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from .schedules import AbstractSchedule, ConstantSchedule
+from ..ranges import NonNegative, Positive, Unit
+from .schedules import ConstantSchedule, LearningRate
 
 ClipBy = Literal["norm", "variable"]
 
@@ -23,8 +24,8 @@ def clip_by_variable(limit: float) -> optax.GradientTransformation:
 class AbstractOptimiser(eqx.Module):
     """An optimiser; a schedule of `lr` counts optimiser steps."""
 
-    lr: eqx.AbstractVar[AbstractSchedule]
-    clip: eqx.AbstractVar[float]  # the largest norm of a gradient; 0: no clipping
+    lr: eqx.AbstractVar[LearningRate]
+    clip: eqx.AbstractVar[NonNegative]  # the largest norm of a gradient; 0: no clipping
     clip_by: eqx.AbstractVar[ClipBy]  # the norm of all of it, or of each variable by itself
 
     @abc.abstractmethod
@@ -41,9 +42,9 @@ class AbstractOptimiser(eqx.Module):
 class Adam(AbstractOptimiser):
     """Adam (Kingma and Ba, 2015)."""
 
-    lr: AbstractSchedule = ConstantSchedule(1e-3)
-    clip: float = 10.0
-    eps: float = 1e-8
+    lr: LearningRate = ConstantSchedule(1e-3)
+    clip: NonNegative = 10.0
+    eps: Positive = 1e-8
     clip_by: ClipBy = "norm"
 
     def direction(self):
@@ -53,9 +54,9 @@ class Adam(AbstractOptimiser):
 class RAdam(AbstractOptimiser):
     """Adam with its early variance rectified (Liu et al., 2020)."""
 
-    lr: AbstractSchedule = ConstantSchedule(1e-3)
-    clip: float = 10.0
-    eps: float = 1e-8
+    lr: LearningRate = ConstantSchedule(1e-3)
+    clip: NonNegative = 10.0
+    eps: Positive = 1e-8
     clip_by: ClipBy = "norm"
 
     def direction(self):
@@ -65,10 +66,10 @@ class RAdam(AbstractOptimiser):
 class RMSProp(AbstractOptimiser):
     """RMSProp in PyTorch's form: `eps` outside the root."""
 
-    lr: AbstractSchedule = ConstantSchedule(5e-4)
-    clip: float = 10.0
-    decay: float = 0.99
-    eps: float = 1e-5
+    lr: LearningRate = ConstantSchedule(5e-4)
+    clip: NonNegative = 10.0
+    decay: Unit = 0.99
+    eps: Positive = 1e-5
     clip_by: ClipBy = "norm"
 
     def direction(self):

@@ -1,7 +1,7 @@
 """Rules by which target networks follow."""
 
 import abc
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import equinox as eqx
 import jax
@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int
 
 from ..core import Target
+from ..ranges import Between, Count, Odd
 
 _Network = TypeVar("_Network")
 
@@ -25,7 +26,7 @@ class AbstractTarget(eqx.Module):
 class HardTarget(AbstractTarget):
     """A copy every `period` updates (van Hasselt's and PyMARL's way)."""
 
-    period: int = 200
+    period: Count = 200
 
     def __call__(self, online, target, updates):
         due = lambda new, old: jnp.where(updates % self.period == 0, new, old)
@@ -35,7 +36,7 @@ class HardTarget(AbstractTarget):
 class SoftTarget(AbstractTarget):
     """A step of `tau` towards the online network after every update (Lillicrap et al., 2016)."""
 
-    tau: float = 0.01
+    tau: Annotated[float, Between(0, 1), Odd(0, "never follows")] = 0.01
 
     def __call__(self, online, target, updates):
         closer = lambda new, old: self.tau * new + (1 - self.tau) * old

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from ...core import Action, Observation
 from ...networks.actors import Actor, Critic
 from ...networks.distributions import AbstractDistribution
+from ...ranges import NonNegative
 from .passes import PolicyCarry, PolicyExtras
 
 
@@ -27,7 +28,7 @@ class SharedTrunk(AbstractTrunk):
     The value's loss weighs `value_coefficient` in it.
     """
 
-    value_coefficient: float = 0.5
+    value_coefficient: NonNegative = 0.5
 
 
 class ActorCritic(eqx.Module):

@@ -7,6 +7,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from ...core import AbstractEnvironment, Action, Observation, Scene, Spec, Step
 from ...ops import named
+from ...ranges import Count, Members
 from . import observations, physics
 from .physics import fold
 
@@ -34,17 +35,14 @@ class Adversary(AbstractEnvironment[AdversaryState]):
 
     def __init__(
         self,
-        agents: int = 2,
-        adversaries: int = 1,
-        landmarks: int | None = None,
+        agents: Members = 2,
+        adversaries: Members = 1,
+        landmarks: Members | None = None,
         continuous: bool = False,
-        horizon: int = 25,
+        horizon: Count = 25,
     ):
         self.adversaries = adversaries
         self.landmarks = agents if landmarks is None else landmarks
-        observations.check_counts(
-            agents=agents, adversaries=adversaries, landmarks=self.landmarks, horizon=horizon
-        )
         names = (*(f"adversary_{i}" for i in range(adversaries)), *(f"agent_{i}" for i in range(agents)))
         self.spec = Spec(
             names=names,

@@ -37,12 +37,7 @@ class Chase(eqx.Module):
     prey: int = eqx.field(static=True)
     obstacles: int = eqx.field(static=True)
 
-    def __check_init__(self):
-        observations.check_counts(adversaries=self.adversaries, prey=self.prey)
-        observations.check_counts(0, obstacles=self.obstacles)
-
     def spec(self, continuous: bool, horizon: int, state: int = 0) -> Spec:
-        observations.check_counts(horizon=horizon)
         adversaries = (f"adversary_{i}" for i in range(self.adversaries))
         prey = (f"agent_{i}" for i in range(self.prey))
         names = (*adversaries, *prey)

@@ -7,23 +7,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from ...core import Action, Observation
-from ...errors import SettingError
 from ...ops import named
 from .physics import MOVES
-
-
-def check_counts(least: int = 1, **counts: int) -> None:
-    """Refuse a world with fewer than `least` of something."""
-    for name, count in counts.items():
-        if count < least:
-            raise SettingError(name, "makes no world", f"set it to {least} or more", value=count)
-
-
-def check_local_ratio(local_ratio: float) -> None:
-    """Refuse a share of the reward outside [0, 1]."""
-    if not 0 <= local_ratio <= 1:
-        problem = "is no share of the reward"
-        raise SettingError("local_ratio", problem, "set it between 0 and 1", value=local_ratio)
 
 
 def uniform_positions(

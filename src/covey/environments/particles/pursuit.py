@@ -4,6 +4,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ...core import AbstractEnvironment, Action, Observation, Scene, Spec, Step
+from ...ranges import Count, Extras, Members
 from . import observations
 from .chase import CONTACT_DISTANCE, Chase, ChaseState
 from .physics import fold
@@ -26,11 +27,11 @@ class Pursuit(AbstractEnvironment[ChaseState]):
 
     def __init__(
         self,
-        adversaries: int = 5,
-        prey: int = 2,
-        obstacles: int = 2,
+        adversaries: Members = 5,
+        prey: Members = 2,
+        obstacles: Extras = 2,
         continuous: bool = False,
-        horizon: int = 25,
+        horizon: Count = 25,
     ):
         self.chase = Chase(adversaries, prey, obstacles)
         self.spec = self.chase.spec(continuous, horizon, state=4 * (adversaries + prey) + 2 * obstacles)

@@ -8,6 +8,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from ...core import AbstractEnvironment, Action, Observation, Scene, Spec, Step
 from ...ops import named
+from ...ranges import Count, Unit
 from . import observations, physics
 
 _WORDS = 10
@@ -37,9 +38,7 @@ class Reference(AbstractEnvironment[ReferenceState]):
     spec: Spec
     local_ratio: float
 
-    def __init__(self, continuous: bool = False, local_ratio: float = 0.5, horizon: int = 25):
-        observations.check_counts(horizon=horizon)
-        observations.check_local_ratio(local_ratio)
+    def __init__(self, continuous: bool = False, local_ratio: Unit = 0.5, horizon: Count = 25):
         self.local_ratio = local_ratio
         actions = physics.MOVES + _WORDS if continuous else physics.MOVES * _WORDS
         bounds = (0.0, 1.0) if continuous else None

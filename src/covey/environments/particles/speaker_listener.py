@@ -8,6 +8,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from ...core import AbstractEnvironment, Action, Observation, Scene, Spec, Step
 from ...ops import named
+from ...ranges import Count
 from . import observations, physics
 
 _WORDS = 3  # one for each landmark
@@ -36,8 +37,7 @@ class SpeakerListener(AbstractEnvironment[SpeakerListenerState]):
 
     spec: Spec
 
-    def __init__(self, continuous: bool = False, horizon: int = 25):
-        observations.check_counts(horizon=horizon)
+    def __init__(self, continuous: bool = False, horizon: Count = 25):
         bounds = (0.0, 1.0) if continuous else None
         self.spec = Spec(("speaker_0", "listener_0"), 11, physics.MOVES, horizon, bounds=bounds)
 

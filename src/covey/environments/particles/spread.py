@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from ...core import AbstractEnvironment, Action, Observation, Scene, Spec, Step
+from ...ranges import Count, Members, Unit
 from . import observations, physics
 from .physics import fold
 
@@ -36,15 +37,13 @@ class Spread(AbstractEnvironment[SpreadState]):
 
     def __init__(
         self,
-        agents: int = 3,
-        landmarks: int | None = None,
+        agents: Members = 3,
+        landmarks: Members | None = None,
         continuous: bool = False,
-        local_ratio: float = 0.5,
-        horizon: int = 25,
+        local_ratio: Unit = 0.5,
+        horizon: Count = 25,
     ):
         self.landmarks = agents if landmarks is None else landmarks
-        observations.check_counts(agents=agents, landmarks=self.landmarks, horizon=horizon)
-        observations.check_local_ratio(local_ratio)
         self.local_ratio = local_ratio
         self.spec = Spec(
             names=tuple(f"agent_{i}" for i in range(agents)),

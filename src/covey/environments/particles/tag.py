@@ -4,6 +4,7 @@ import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
 from ...core import AbstractEnvironment, Action, Observation, Scene, Spec, Step
+from ...ranges import Count, Extras, Members
 from . import observations
 from .chase import CONTACT_DISTANCE, Chase, ChaseState
 from .physics import fold
@@ -25,11 +26,11 @@ class Tag(AbstractEnvironment[ChaseState]):
 
     def __init__(
         self,
-        adversaries: int = 3,
-        prey: int = 1,
-        obstacles: int = 2,
+        adversaries: Members = 3,
+        prey: Members = 1,
+        obstacles: Extras = 2,
         continuous: bool = False,
-        horizon: int = 25,
+        horizon: Count = 25,
     ):
         self.chase = Chase(adversaries, prey, obstacles)
         self.spec = self.chase.spec(continuous, horizon)

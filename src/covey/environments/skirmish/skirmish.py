@@ -13,6 +13,7 @@ from ...core import AbstractEnvironment, Action, Observation, Scene, Spec, Step
 from ...errors import SettingError
 from ...ops import named
 from ...parts import promoted
+from ...ranges import Count, NonNegative
 from .battle import Field, draw_delays, fight
 from .custom import change_map
 from .features import legal_actions, observe
@@ -73,16 +74,16 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
         terrain: str | list | None = None,
         order: str | list | None = None,
         data: str = "lotv",
-        jitter: float = 0.0,
+        jitter: NonNegative = 0.0,
         shown: Shown = Shown(),  # noqa: B008  a tuple of settings
         pay: Pay = Pay(),  # noqa: B008
         obs_instead_of_state: bool = False,
         obs_aligned_types: bool = False,
         use_state_agent: bool = False,
         timeout: Literal["truncated", "terminal"] = "truncated",
-        horizon: int | None = None,
+        horizon: Count | None = None,
     ):
-        self._check(shown, enemy, obs_instead_of_state, use_state_agent)
+        self._check(enemy, obs_instead_of_state, use_state_agent)
         battle_map = change_map(find_map(map), allies, enemies, terrain, order)
         if obs_aligned_types and set(battle_map.enemy_types) == set(battle_map.ally_types):
             battle_map = replace(battle_map, enemy_types=battle_map.ally_types)
@@ -101,10 +102,7 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
         self.spec = self._make_spec(obs_instead_of_state)
 
     @staticmethod
-    def _check(shown: Shown, enemy: AbstractEnemy, obs_instead_of_state: bool, use_state_agent: bool) -> None:
-        looks = shown.num_fov_actions
-        if shown.conic_fov and looks < 1:
-            raise SettingError("num_fov_actions", "is too small", "set 1 or more", value=looks)
+    def _check(enemy: AbstractEnemy, obs_instead_of_state: bool, use_state_agent: bool) -> None:
         if use_state_agent and (obs_instead_of_state or isinstance(enemy, PolicyEnemy)):
             remedy = "set it to false with `obs_instead_of_state` and with `enemy=policy`"
             raise SettingError("use_state_agent", "is for one team with a state", remedy)

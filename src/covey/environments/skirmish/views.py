@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from ...ranges import Members, NonNegative
 from .maps import BattleMap
 from .roster import Kinds, Roster, UnitStats
 from .state import Forces
@@ -34,9 +35,9 @@ class Shown(NamedTuple):
     obs_timestep_number: bool = False
     obs_own_pos: bool = False  # SMACv2 shows an agent its own place
     use_unit_ranges: bool = False  # SMACv2: sight and order range by type
-    min_attack_range: float = 2.0  # SMACv2: the least order range by type
+    min_attack_range: NonNegative = 2.0  # SMACv2: the least order range by type
     conic_fov: bool = False  # SMACv2: an agent sees and attacks in one direction only
-    num_fov_actions: int = 12  # SMACv2: the directions into which it can look
+    num_fov_actions: Members = 12  # SMACv2: the directions into which it can look
     state_last_action: bool = True
     state_timestep_number: bool = False
 
