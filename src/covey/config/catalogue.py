@@ -196,6 +196,8 @@ ADAPTERS = {
     "pz:": ("covey.environments.adapters.pettingzoo:pettingzoo", "module"),
     "gym:": ("covey.environments.adapters.gymnasium:gymnasium", "id"),
     "overcooked:": ("covey.environments.adapters.overcooked:overcooked", "layout"),
+    "smac:": ("covey.environments.adapters.smac:smac", "map"),
+    "smacv2:": ("covey.environments.adapters.smac:smacv2", "scenario"),
     "jaxmarl:": ("covey.environments.adapters.jaxmarl:jaxmarl", "name"),
 }
 # Gymnasium's `module:ID-v0` is no path to a class.

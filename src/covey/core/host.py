@@ -36,6 +36,7 @@ class AbstractHostEnvironment(abc.ABC):
 
     spec: Spec
     counts: tuple[str, ...] = ()  # the names that `HostStep.counts` may use
+    versions: Mapping[str, str] = MappingProxyType({})  # of programs that the world runs, for run.json
 
     @abc.abstractmethod
     def reset(self, seed: int) -> HostObservation:

@@ -1,5 +1,6 @@
 """The compiled programs of a run: begin, advance by a chunk, evaluate."""
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
 from typing import Any
@@ -31,6 +32,7 @@ class Engine:
         env, slots = config.build()
         self.config = config
         self.hosted = isinstance(env, AbstractHostEnvironment)
+        self.versions: Mapping[str, str] = env.versions if isinstance(env, AbstractHostEnvironment) else {}
         world = StandIn(env.spec, env.counts) if isinstance(env, AbstractHostEnvironment) else env
         length = max(slot.algorithm.experience.rollout_length(env.spec, config.envs) for slot in slots)
         self.trainer = Trainer(world, slots, config.envs, length)

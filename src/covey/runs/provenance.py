@@ -5,7 +5,9 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from importlib import metadata
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -13,6 +15,10 @@ import jax
 from .folder import RunFolder
 
 _PACKAGES = ("covey", "jax", "jaxlib", "equinox", "optax", "numpy")
+_WORLDS = (  # that are recorded where they are used
+    *("pettingzoo", "mpe2", "gymnasium", "lbforaging", "rware", "pogema", "magent2", "mujoco"),
+    *("jaxmarl", "brax", "jumanji", "vmas", "gfootball", "smac", "smacv2", "pysc2"),
+)
 
 
 def package_version(package: str) -> str | None:
@@ -31,13 +37,17 @@ def _git(*words: str) -> str | None:
     return result.stdout.strip()
 
 
-def collect_provenance() -> dict[str, Any]:
-    """Return the command, the versions, the commit and the machine."""
+def collect_provenance(world: Mapping[str, str]) -> dict[str, Any]:
+    """Return the command, the versions, those of the world's programs too, the commit and the machine."""
+    packages = (*_PACKAGES, *(name for name in _WORLDS if name in sys.modules))
     commit = _git("rev-parse", "HEAD")
     return {
         "command": [os.path.basename(sys.argv[0]), *sys.argv[1:]],
-        "versions": {"python": platform.python_version()}
-        | {name: package_version(name) for name in _PACKAGES},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: package_version(name) for name in packages},
+            **world,
+        },
         "git": commit and {"commit": commit, "changed": bool(_git("status", "--porcelain"))},
         "machine": {
             "system": f"{platform.system()} {platform.machine()}",
@@ -46,9 +56,9 @@ def collect_provenance() -> dict[str, Any]:
     }
 
 
-def write_provenance(folder: RunFolder, status: str) -> None:
+def write_provenance(folder: RunFolder, status: str, world: Mapping[str, str] = MappingProxyType({})) -> None:
     """Write the status of the run; the rest stays as it was when the run first started."""
     known = folder.read_json(folder.run)
     if not known:
-        known = {"status": status, "time": time.strftime("%Y-%m-%d %H:%M:%S"), **collect_provenance()}
+        known = {"status": status, "time": time.strftime("%Y-%m-%d %H:%M:%S"), **collect_provenance(world)}
     folder.write_json(folder.run, known | {"status": status})

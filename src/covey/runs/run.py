@@ -61,7 +61,7 @@ def _complete(training: Training, begin: Callable[[], None]) -> RunResult:
     """Begin, train, and write down how it ended, however it ends."""
     folder = training.folder
     status = "failed"
-    provenance.write_provenance(folder, "running")
+    provenance.write_provenance(folder, "running", training.engine.versions)
     try:
         with stop_on_signals(training):
             begin()

@@ -52,6 +52,7 @@ class AbstractForeignWorld(abc.ABC):
 
     - `limit`: the longest episode in steps, where the world says it.
     - `counts`: the names that `ForeignMoment.counts` may use.
+    - `versions`: of programs that the world runs, after its first reset.
     """
 
     names: tuple[Any, ...]
@@ -59,6 +60,7 @@ class AbstractForeignWorld(abc.ABC):
     action_spaces: Sequence[Any]
     limit: int | None = None
     counts: tuple[str, ...] = ()
+    versions: Mapping[str, str] = _NOTHING
 
     @abc.abstractmethod
     def reset(self, seed: int) -> ForeignMoment:
@@ -98,6 +100,7 @@ class ForeignEnvironment(AbstractHostEnvironment):
         self.team_reward = team_reward
         self.width = 0  # of the state: nobody has read it yet
         first = self.reset(0)
+        self.versions = world.versions
         if state:
             self.width = self._state_width(first)
         self.spec = Spec(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ...core import AbstractEnvironment, AbstractHostEnvironment
-from . import gymnasium, multi_agent_env, pettingzoo
+from . import gymnasium, multi_agent_env, pettingzoo, pymarl, xuance
 from .imports import make_world
 from .teams import TeamReward
 
@@ -20,15 +20,19 @@ class Protocol(NamedTuple):
 
     - `recognises`: whether a class or an object keeps it.
     - `environment_of(world, title, options, horizon, team, team_reward, state)`: the environment.
+    - `make(thing, options, title)`: the world that a class or a function makes of a user's options.
     """
 
     recognises: Callable[[Any], bool]
     environment_of: Callable[..., _Environment]
+    make: Callable[[Any, dict[str, Any], str], Any] = make_world
 
 
 PROTOCOLS: Mapping[str, Protocol] = {
-    "pz:": Protocol(pettingzoo.is_pettingzoo, pettingzoo.pettingzoo_environment),
     "jaxmarl:": Protocol(multi_agent_env.is_multi_agent_env, multi_agent_env.multi_agent_env),
+    "pymarl:": Protocol(pymarl.is_pymarl, pymarl.pymarl_environment),
+    "xuance:": Protocol(xuance.is_xuance, xuance.xuance_environment, xuance.make_xuance),
+    "pz:": Protocol(pettingzoo.is_pettingzoo, pettingzoo.pettingzoo_environment),
     "gym:": Protocol(gymnasium.is_gymnasium, gymnasium.gymnasium_environment),
 }  # the first that recognises a class takes it
 
@@ -58,7 +62,7 @@ def _maker(thing: Any, title: str, protocol: Protocol) -> Callable[..., _Environ
     ) -> _Environment:
         settings = {"horizon": horizon, "team": team, "team_reward": team_reward, "state": state}
         chosen = {name: x for name, x in settings.items() if x != shared.parameters[name].default}
-        world = make_world(thing, options | {k: x for k, x in chosen.items() if k in own}, title)
+        world = protocol.make(thing, options | {k: x for k, x in chosen.items() if k in own}, title)
         return protocol.environment_of(world, title, options, **settings)
 
     shared = inspect.signature(make)

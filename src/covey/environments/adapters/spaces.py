@@ -23,6 +23,22 @@ from ...errors import UserError
 
 MASK = "action_mask"  # the key under which an observation, or `info`, holds legal actions
 MOST_JOINT_CHOICES = 64
+
+
+class PlainDiscrete(NamedTuple):
+    """Choices `0 ... n-1`, for worlds that come without spaces."""
+
+    n: int
+
+
+class PlainBox(NamedTuple):
+    """Numbers in an array, for worlds that come without spaces; an action's are between `low` and `high`."""
+
+    shape: tuple[int, ...]
+    low: Any = -np.inf
+    high: Any = np.inf
+
+
 _KINDS = ("Discrete", "Box", "MultiDiscrete", "MultiBinary", "Dict", "Tuple")
 
 
@@ -43,7 +59,7 @@ class Box(NamedTuple):
 
 def kind_of(space: Any) -> str:
     """Return the kind of a space: Discrete, Box, MultiDiscrete, MultiBinary, Dict, Tuple; else its class."""
-    names = [cls.__name__ for cls in type(space).__mro__]
+    names = [cls.__name__.removeprefix("Plain") for cls in type(space).__mro__]
     return next((name for name in names if name in _KINDS), names[0])
 
 
