@@ -26,8 +26,8 @@ Environments
 
 Your own are path/to/file.py:Name or package.module:Name; an environment may be covey's, PettingZoo's or
 Gymnasium's. Other packages' environments train by name: pz:module for PettingZoo's, gym:ID for Gymnasium's,
-jaxmarl:SMAX/3m for JaxMARL's, smac:3m for StarCraft's. A class written for one of these libraries, for XuanCe or
-PyMARL trains unchanged by its file.
+jaxmarl:SMAX/3m for JaxMARL's, smac:3m for StarCraft's. A class written for one of these libraries, for
+XuanCe or for PyMARL trains unchanged by its file.
 `covey describe NAME` explains one and lists its settings."""
 
 
