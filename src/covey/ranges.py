@@ -13,8 +13,8 @@ from math import inf, isfinite
 from typing import Annotated, Any, TypeGuard, get_args, get_origin
 
 __all__ = [
-    "Above", "AtLeast", "Between", "Count", "Depth", "Extras", "Finite", "FiniteNumber", "Index", "Level",
-    "Members", "NonNegative", "Odd", "Positive", "Size", "Unit", "Updates", "Width",
+    "Above", "AtLeast", "Between", "Count", "Depth", "Epochs", "Extras", "Finite", "FiniteNumber",
+    "Index", "Level", "Members", "NonNegative", "Odd", "Positive", "Size", "Unit", "Updates", "Width",
 ]  # fmt: skip
 
 _LARGEST = 2**31 - 1  # what an index of JAX can be
@@ -94,7 +94,8 @@ Index = Annotated[int, AtLeast(0, _LARGEST)]  # a whole number of at least 0
 Size = Annotated[int, AtLeast(1)]  # one that an estimate of memory bounds
 Members = Annotated[int, Between(1, 4096)]  # agents, prey, landmarks: each is named, and sees the others
 Extras = Annotated[int, Between(0, 4096)]  # the same where there may be none
-Updates = Annotated[int, AtLeast(0, _LARGEST), Odd(0, "learns nothing")]
+Epochs = Annotated[int, AtLeast(1, 10_000)]
+Updates = Annotated[int, AtLeast(0, 100_000), Odd(0, "learns nothing")]
 Depth = Annotated[int, Between(0, 100), Odd(0, "leaves no hidden layer before it")]
 Width = Annotated[int, Between(1, 65_536)]
 

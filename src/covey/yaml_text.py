@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from .errors import UserError
+from .errors import SettingError, UserError
 
 _PLAIN = {
     "null": r"null|~|",
@@ -106,6 +106,14 @@ def read_file(path: Path) -> dict[str, Any]:
     if not isinstance(tree, dict | None):
         raise UserError(f"{path} must hold `key: value` lines")
     return tree or {}
+
+
+def read_named(setting: str, file: str) -> dict[str, Any]:
+    """Read a file that a setting names."""
+    try:
+        return read_file(Path(file))
+    except UserError as error:
+        raise SettingError(setting, f"cannot be used: {error}", value=file) from error
 
 
 def to_text(tree: dict[str, Any]) -> str:

@@ -40,7 +40,7 @@ from ..networks.actors import Actor, Critic, CriticInput
 from ..networks.agents import AbstractAgent, Recurrent, Sharing
 from ..networks.identity import HyperSettings
 from ..parts import AbstractOptimiser, Adam, ConstantSchedule, Factory, NonNegativeSchedule
-from ..ranges import Count, NonNegative, Positive, Unit
+from ..ranges import Count, Epochs, NonNegative, Positive, Unit
 from .on_policy.agent_metrics import agent_metrics
 from .on_policy.networks import AbstractTrunk, ActorCritic, SeparateTrunk, SharedTrunk
 from .on_policy.passes import Chunk, PolicyCarry, chunk_length, over_blocks, policy_terms, run_epochs
@@ -80,7 +80,7 @@ class PPO(AbstractAlgorithm[Learner]):
     value_clip: NonNegative = 0.2  # 0: none
     huber: Positive = 10.0
     entropy: NonNegativeSchedule = ConstantSchedule(0.01)
-    epochs: Count = 10
+    epochs: Epochs = 10
     minibatches: Count = 1
     chunk: Count = 10  # steps, for recurrent networks
     normalise_values: bool = True

@@ -38,7 +38,7 @@ from ..core import (
 from ..experience import OnPolicy
 from ..networks.agents import AgentCarry, Recurrent, init_agent_carry
 from ..parts import ConstantSchedule, Factory, LinearSchedule, RAdam, promoted
-from ..ranges import Count
+from ..ranges import Count, Epochs
 from .on_policy.passes import run_epochs
 from .qmix import QMIX, ValueNetworks
 
@@ -66,7 +66,7 @@ class PQN(AbstractAlgorithm[Learner]):
         ),
         without=("double", "target", "standardise_rewards"),
     )
-    epochs: Count = 4
+    epochs: Epochs = 4
     minibatches: Count = 4
 
     def init(self, spec: Spec, key: PRNGKeyArray) -> Learner:

@@ -20,7 +20,7 @@ from ..training import costs
 from ..training.devices import Layout
 from ..training.host import Host, StandIn, in_turn
 from ..training.loop import Trainer, TrainState
-from . import frozen_opponents, memory
+from . import frozen_opponents, memory, sizes
 
 States = list[TrainState]  # one for each lane, with the lane's seeds as first axis
 
@@ -35,6 +35,7 @@ class Engine:
         self.versions: Mapping[str, str] = env.versions if isinstance(env, AbstractHostEnvironment) else {}
         world = StandIn(env.spec, env.counts) if isinstance(env, AbstractHostEnvironment) else env
         length = max(slot.algorithm.experience.rollout_length(env.spec, config.envs) for slot in slots)
+        sizes.check_sizes(config, env.spec, slots, length, memory.available_memory())
         self.trainer = Trainer(world, slots, config.envs, length)
         self.runner: Any = Host(self.trainer, lambda: config.build()[0]) if self.hosted else self.trainer  # pyright: ignore
         self.layout = Layout(config.seeds, alone=self.hosted)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from ... import yaml_text
@@ -84,5 +83,5 @@ def _read_terrain(terrain: Any) -> Terrain:
         return make_terrain({"rows": terrain})
     if not terrain.endswith((".yaml", ".yml")):
         return find_terrain(terrain)
-    tree = yaml_text.read_file(Path(terrain))
+    tree = yaml_text.read_named("terrain", terrain)
     return make_terrain(tree if isinstance(tree, Mapping) else {"rows": tree})

@@ -111,7 +111,7 @@ def read_units(data: str) -> UnitTable:
     known = " or ".join(TABLES)
     if data not in TABLES and not data.endswith((".yaml", ".yml")):
         raise SettingError("data", "is no table of units", f"set {known}, or a file mine.yaml", value=data)
-    tree = yaml_text.read_file(DATA / f"{data}.yaml" if data in TABLES else Path(data))
+    tree = yaml_text.read_named("data", str(DATA / f"{data}.yaml") if data in TABLES else data)
     unknown = set(tree) - {"base", "sources", "units", "enemies"}
     parts = [tree.get(key, {}) for key in ("sources", "enemies")]
     if unknown or not all(isinstance(part, Mapping) for part in (tree.get("units"), *parts)):
