@@ -8,6 +8,7 @@ import pytest
 
 from covey.core import Spec
 from covey.networks.agents import AgentNetworks, FeedForward, Recurrent
+from covey.networks.interface import NetworkInterface, observation_parts
 from covey.parts import Factory
 
 SPEC = Spec(names=("a", "b", "c"), features=4, actions=3, horizon=5, team=("red", "red", "blue"))
@@ -23,7 +24,8 @@ GROUPS = {"all": (0, 0, 0), "team": (0, 0, 1), "none": (0, 1, 2)}
 
 
 def networks(net, sharing, seed=0, spec=SPEC):
-    return AgentNetworks(net, spec, 4, 3, sharing, key=jr.key(seed))
+    interface = NetworkInterface(observation_parts(spec), actions=3)
+    return AgentNetworks(net, spec, interface, sharing, key=jr.key(seed))
 
 
 def size(tree):

@@ -10,6 +10,7 @@ import jax.random as jr
 from covey.core import AbstractAlgorithm, AbstractExperience, Traits
 from covey.experience import OnPolicy, Replay
 from covey.networks.agents import AbstractAgent, AgentNetworks, Recurrent
+from covey.networks.interface import NetworkInterface, observation_parts
 from covey.networks.layers import MLP, Linear
 from covey.ops import descend, init_opt_state, init_target, masked, mean, named, take, td_lambda
 from covey.parts import AbstractOptimiser, AbstractTarget, Adam, ConstantSchedule, Factory, SoftTarget
@@ -24,7 +25,8 @@ class Reinforce(AbstractAlgorithm):
     optimiser: AbstractOptimiser = Adam(ConstantSchedule(1e-2))
 
     def init(self, spec, key):
-        networks = AgentNetworks(self.agent, spec, spec.features, spec.actions, "none", key=key)
+        interface = NetworkInterface(observation_parts(spec), actions=spec.actions)
+        networks = AgentNetworks(self.agent, spec, interface, "none", key=key)
         return networks, init_opt_state(self.optimiser, networks)
 
     def init_carry(self, spec, learner):

@@ -36,7 +36,7 @@ from ..core import (
     Trajectory,
 )
 from ..experience import OnPolicy
-from ..networks.actors import action_critic_inputs
+from ..networks.actors import action_critic_inputs, action_critic_parts
 from ..networks.agents import (
     AbstractAgent,
     AgentCarry,
@@ -48,6 +48,7 @@ from ..networks.agents import (
     init_agent_carry,
 )
 from ..networks.distributions import epsilon_floor
+from ..networks.interface import NetworkInterface, observation_parts
 from ..parts import (
     AbstractOptimiser,
     AbstractTarget,
@@ -89,12 +90,11 @@ class COMA(AbstractAlgorithm[Learner]):
     critic_optimiser: AbstractOptimiser = RMSProp()
 
     def init(self, spec: Spec, key: PRNGKeyArray) -> Learner:
-        n = spec.agents
-        width = spec.features + self.last_action * spec.actions + self.agent_id * n
-        critic_width = spec.world + spec.features + 2 * n * spec.actions + n
-        args = (spec.actions, self.sharing)
-        actor = AgentNetworks(self.actor, spec, width, *args, key=ops.named(key, "actor"))
-        critic = AgentNetworks(self.critic, spec, critic_width, *args, key=ops.named(key, "critic"))
+        interface = lambda parts: NetworkInterface(parts, actions=spec.actions)
+        own = interface(observation_parts(spec, self.last_action, self.agent_id))
+        every = interface(action_critic_parts(spec))
+        actor = AgentNetworks(self.actor, spec, own, self.sharing, key=ops.named(key, "actor"))
+        critic = AgentNetworks(self.critic, spec, every, self.sharing, key=ops.named(key, "critic"))
         actor_opt_state = ops.init_opt_state(self.actor_optimiser, actor)
         critic_opt_state = ops.init_opt_state(self.critic_optimiser, critic)
         target = ops.init_target(critic)

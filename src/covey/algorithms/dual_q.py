@@ -37,7 +37,7 @@ from ..networks.mixers import (
     AbstractMixer,
     MixerInput,
     MonotonicMixer,
-    mixer_width,
+    mixer_part,
     mixer_world,
     single_choices,
 )
@@ -94,8 +94,9 @@ class DualQ(AbstractAlgorithm[Learner]):
         critics = LocalCritics(
             self.local_critic, spec, spec.teams[0], base.sharing, base.agent_id, key=ops.named(key, "local")
         )
-        world = mixer_width(self.mixer_input, spec.subset(critics.members))
-        mixer = self.mixer(len(critics.members), world, 1, key=ops.named(key, "mixer"))
+        world = mixer_part(self.mixer_input, spec.subset(critics.members))
+        make = self.mixer.offer(layout=world.layout)
+        mixer = make(len(critics.members), world.width, 1, key=ops.named(key, "mixer"))
         online = LocalNetworks(critics, mixer)
         local_opt_state = ops.init_opt_state(self.local_optimiser, critics, critics.networks.stacked)
         mixer_opt_state = ops.init_opt_state(self.mixer_optimiser, mixer)

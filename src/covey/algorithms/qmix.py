@@ -40,7 +40,8 @@ from ..networks.agents import (
     agent_inputs,
     init_agent_carry,
 )
-from ..networks.mixers import AbstractMixer, Choices, MixerInput, MonotonicMixer, mixer_width, mixer_world
+from ..networks.interface import NetworkInterface, observation_parts
+from ..networks.mixers import AbstractMixer, Choices, MixerInput, MonotonicMixer, mixer_part, mixer_world
 from ..parts import (
     AbstractOptimiser,
     AbstractTarget,
@@ -91,14 +92,14 @@ class QMIX(AbstractAlgorithm[Learner]):
     standardise_rewards: bool = False
 
     def init_networks(self, spec: Spec, key: PRNGKeyArray) -> ValueNetworks:
-        width = spec.features + self.last_action * spec.actions + self.agent_id * spec.agents
-        world = mixer_width(self.mixer_input, spec)
-        agents = AgentNetworks(
-            self.agent, spec, width, spec.actions, self.sharing, key=ops.named(key, "agent")
-        )
+        parts = observation_parts(spec, self.last_action, self.agent_id)
+        interface = NetworkInterface(parts, actions=spec.actions)
+        agents = AgentNetworks(self.agent, spec, interface, self.sharing, key=ops.named(key, "agent"))
         if agents.nets.carry_size or self.last_action:
             require_whole_episodes(self.experience, "`agent=feed_forward`, `last_action=False`")
-        mixer = self.mixer(spec.agents, world, spec.actions, key=ops.named(key, "mixer"))
+        world = mixer_part(self.mixer_input, spec)
+        make = self.mixer.offer(layout=world.layout)
+        mixer = make(spec.agents, world.width, spec.actions, key=ops.named(key, "mixer"))
         return ValueNetworks(agents, mixer)
 
     def init(self, spec: Spec, key: PRNGKeyArray) -> Learner:

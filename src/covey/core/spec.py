@@ -23,6 +23,8 @@ class Spec(eqx.Module):
     - `others`: the number of agents that the learner does not control.
     - `team_reward`: a team's reward in words, as returns are announced.
     - `layouts`: each team's observations as rows of entities, in the order of `teams`. `()`: they are not.
+    - `state_layouts`: the state as rows of entities, as each team sees it; where the state is one row for
+      each agent, that row. `()`: it is not told.
     """
 
     names: tuple[str, ...] = eqx.field(static=True)
@@ -36,6 +38,7 @@ class Spec(eqx.Module):
     layouts: tuple[EntityLayout, ...] = eqx.field(static=True, default=())
     state_by_agent: bool = eqx.field(static=True, default=False)
     team_reward: str = eqx.field(static=True, default="team reward")
+    state_layouts: tuple[EntityLayout, ...] = eqx.field(static=True, default=())
 
     def __check_init__(self):
         if self.team and len(self.team) != len(self.names):
@@ -43,11 +46,12 @@ class Spec(eqx.Module):
                 f"Spec has {len(self.names)} agents and names the team of {len(self.team)}: "
                 "give each agent's team, or team=()"
             )
-        if self.layouts and len(self.layouts) != len(self.teams):
-            raise ValueError(
-                f"Spec has {len(self.teams)} teams and the layouts of {len(self.layouts)}: "
-                "give each team's layout, or layouts=()"
-            )
+        for name, layouts in (("layouts", self.layouts), ("state_layouts", self.state_layouts)):
+            if layouts and len(layouts) != len(self.teams):
+                raise ValueError(
+                    f"Spec has {len(self.teams)} teams and the {name} of {len(layouts)}: "
+                    f"give each team's layout, or {name}=()"
+                )
 
     @property
     def agents(self) -> int:
@@ -82,8 +86,8 @@ class Spec(eqx.Module):
     def subset(self, members: tuple[int, ...]) -> "Spec":
         """Return the spec of a learner that controls only `members`; the rest become `others`."""
         pick = lambda items: tuple(items[i] for i in members) if items else ()
-        layouts = dict(zip(self.teams, self.layouts, strict=False))
         teams = dict.fromkeys(pick(self.team or self.teams * self.agents))
+        of_teams = lambda layouts: tuple(layouts[self.teams.index(team)] for team in teams if layouts)
         return Spec(
             names=pick(self.names),
             features=self.features,
@@ -93,9 +97,10 @@ class Spec(eqx.Module):
             bounds=self.bounds,
             team=pick(self.team),
             others=self.others + self.agents - len(members),
-            layouts=tuple(layouts[team] for team in teams if layouts),
+            layouts=of_teams(self.layouts),
             state_by_agent=self.state_by_agent and len(members) == self.agents,
             team_reward=self.team_reward,
+            state_layouts=of_teams(self.state_layouts),
         )
 
     def team_mean(self, reward: Float[Array, "*b agents"]) -> Float[Array, "*b teams"]:

@@ -20,7 +20,11 @@ from .distributions import (
     scale_to_bounds,
     straight_through,
 )
+from .entity_agent import EntityAgent
+from .entity_encoders import AbstractEncoder, AttentionEncoder, HypernetworkEncoder
+from .entity_mixer import EntityMixer
 from .hypernetworks import Hypernetwork
+from .interface import InputPart, NetworkInterface, observation_parts, state_part
 from .layers import GRU, MLP, Activation, Linear, layer_norm
 from .mixers import (
     AbstractMixer,
@@ -38,23 +42,30 @@ __all__ = [
     "MLP",
     "AbstractAgent",
     "AbstractDistribution",
+    "AbstractEncoder",
     "AbstractMixer",
     "Activation",
     "Actor",
     "AgentCarry",
     "AgentNetworks",
     "Attention",
+    "AttentionEncoder",
     "Categorical",
     "Choices",
     "Critic",
     "CriticInput",
+    "EntityAgent",
+    "EntityMixer",
     "FeedForward",
     "Gaussian",
     "Hypernetwork",
+    "HypernetworkEncoder",
     "IndependentMixer",
+    "InputPart",
     "Linear",
     "MixerInput",
     "MonotonicMixer",
+    "NetworkInterface",
     "Recurrent",
     "Sharing",
     "SumMixer",
@@ -66,7 +77,9 @@ __all__ = [
     "init_agent_carry",
     "layer_norm",
     "observation_inputs",
+    "observation_parts",
     "scale_to_bounds",
     "single_choices",
+    "state_part",
     "straight_through",
 ]

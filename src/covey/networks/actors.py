@@ -14,6 +14,7 @@ from ..parts import Factory
 from .agents import AbstractAgent, AgentNetworks, Sharing
 from .distributions import AbstractDistribution, Categorical, Gaussian
 from .identity import HyperSettings, IdentityNetworks
+from .interface import InputPart, NetworkInterface, agent_state_part, observation_parts, state_part
 
 CriticInput = Literal["state", "agent", "agent_state", "own"]
 _X = TypeVar("_X", "Actor", "Critic")
@@ -63,9 +64,11 @@ class Actor(eqx.Module):
         hyper: HyperSettings | None = None,
         key: PRNGKeyArray,
     ):
-        inputs = spec.features + agent_id * spec.agents
+        logits = 0 if spec.bounds else spec.actions
+        parts = observation_parts(spec, agent_id=agent_id)
+        interface = NetworkInterface(parts, logits, spec.actions - logits + valued)
         sharing = sharing if hyper is None else "none"
-        networks = AgentNetworks(factory, spec, inputs, spec.actions + valued, sharing, key=key)
+        networks = AgentNetworks(factory, spec, interface, sharing, key=key)
         self.networks = networks if hyper is None else hyper(networks, named(key, "hyper"))
         groups = len(set(self.networks.groups))
         start = jnp.full((groups, spec.actions), np.log(deviation))
@@ -144,13 +147,18 @@ class Critic(eqx.Module):
         hyper: HyperSettings | None = None,
         key: PRNGKeyArray,
     ):
-        own = spec.features + agent_id * spec.agents
-        row = spec.state // spec.agents
-        widths = {"state": spec.world, "agent": spec.world + own, "agent_state": row, "own": own}
-        width = widths[critic_input]
+        own = observation_parts(spec, agent_id=agent_id)
+        state = state_part(spec)
+        parts = {
+            "state": (state,),
+            "agent": (state, *own),
+            "agent_state": (agent_state_part(spec),),
+            "own": own,
+        }
+        interface = NetworkInterface(parts[critic_input], others=1)
         rows = spec.subset((0,)) if critic_input == "state" else spec
         sharing = sharing if hyper is None else "none"
-        networks = AgentNetworks(factory, rows, width, 1, sharing, key=key)
+        networks = AgentNetworks(factory, rows, interface, sharing, key=key)
         self.networks = networks if hyper is None else hyper(networks, named(key, "hyper"))
         self.critic_input = critic_input
         self.agent_id = agent_id
@@ -183,6 +191,13 @@ class Critic(eqx.Module):
     def unroll(self, h: Float[Array, "k h"], obs: Observation) -> Float[Array, "T k"]:
         """Return the values of a trajectory."""
         return self.networks.unroll(h, self.inputs(obs), obs.first)[1][..., 0]
+
+
+def action_critic_parts(spec: Spec) -> tuple[InputPart, ...]:
+    """Return the parts of `action_critic_inputs`."""
+    actions = InputPart(spec.agents * spec.actions)
+    (observation,) = observation_parts(spec)
+    return (state_part(spec), actions, observation, actions, InputPart(spec.agents))
 
 
 def action_critic_inputs(

@@ -13,6 +13,7 @@ from ..core import Observation, Spec
 from ..ops import named
 from ..parts import Factory
 from ..ranges import Depth, NonNegative, Width
+from .interface import InputPart, NetworkInterface
 from .layers import GRU, MLP, Activation, as_matrix
 
 Sharing = Literal["team", "all", "none"]
@@ -20,6 +21,9 @@ Sharing = Literal["team", "all", "none"]
 
 class AbstractAgent(eqx.Module):
     """A network with a carry, such as a recurrent state; made as `Net(inputs, outputs, key=key)`.
+
+    If its constructor names `interface`, it is made as `Net(inputs, outputs, interface, key=key)`, and the
+    interface says what inputs and outputs stand for.
 
     `h` is the carry, `x` the input of one step and `xs` those of T steps.
     """
@@ -135,13 +139,13 @@ class AgentNetworks(eqx.Module):
 
     nets: AbstractAgent  # one network or, if there are several groups, a stack with groups as the first axis
     groups: tuple[int, ...] = eqx.field(static=True)
+    placed: bool = eqx.field(static=True)  # whether inputs end with each agent's number, one-hot
 
     def __init__(
         self,
         factory: Factory[AbstractAgent],
         spec: Spec,
-        inputs: int,
-        outputs: int,
+        interface: NetworkInterface,
         sharing: Sharing,
         *,
         key: PRNGKeyArray,
@@ -152,7 +156,12 @@ class AgentNetworks(eqx.Module):
         self.groups = tuple(order.index(name) for name in owners)
         # One network at a time, not under vmap: orthogonal weights would need XLA's batched decompositions,
         # which can wait for each other for ever where two CPU devices start at once.
-        nets = [factory(inputs, outputs, key=named(key, name)) for name in order]
+        self.placed = interface.names_allies and factory.asks_for("interface")
+        if self.placed:
+            place = InputPart(spec.agents, kind="place")
+            interface = interface._replace(parts=(*interface.parts, place))
+        make = factory.offer(interface=interface)
+        nets = [make(interface.inputs, interface.outputs, key=named(key, name)) for name in order]
         self.nets = nets[0] if len(order) == 1 else jax.tree.map(lambda *w: jnp.stack(w), *nets)
 
     @property
@@ -173,9 +182,17 @@ class AgentNetworks(eqx.Module):
         stack = jax.tree.map(lambda w: w[None], self.nets) if self.shared else self.nets
         return jax.tree.map(lambda w: w[np.array(self.groups)], stack)
 
+    def with_places(self, x: Float[Array, "*t agents i"]) -> Float[Array, "*t agents j"]:
+        """Append each agent's number, where actions name agents and the network asks which is its own."""
+        if not self.placed:
+            return x
+        n = len(self.groups)
+        return jnp.concatenate([x, jnp.broadcast_to(jnp.eye(n), (*x.shape[:-1], n))], axis=-1)
+
     def step(
         self, h: Float[Array, "agents h"], x: Float[Array, "agents i"]
     ) -> tuple[Float[Array, "agents h"], Float[Array, "agents o"]]:
+        x = self.with_places(x)
         if self.shared:
             return self.nets.step(h, x)
         return jax.vmap(lambda net, h, x: net.step(h, x))(self.per_agent(), h, x)
@@ -183,6 +200,7 @@ class AgentNetworks(eqx.Module):
     def unroll(
         self, h: Float[Array, "agents h"], xs: Float[Array, "T agents i"], first: Bool[Array, " T"]
     ) -> tuple[Float[Array, "agents h"], Float[Array, "T agents o"]]:
+        xs = self.with_places(xs)
         if self.shared:
             return self.nets.unroll(h, xs, first)
         one = lambda net, h, x: net.unroll(h, x, first)

@@ -84,7 +84,10 @@ class IncrementedLinear(eqx.Module):
         if self.weight.ndim > x.ndim:
             increment = jnp.einsum("...i,...io->...o", x, self.weight) + self.bias
         else:
-            increment = x @ self.weight + self.bias[..., None, :]
+            between = (1,) * (x.ndim - self.weight.ndim)  # axes of x that the increments do not have
+            weight = self.weight.reshape(*self.weight.shape[:-2], *between, *self.weight.shape[-2:])
+            bias = self.bias.reshape(*self.bias.shape[:-1], *between, 1, self.bias.shape[-1])
+            increment = x @ weight + bias
         return increment if self.layer is None else self.layer(x) + increment
 
 

@@ -1,5 +1,8 @@
 """Mixers: joint values from individual ones. Made as `Mixer(agents, world, actions, key=key)`.
 
+A mixer whose constructor names `layout` is made as `Mixer(agents, world, actions, layout, key=key)`, and
+the layout tells its input as rows of entities; None where the world does not.
+
 A mixer returns one value for the team or, where nothing is mixed, one per agent: its last axis
 is `k`. Write your own as an `AbstractMixer` and train with `mixer=mine.py:Mixer`.
 """
@@ -16,14 +19,17 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from ..core import Observation, Spec
 from ..ops import masked, named, take
 from ..ranges import Depth, Extras, Width
+from .interface import InputPart, side_by_side, state_part
 from .layers import MLP, Linear
 
 MixerInput = Literal["state", "observations"]  # the world's state, or the team's observations
 
 
-def mixer_width(mixer_input: MixerInput, team: Spec) -> int:
-    """Return the width of `mixer_world`."""
-    return team.world if mixer_input == "state" else team.agents * team.features
+def mixer_part(mixer_input: MixerInput, team: Spec) -> InputPart:
+    """Return what is told of `mixer_world`."""
+    if mixer_input == "state":
+        return state_part(team)
+    return InputPart(team.agents * team.features, side_by_side(team.agents, team.features))
 
 
 def mixer_world(

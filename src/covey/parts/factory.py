@@ -1,5 +1,6 @@
 """A class and its options, instantiated later."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
@@ -24,3 +25,15 @@ class Factory(eqx.Module, Generic[_T]):
 
     def __call__(self, *args: Any, **kwargs: Any) -> _T:
         return self.target(*args, **dict(self.options), **kwargs)
+
+    def asks_for(self, name: str) -> bool:
+        """Return whether the constructor names an argument that is no option: one without a default."""
+        parameter = inspect.signature(self.target).parameters.get(name)
+        if parameter is None or parameter.kind is parameter.KEYWORD_ONLY:
+            return False
+        return parameter.default is parameter.empty
+
+    def offer(self, **arguments: Any) -> "Factory[_T]":
+        """Return the factory with those of these arguments that the constructor asks for."""
+        wanted = {name: value for name, value in arguments.items() if self.asks_for(name)}
+        return Factory(self.target, **dict(self.options), **wanted)

@@ -17,6 +17,7 @@ from ...errors import SettingError
 from ...networks.actors import observation_inputs
 from ...networks.agents import AbstractAgent, AgentNetworks, FeedForward, Sharing
 from ...networks.distributions import scale_to_bounds, straight_through
+from ...networks.interface import NetworkInterface, observation_parts, plain_parts
 from ...ops import masked
 from ...parts import Factory
 
@@ -40,8 +41,11 @@ class DeterministicActors(eqx.Module):
         *,
         key: PRNGKeyArray,
     ):
-        width = spec.features + agent_id * spec.agents
-        self.networks = AgentNetworks(factory, spec, width, spec.actions, sharing, key=key)
+        logits = 0 if spec.bounds else spec.actions
+        interface = NetworkInterface(
+            observation_parts(spec, agent_id=agent_id), logits, spec.actions - logits
+        )
+        self.networks = AgentNetworks(factory, spec, interface, sharing, key=key)
         self.bounds = spec.bounds
         self.agent_id = agent_id
 
@@ -117,7 +121,8 @@ class JointCritics(eqx.Module):
     ):
         world = spec.world if critic_input == "state" else (spec.agents + spec.others) * spec.features
         width = world + spec.agents * spec.actions + agent_id * spec.agents
-        self.networks = AgentNetworks(factory, spec, width, 1, sharing, key=key)
+        interface = NetworkInterface(plain_parts(width), others=1)
+        self.networks = AgentNetworks(factory, spec, interface, sharing, key=key)
         self.agent_id = agent_id
         self.critic_input = critic_input
         _require_agent_id(self.networks, agent_id)
@@ -178,7 +183,8 @@ class LocalCritics(eqx.Module):
         self.agent_id = agent_id
         width = spec.features + spec.actions + agent_id * spec.agents
         self.names = spec.subset(self.members).names
-        self.networks = AgentNetworks(factory, spec.subset(self.members), width, 1, sharing, key=key)
+        interface = NetworkInterface(plain_parts(width), others=1)
+        self.networks = AgentNetworks(factory, spec.subset(self.members), interface, sharing, key=key)
 
     def __call__(self, obs: Observation, actions: Vectors) -> Float[Array, "T members"]:
         x = jnp.concatenate([observation_inputs(obs, self.agent_id), actions], axis=-1)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, Shaped
 
-from ...core import AbstractEnvironment, Action, Observation, Scene, Spec, Step
+from ...core import AbstractEnvironment, Action, EntityLayout, Observation, Scene, Spec, Step
 from ...errors import SettingError
 from ...ops import named
 from ...parts import promoted
@@ -18,7 +18,7 @@ from .battle import Field, draw_delays, fight
 from .custom import change_map
 from .features import legal_actions, observe
 from .global_state import agent_states, global_state
-from .layout import entity_layout
+from .layout import agent_state_layout, entity_layout, state_layout
 from .maps import BattleMap, find_map
 from .opponents import AbstractEnemy, AttackMoveEnemy, NearestEnemy, PolicyEnemy, see_battle
 from .orders import Standing, join_orders, read_actions, stand, take_actions
@@ -120,7 +120,19 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
             team=("allies",) * roster.allies + ("enemies",) * roster.enemies if two else (),
             state_by_agent=self.use_state_agent,
             layouts=tuple(entity_layout(view, self.shown, roster) for view in self.views),
+            state_layouts=() if obs_instead_of_state else self._state_layouts(),
         )
+
+    def _state_layouts(self) -> tuple[EntityLayout, ...]:
+        """Return each side's layout of the state, which holds the sides' parts one after the other."""
+        roster = self.field.roster
+        if self.use_state_agent:
+            return (agent_state_layout(self.view, self.shown, roster),)
+        first = state_layout(self.view, self.shown, roster, 0)
+        if len(self.views) == 1:
+            return (first,)
+        ends = [end for _, end in first.around or ()]
+        return (first, state_layout(self.views[1], self.shown, roster, ends[0]))
 
     @property
     def view(self) -> SideView:
