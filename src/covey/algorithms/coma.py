@@ -35,6 +35,7 @@ from ..core import (
     Traits,
     Trajectory,
 )
+from ..errors import SettingError
 from ..experience import OnPolicy
 from ..networks.actors import action_critic_inputs, action_critic_parts
 from ..networks.agents import (
@@ -78,7 +79,7 @@ class COMA(AbstractAlgorithm[Learner]):
     )
     experience: AbstractExperience = OnPolicy()
     actor: Factory[AbstractAgent] = Factory(Recurrent, hidden=64)
-    critic: Factory[FeedForward] = Factory(FeedForward, hidden=128, depth=2)
+    critic: Factory[AbstractAgent] = Factory(FeedForward, hidden=128, depth=2)
     sharing: Sharing = "team"
     last_action: bool = True  # among the actor's inputs, one-hot
     agent_id: bool = True  # likewise
@@ -95,6 +96,9 @@ class COMA(AbstractAlgorithm[Learner]):
         every = interface(action_critic_parts(spec))
         actor = AgentNetworks(self.actor, spec, own, self.sharing, key=ops.named(key, "actor"))
         critic = AgentNetworks(self.critic, spec, every, self.sharing, key=ops.named(key, "critic"))
+        if critic.nets.carry_size:
+            problem = "has a carry, and a rollout may begin within an episode"
+            raise SettingError("critic", problem, "set `critic=feed_forward`, or `critic.recurrent=False`")
         actor_opt_state = ops.init_opt_state(self.actor_optimiser, actor)
         critic_opt_state = ops.init_opt_state(self.critic_optimiser, critic)
         target = ops.init_target(critic)

@@ -1,4 +1,4 @@
-"""Encoders of rows of entities: one code for the agent, and one for each entity, in any order of rows."""
+"""Encoders of rows of entities: a code for the agent, and one for each entity, in any order of rows."""
 
 import abc
 

@@ -24,6 +24,7 @@ from ..ops.random import is_key, plain
 _T = TypeVar("_T")
 _FORMAT = 2
 _FACTS = "facts.json"
+_SAME_RUN = "give the run that made it, or one of the same algorithm, settings, environment and seeds"
 
 
 def named_leaves(tree: PyTree) -> list[tuple[str, Any]]:
@@ -95,12 +96,17 @@ def _damaged(path: Path) -> UserError:
 
 
 def restore_state(
-    path: Path, like: _T, partial: bool = False, rename: Callable[[str], str] = str
+    path: Path,
+    like: _T,
+    partial: bool = False,
+    rename: Callable[[str], str] = str,
+    remedy: str = _SAME_RUN,
 ) -> tuple[_T, dict[str, Any]]:
     """Return the state of all seeds, as NumPy arrays in the shapes of `like`, and the facts.
 
     `partial` takes what `like` has and leaves the rest; seeds that the file lacks take the first ones
-    again. `rename` maps the name of a stored array to its name in `like`.
+    again. `rename` maps the name of a stored array to its name in `like`. `remedy` ends the sentence that
+    refuses other shapes.
     """
     expected = named_leaves(like)
     with _Archive(path) as archive:
@@ -109,31 +115,28 @@ def restore_state(
         leaves = []
         for name, leaf in expected:
             if name not in stored:
-                raise _foreign(path, f"it has no {name}")
+                raise _foreign(path, f"it has no {name}", remedy)
             value = archive.array(stored[name])
             if partial:
                 value = value[np.arange(leaf.shape[0]) % len(value)]
             want = jax.eval_shape(plain, leaf)
             if value.shape != want.shape or value.dtype != want.dtype:
                 there = f"{value.dtype}{list(value.shape)}"
-                raise _foreign(path, f"{name} is {there}, not {want.dtype}{list(want.shape)}")
+                raise _foreign(path, f"{name} is {there}, not {want.dtype}{list(want.shape)}", remedy)
             leaves.append(jax.random.wrap_key_data(jnp.asarray(value)) if is_key(leaf) else value)
         extra = sorted(set(stored) - {name for name, _ in expected})
         if extra and not partial:
-            raise _foreign(path, f"it also holds {extra[0]}")
+            raise _foreign(path, f"it also holds {extra[0]}", remedy)
     return jax.tree.unflatten(jax.tree.structure(like), leaves), header
 
 
-def _foreign(path: Path, difference: str) -> UserError:
-    return UserError(
-        f"the checkpoint {path} belongs to another kind of run: {difference}; give the run that made it, or "
-        "one of the same algorithm, settings, environment and seeds"
-    )
+def _foreign(path: Path, difference: str, remedy: str) -> UserError:
+    return UserError(f"the checkpoint {path} belongs to another kind of run: {difference}; {remedy}")
 
 
-def restore_learners(path: Path, like: _T) -> _T:
+def restore_learners(path: Path, like: _T, remedy: str = _SAME_RUN) -> _T:
     """Return the learners, and nothing else of a run; `like` has the shapes of all seeds."""
-    return restore_state(path, {"learners": like}, partial=True)[0]["learners"]
+    return restore_state(path, {"learners": like}, partial=True, remedy=remedy)[0]["learners"]
 
 
 def restore_part(path: Path, like: _T, part: str) -> _T:

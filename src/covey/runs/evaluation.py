@@ -28,7 +28,7 @@ def evaluate_run(
         settings = config.env if environment is None else _team_settings(environment, trained)
         config = config.elsewhere(environment or config.environment, settings | env)
     engine = Engine(config)
-    _check_shape(trained, engine.trainer.spec, config.environment)
+    _check_shape(folder, trained, engine)
     learners = checkpoint.restore_learners(folder.last, engine.all_seeds(engine.shapes).learners)
     results = engine.evaluate_learners(learners, list(range(config.seeds)))
     evaluation = summarise(engine.trainer.spec, results, engine.learning_team)
@@ -40,10 +40,17 @@ def _team_settings(environment: str, trained: Spec) -> dict[str, Any]:
     return {"team": list(trained.team)} if catalogue.adapter_prefix(environment) else {}
 
 
-def _check_shape(trained: Spec, other: Spec, name: str) -> None:
-    difference = shape_difference(trained, other)
-    if difference is not None:
+def _check_shape(folder: RunFolder, trained: Spec, engine: Engine) -> None:
+    """Refuse a world of another shape, unless all weights have the same shapes there."""
+    difference = shape_difference(trained, engine.trainer.spec)
+    if difference is None:
+        return
+    own = Engine(Config.from_yaml(folder.config)).shapes.learners
+    shapes = lambda learners: [(name, x.shape) for name, x in checkpoint.named_leaves(learners)]
+    if shapes(own) != shapes(engine.shapes.learners):
+        name = engine.config.environment
         raise UserError(
             f"--env {name} has {difference[1]}, and the run's own world {difference[0]}: "
-            "choose a world of the same shape (its settings can follow as env.key=value)"
+            "choose a world of the same shape (its settings can follow as env.key=value), or train networks "
+            "of entities (agent=entity, agent_id=false), which play any number of units"
         )

@@ -16,6 +16,11 @@ from . import checkpoint
 from .engine import Engine, States
 from .folder import RunFolder
 
+_SAME_SHAPES = (
+    "--from takes a run whose networks have these shapes; those of entities (agent=entity, mixer=entity) "
+    "have the same for any number of units, if agent_id=false and units tell the same fields (shields, types)"
+)
+
 
 def with_weights(source: str, engine: Engine, states: States) -> States:
     """Return new states with weights from `RUN`, `RUN:actor+critic` or `RUN:agent_0`.
@@ -37,7 +42,7 @@ def _load_weights(source: str, engine: Engine, states: States) -> tuple[Any, ...
     shapes = engine.all_seeds(engine.shapes).learners
     like = tuple(x if slot.learns else None for x, slot in zip(shapes, slots, strict=True))
     if Path(source).is_dir() or ":" not in source:
-        return checkpoint.restore_learners(RunFolder.existing(source).last, like)
+        return checkpoint.restore_learners(RunFolder.existing(source).last, like, _SAME_SHAPES)
     run, _, parts = source.rpartition(":")
     folder = RunFolder.existing(run)
     other = Engine(Config.from_yaml(folder.config))

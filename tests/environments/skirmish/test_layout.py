@@ -68,6 +68,60 @@ def test_rows_are_where_the_layout_says(name, flags):
     assert layout.enemies.action == FIRST_TARGET
 
 
+# Catches a state whose rows are somewhere else than its layout says, for either side.
+@pytest.mark.parametrize("enemy", ["attack_move", "policy"])
+@pytest.mark.parametrize("name", ["3s_vs_5z", "MMM"])
+def test_the_states_rows_are_where_the_layout_says(name, enemy):
+    env = battle(name, enemy=enemy, state_timestep_number=True)
+    roster = env.field.roster
+    state, _ = env.reset(jr.key(0), 1)
+    health = state.forces.health * (0.5 + 0.01 * jnp.arange(roster.units))[:, None]
+    agents = env.spec.agents
+    told = {"forces": change(state.forces, health=health), "last_action": jnp.arange(agents)[:, None] % 7}
+    features = env.observe(type(state)(**{**vars(state), **told})).state[0]
+    kinds = np.asarray(roster.kinds)
+    share = np.asarray(health[:, 0]) / np.array([u.health for u in roster.types])[kinds]
+    sides = [share[: roster.allies], share[roster.allies :]]
+    healers = np.array([roster.types[kind].heals > 0 for kind in kinds])
+    assert len(env.spec.state_layouts) == len(env.views)
+    for side, layout in enumerate(env.spec.state_layouts):
+        own = np.asarray(layout.allies.split(features))
+        foes = np.asarray(layout.enemies.split(features))
+        np.testing.assert_allclose(own[:, layout.allies.health], sides[side], atol=1e-6)
+        np.testing.assert_allclose(foes[:, layout.enemies.health], sides[1 - side], atol=1e-6)
+        if layout.allies.shield is not None:
+            np.testing.assert_allclose(own[:, layout.allies.shield], 1.0, atol=1e-6)
+        members = env.spec.members(env.spec.teams[side])
+        acted = np.argmax(layout.last_actions.split(features), axis=-1)
+        np.testing.assert_array_equal(acted, np.array(members) % 7)
+        assert layout.enemies.action == FIRST_TARGET
+        np.testing.assert_array_equal(layout.surroundings(features), [0.0])
+        assert (layout.healer is not None) == (name == "MMM")
+        if layout.healer is not None:
+            np.testing.assert_array_equal(own[:, layout.healer] == 1, healers[np.array(members)])
+    assert env.spec.state_layouts[-1].around[0][1] == env.spec.state
+
+
+# Catches an agent's own state whose rows, or itself, are somewhere else than the layout says.
+def test_an_agents_own_states_rows_are_where_the_layout_says():
+    env = battle("MMM", use_state_agent=True)
+    (layout,) = env.spec.state_layouts
+    state, obs = env.reset(jr.key(0), 1)
+    agents = env.spec.agents
+    rows = obs.state[0].reshape(agents, -1)
+    own = np.asarray(layout.own.split(rows))[:, 0]
+    kinds = np.asarray(env.field.roster.kinds)[:agents]
+    healers = np.array([env.field.roster.types[kind].heals > 0 for kind in kinds])
+    np.testing.assert_array_equal(own[:, layout.healer] == 1, healers)
+    np.testing.assert_array_equal(own[:, layout.own.health], 1.0)
+    assert (np.asarray(layout.allies.split(rows))[:, :, layout.allies.health] == 1).all()
+    assert (np.asarray(layout.enemies.split(rows))[:, :, layout.enemies.health] == 1).all()
+    offset = np.asarray(state.forces.pos)[agents:, 0, 0] - np.asarray(state.forces.pos)[1, 0, 0]
+    seen = np.asarray(layout.enemies.split(rows))[1, :, layout.enemies.dx]
+    np.testing.assert_allclose(seen, offset / SIGHT, atol=1e-6)
+    np.testing.assert_array_equal(np.asarray(layout.surroundings(rows))[:, 4:], np.eye(agents))
+
+
 # Catches a medivac that is not told as a healer, and a marauder that is sent after a medivac.
 def test_healers_and_flyers():
     env = Skirmish(map="MMM")

@@ -45,7 +45,7 @@ def entity_layout(view: SideView, shown: Shown, roster: Roster) -> EntityLayout:
     )
 
 
-def state_layout(view: SideView, shown: Shown, roster: Roster, start: int) -> EntityLayout:
+def global_state_layout(view: SideView, shown: Shown, roster: Roster, start: int) -> EntityLayout:
     """Return where a side's part of the global state, which begins at `start`, tells of friends and foes."""
     foe_count, own_count = (rows.stop - rows.start for rows in (view.ranks.foes, view.ranks.own))
     own_bits = 4 + view.own_shield + 2 * shown.conic_fov  # health, charge, x, y

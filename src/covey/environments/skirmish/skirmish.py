@@ -18,7 +18,7 @@ from .battle import Field, draw_delays, fight
 from .custom import change_map
 from .features import legal_actions, observe
 from .global_state import agent_states, global_state
-from .layout import agent_state_layout, entity_layout, state_layout
+from .layout import agent_state_layout, entity_layout, global_state_layout
 from .maps import BattleMap, find_map
 from .opponents import AbstractEnemy, AttackMoveEnemy, NearestEnemy, PolicyEnemy, see_battle
 from .orders import Standing, join_orders, read_actions, stand, take_actions
@@ -128,11 +128,11 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
         roster = self.field.roster
         if self.use_state_agent:
             return (agent_state_layout(self.view, self.shown, roster),)
-        first = state_layout(self.view, self.shown, roster, 0)
+        first = global_state_layout(self.view, self.shown, roster, 0)
         if len(self.views) == 1:
             return (first,)
         ends = [end for _, end in first.around or ()]
-        return (first, state_layout(self.views[1], self.shown, roster, ends[0]))
+        return (first, global_state_layout(self.views[1], self.shown, roster, ends[0]))
 
     @property
     def view(self) -> SideView:
