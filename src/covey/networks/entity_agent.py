@@ -19,12 +19,15 @@ Departures: LayerNorm on x (`norm`), which keeps its scale where their number di
 it; UPDeT's hidden token is a GRU; HPN has one more hypernetwork for healers' outputs, here c(e) serves both.
 """
 
+from typing import Annotated
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ..ops import named
 from ..parts import Factory
+from ..ranges import Between, NonNegative, Width
 from .agents import AbstractAgent
 from .entity_encoders import AbstractEncoder, HypernetworkEncoder
 from .entity_rows import (
@@ -63,11 +66,11 @@ class EntityAgent(AbstractAgent):
         interface: NetworkInterface,
         *,
         encoder: Factory[AbstractEncoder] = _HYPERNETWORK,
-        hidden: int = 64,
-        depth: int = 1,
+        hidden: Width = 64,
+        depth: Annotated[int, Between(0, 100)] = 1,
         recurrent: bool = True,
         norm: bool = True,
-        gain: float | None = None,
+        gain: NonNegative | None = None,
         key: PRNGKeyArray,
     ):
         require_rows(interface)

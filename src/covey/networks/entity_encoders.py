@@ -1,6 +1,7 @@
 """Encoders of rows of entities: a code for the agent, and one for each entity, in any order of rows."""
 
 import abc
+from typing import Annotated
 
 import equinox as eqx
 import jax
@@ -8,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ..ops import named
+from ..ranges import Between, Width
 from .attention import TransformerBlock
 from .entity_rows import Entities
 from .layers import Linear, as_matrix
@@ -47,7 +49,7 @@ class HypernetworkEncoder(AbstractEncoder):
         hidden: int,
         gain: float | None,
         *,
-        code: int = 32,
+        code: Width = 32,
         key: PRNGKeyArray,
     ):
         layer = lambda n, width: Linear(width, code, gain=gain, key=named(key, "code", n))
@@ -89,8 +91,8 @@ class AttentionEncoder(AbstractEncoder):
         hidden: int,
         gain: float | None,
         *,
-        heads: int = 4,
-        blocks: int = 1,
+        heads: Width = 4,
+        blocks: Annotated[int, Between(1, 100)] = 1,
         key: PRNGKeyArray,
     ):
         layer = lambda width, *name: Linear(width, hidden, gain=gain, key=named(key, *name))

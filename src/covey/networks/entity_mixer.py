@@ -8,6 +8,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from ..core import EntityLayout
 from ..errors import UserError
 from ..ops import named
+from ..ranges import Width
 from .entity_rows import EntityBlock, input_widths, read_entities
 from .interface import InputPart, NetworkInterface
 from .layers import MLP, Linear, as_matrix, layer_norm
@@ -40,8 +41,8 @@ class EntityMixer(AbstractMixer):
         actions: int,
         layout: EntityLayout | None,
         *,
-        embed: int = 32,
-        hyper: int = 64,
+        embed: Width = 32,
+        hyper: Width = 64,
         key: PRNGKeyArray,
     ):
         _require_agents(agents, layout)
