@@ -15,8 +15,8 @@ from .words import assign_words
 __all__ = ["main"]
 
 _NOTES = """ALGO and ENV are names from `covey list`, or your own: path/to/file.py:Name, package.module:Name;
-pz:module is any PettingZoo world. key=value reaches any setting: gamma=.95 mixer.embed=64
-env.agents=5. `covey COMMAND --help` lists a command's options."""
+pz:module is any PettingZoo world, gym:ID any Gymnasium world. key=value reaches any setting:
+gamma=.95 mixer.embed=64 env.agents=5. `covey COMMAND --help` lists a command's options."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

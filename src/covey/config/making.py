@@ -24,6 +24,11 @@ def environment_maker(name: str) -> Any:
     A user's world that keeps another package's protocol comes with the adapter that it needs.
     """
     entry = catalogue.find("environment", name)
+    module = entry.path.rpartition(":")[0]
+    if entry.protocol and not module.endswith(".py"):
+        from ..environments.adapters.imports import import_world
+
+        import_world(module, name)  # which tells what to install
     thing = catalogue.load_class(entry)
     if getattr(thing, "__module__", "covey.").startswith("covey."):
         return thing

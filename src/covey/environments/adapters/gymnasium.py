@@ -23,8 +23,6 @@ PACKAGES = {
     r"Fetch|Hand|Adroit|AntMaze|PointMaze|FrankaKitchen": "gymnasium_robotics",
 }
 _COUNTS = ("n_agents", "num_agents")  # as worlds call the number of their agents
-_PIP = {"highway_env": "highway-env", "gymnasium_robotics": "gymnasium-robotics"}
-MODULE_AND_ID = re.compile(r"[\w.]+:[\w./-]+-v\d+")  # gymnasium's way to name a module to import before
 
 
 def is_gymnasium(thing: Any) -> bool:
@@ -62,8 +60,8 @@ def gymnasium(
     module, _, rest = id.rpartition(":")
     package = module or next((p for pattern, p in PACKAGES.items() if re.match(pattern, id)), "")
     if package:
-        import_world(package, "", _PIP.get(package, package))
-    make = import_world("gymnasium", "").make
+        import_world(package, title)
+    make = import_world("gymnasium", title).make
     world = make_world(lambda **kwargs: make(rest, disable_env_checker=True, **kwargs), options, title)
     return gymnasium_environment(world, title, options, horizon, team, team_reward, state)
 

@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -11,11 +12,24 @@ from typing import Any
 
 from ...errors import UserError
 
-_EXTRAS = {"pettingzoo": "pettingzoo", "gymnasium": "pettingzoo", "mpe2": "pettingzoo", "jaxmarl": "jaxmarl"}
+# The names by which pip installs modules.
+_PIP = {
+    "pettingzoo": "'covey[pettingzoo]'",
+    "gymnasium": "'covey[pettingzoo]'",
+    "mpe2": "'covey[pettingzoo]'",
+    "jaxmarl": "'covey[jaxmarl]'",
+    "lbforaging": "lbforaging",
+    "rware": "rware",
+    "pogema": "pogema",
+    "magent2": "magent2",
+    "highway_env": "highway-env",
+    "gymnasium_robotics": "gymnasium-robotics",
+    "overcooked_ai_py": "overcooked-ai",
+}
 
 
-def import_world(name: str, prefix: str, package: str = "") -> Any:
-    """Return a module, or what `package.attribute` names. `package` is what pip installs where it differs."""
+def import_world(name: str, title: str = "") -> Any:
+    """Return a module, or what `package.attribute` names; `title` is the world, as it was typed."""
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # worlds that draw with pygame need no screen
     if str(Path.cwd()) not in sys.path:
@@ -26,19 +40,27 @@ def import_world(name: str, prefix: str, package: str = "") -> Any:
     except ModuleNotFoundError as error:
         parent, _, attribute = name.rpartition(".")
         if parent and error.name == name:
-            thing = getattr(import_world(parent, prefix, package), attribute, None)
+            thing = getattr(import_world(parent, title), attribute, None)
             if thing is not None:
                 return thing
-        raise _missing(name, prefix, package, str(error.name)) from error
+        raise _missing(name, title, str(error.name)) from error
     except ImportError as error:  # pettingzoo.mpe, which has moved, says so in this way
-        raise UserError(f"{prefix}{name} cannot be imported: {error}") from error
+        raise UserError(f"{title or name} cannot be imported: {error}") from error
 
 
-def _missing(name: str, prefix: str, package: str, missing: str) -> UserError:
-    extra = _EXTRAS.get(missing)
-    remedy = f"run pip install 'covey[{extra}]'" if extra else f"check the name after {prefix}"
-    remedy = f"run pip install {package}" if package else remedy
-    return UserError(f"{prefix}{name} needs the module {missing}, which is not installed: {remedy}")
+def _missing(name: str, title: str, missing: str) -> UserError:
+    remedy = f"check the name after {title.partition(':')[0]}:" if title else "install its package"
+    if missing in _PIP:
+        remedy = f"run pip install {_PIP[missing]}"
+    elif not missing.startswith("pettingzoo"):
+        remedy = _pettingzoo_extra(name) or remedy
+    return UserError(f"{title or name} needs the module {missing}, which is not installed: {remedy}")
+
+
+def _pettingzoo_extra(name: str) -> str:
+    """Return how to install what a world of PettingZoo's own needs; nothing for other worlds."""
+    family = re.match(r"(?:pz:)?pettingzoo\.(\w+)\.", name)
+    return f"run pip install 'pettingzoo[{family[1]}]'" if family else ""
 
 
 def make_world(make: Callable[..., Any], options: dict[str, Any], title: str) -> Any:
@@ -50,11 +72,14 @@ def make_world(make: Callable[..., Any], options: dict[str, Any], title: str) ->
         if "argument" not in str(error):
             raise
         raise UserError(f"{title} does not accept these options: {error}") from error
+    except ImportError as error:
+        remedy = _pettingzoo_extra(title) or f"it says: {error}"
+        raise UserError(f"{title} needs a package which is not installed: {remedy}") from error
     except Exception as error:
         if not type(error).__module__.startswith(("gymnasium.error", "gym.error")):
             raise
-        remedy = "a package that registers it when it is imported can be named, as in gym:package:ID-v0"
-        raise UserError(f"{title}: {error} ({remedy})") from error
+        remedy = " (a package that registers it when it is imported can be named, as in gym:package:ID-v0)"
+        raise UserError(f"{title}: {error}{remedy if 'exist' in str(error) else ''}") from error
 
 
 @contextlib.contextmanager

@@ -26,8 +26,8 @@ def overcooked(
     `points` is of soups alone.
     """
     title = f"overcooked:{layout}"
-    mdp = import_world("overcooked_ai_py.mdp.overcooked_mdp", "", "overcooked-ai 'numpy<2'")
-    actions = import_world("overcooked_ai_py.mdp.actions", "", "overcooked-ai").Action.INDEX_TO_ACTION
+    mdp = import_world("overcooked_ai_py.mdp.overcooked_mdp", title)
+    actions = import_world("overcooked_ai_py.mdp.actions", title).Action.INDEX_TO_ACTION
     try:
         kitchen = mdp.OvercookedGridworld.from_layout_name(layout)
     except FileNotFoundError as error:

@@ -79,7 +79,7 @@ def pettingzoo_environment(
 
 def _from_module(module: str, title: str, options: dict[str, Any]) -> Any:
     """Return the world of a module, as a ParallelEnv where it can be one."""
-    source = import_world(module, "pz:")
+    source = import_world(module, title)
     if hasattr(source, "parallel_env"):
         return make_world(source.parallel_env, options, title)
     if not hasattr(source, "env"):
@@ -92,7 +92,7 @@ def together(world: Any) -> Any:
     in_turn = all(hasattr(world, name) for name in _IN_TURN)
     if not in_turn or not getattr(world, "metadata", {}).get("is_parallelizable", False):
         return world
-    return import_world("pettingzoo.utils.conversions", "").aec_to_parallel(world)
+    return import_world("pettingzoo.utils.conversions").aec_to_parallel(world)
 
 
 def _masks(obs: Mapping[Any, Any], infos: Mapping[Any, Any]) -> tuple[dict[Any, Any], dict[Any, Any]]:
