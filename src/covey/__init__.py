@@ -11,19 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 __all__ = [
-    "Policy", "Run", "SettingError", "UserError", "ablate", "compare", "crossplay", "describe", "evaluate",
-    "load", "report", "resume", "train", "versus", "watch",
+    "Policy", "Run", "SettingError", "UserError", "ablate", "check", "compare", "crossplay", "describe",
+    "evaluate", "load", "new", "report", "resume", "train", "versus", "watch",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
     from .api import (
         Run,
         ablate,
+        check,
         compare,
         crossplay,
         describe,
         evaluate,
         load,
+        new,
         report,
         resume,
         train,

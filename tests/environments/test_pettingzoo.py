@@ -16,7 +16,7 @@ from covey.environments.adapters.pettingzoo import pettingzoo
 from covey.environments.particles import adversary, chase, reference, speaker_listener, spread, tag
 from covey.errors import UserError
 from covey.runs import run
-from covey.training.host import Copy
+from covey.training.copies import Copy
 
 SPREAD = "mpe2.simple_spread_v3"
 

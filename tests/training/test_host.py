@@ -8,7 +8,8 @@ import pytest
 from covey.environments.probes import Recall
 from covey.errors import UserError
 from covey.experience import Replay
-from covey.training.host import Copy, Host, StandIn, identity, in_turn
+from covey.training.copies import Copy
+from covey.training.host import Host, StandIn, identity, in_turn
 from covey.training.learners import LearnerSlot
 from covey.training.loop import Trainer
 from toys.learners import Reinforce
@@ -79,7 +80,7 @@ def test_runs_repeat_to_the_bit_and_seeds_of_resets_differ(loop):
     # fails if anything but the run's key decides how an episode begins
     (*_, prints), (*_, again) = (loop.chunk(loop.init(KEY), jnp.arange(4)) for _ in range(2))
     np.testing.assert_array_equal(prints[0], again[0])
-    seeds = [seed for copy in loop.copies[identity(KEY)] for seed in copy.world.seeds]
+    seeds = [seed for copy in loop.copies[identity(KEY)].each for seed in copy.world.seeds]
     assert len(set(seeds)) == len(seeds) == 16 * 5
 
 

@@ -5,6 +5,7 @@ Nothing here imports JAX before a function is called, so that `covey --help` ans
 
 from .experiments import ablate, resume, train
 from .inspection import compare, crossplay, describe, evaluate, list_names, study, versus, watch
+from .own import check, new
 from .reports import report
 from .results import Film, Report, Run, load
 
@@ -13,12 +14,14 @@ __all__ = [
     "Report",
     "Run",
     "ablate",
+    "check",
     "compare",
     "crossplay",
     "describe",
     "evaluate",
     "list_names",
     "load",
+    "new",
     "report",
     "resume",
     "study",

@@ -148,6 +148,14 @@ class Engine:
             results.append(self.evaluation(weights, self.keys([seeds[i] for i in lane]), steps))
         return self.join(results)
 
+    def take_spent(self) -> dict[str, float]:
+        """Return where the seconds since the last call went, in a world that is a Python program."""
+        if not self.hosted:
+            return {}
+        spent = dict(self.runner.seconds)
+        self.runner.seconds = dict.fromkeys(spent, 0.0)
+        return spent
+
     def updates(self, clock: int) -> int:
         """Return the number of updates of all learners together in the first `clock` iterations."""
         shape = self.trainer.shape

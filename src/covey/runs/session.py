@@ -1,7 +1,7 @@
 """A run in progress: chunk after chunk, reports, evaluations and checkpoints between them."""
 
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ class ResumePoint:
     seconds: float = 0.0  # since training began, compilation included
     busy: float = 0.0  # of them, those spent on collecting and learning
     done: int = 0  # steps taken in these seconds, of all seeds
+    spent: dict[str, float] = field(default_factory=dict)  # where the busy seconds went, in a Python world
 
 
 class Training:
@@ -141,6 +142,8 @@ class Training:
         self.point.reports += 1
         self.point.busy += spent
         self.point.done += taken
+        for what, seconds in self.engine.take_spent().items():
+            self.point.spent[what] = self.point.spent.get(what, 0.0) + seconds
         return metrics, fingerprints, taken / spent
 
     def _report(self, metrics: Numbers, fingerprints: tuple[Any, ...]) -> list[dict[str, Any]]:

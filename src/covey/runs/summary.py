@@ -23,6 +23,8 @@ def finish(training: Training, status: Literal["finished", "interrupted"]) -> Ru
     say(str(evaluation))
     done = training.point.done
     say(f"{done:,} steps in {wall:.0f} s ({_rate(training):,.0f} environment steps/s while training)")
+    if training.point.spent:
+        say(_spent_line(training))
     for line in report.lines() if report else ():
         say(line)
     label = f"greedy {training.team} return\n(sum over ≤ {training.spec.horizon} steps)"
@@ -46,6 +48,7 @@ def _content(training: Training, status: str, evaluation: Evaluation, wall: floa
             "env_steps_per_second": round(_rate(training)),
             "compile_seconds": round(training.compile_seconds, 2),
             "wall_seconds": round(wall, 2),
+            **{f"{what}_seconds": round(spent, 2) for what, spent in training.point.spent.items()},
         },
     }
 
@@ -54,6 +57,13 @@ def _rate(training: Training) -> float:
     """Return the environment steps per second while training, of all seeds."""
     point = training.point
     return point.done / point.busy if point.busy else 0.0
+
+
+def _spent_line(training: Training) -> str:
+    """Return where the time of training in a Python world went; the rest passed between its parts."""
+    point = training.point
+    shares = [f"{what} {seconds / point.busy:.0%}" for what, seconds in point.spent.items()]
+    return f"time while training: {', '.join(shares)}"
 
 
 def _closing_lines(training: Training) -> tuple[str, ...]:

@@ -11,6 +11,8 @@ import numpy as np
 from jax.tree_util import keystr, tree_leaves_with_path
 from jaxtyping import Array, Bool, PRNGKeyArray, PyTree, Shaped
 
+from ..core import Spec
+
 _TRACING_ERRORS = (
     jax.errors.ConcretizationTypeError,
     jax.errors.TracerArrayConversionError,
@@ -120,3 +122,45 @@ def require_finite(
     bad = ~np.isfinite(x) & real.reshape(*real.shape, *[1] * (x.ndim - 2))
     advice = "look for a division by zero or the root of zero"
     require_nowhere(bad, f"{what} is not finite (NaN or infinite): {advice}.", names)
+
+
+def check_spec(spec: Spec) -> None:
+    """Check the facts of a world."""
+    for name in ("features", "actions", "horizon", "agents"):
+        require(getattr(spec, name) > 0, f"spec.{name} is {getattr(spec, name)}: it must be 1 or more.")
+    require(
+        len(set(spec.names)) == spec.agents,
+        f"spec.names contains a name twice: {spec.names}: give each agent its own.",
+    )
+    require(spec.state >= 0, f"spec.state is {spec.state}: it must be 0 (for none) or the state's width.")
+    low, high = spec.bounds or (0.0, 1.0)
+    require(
+        -np.inf < low < high < np.inf,
+        f"spec.bounds is {spec.bounds}: both must be finite, the lower one first.",
+    )
+
+
+def check_masks(
+    spec: Spec,
+    agents: Shaped[Array | np.ndarray, "moments copies agents features"],
+    legal: Bool[Array | np.ndarray, "moments copies agents actions"],
+    alive: Bool[Array | np.ndarray, "moments copies agents"],
+    real: Bool[Array | np.ndarray, "moments copies"],
+) -> None:
+    """Check that the dead see nothing and have no choice, and that all have a legal action."""
+    dead = real[..., None] & ~alive
+    require_nowhere(
+        dead & (agents != 0).any(-1),
+        "A dead agent observes something: give it an observation of zeros.",
+        spec.names,
+    )
+    if spec.bounds is None:
+        choices = legal.sum(-1)
+        require_nowhere(
+            real[..., None] & (choices == 0),
+            "An agent has no legal action: allow at least one, also to the dead.",
+            spec.names,
+        )
+        require_nowhere(
+            dead & (choices > 1), "A dead agent has a choice: allow it one action only.", spec.names
+        )

@@ -10,10 +10,12 @@ from jax.tree_util import keystr, tree_leaves_with_path
 from jaxtyping import Array, Bool, Int, Key, PyTree, Shaped
 
 from ..algorithms.random import Random
-from ..core import AbstractEnvironment, Observation, Spec, Step
+from ..core import AbstractEnvironment, AbstractHostEnvironment, Observation, Spec, Step
 from ..ops import named
 from .checks import (
     bitwise_equal,
+    check_masks,
+    check_spec,
     explain_failures,
     require,
     require_deterministic,
@@ -23,38 +25,30 @@ from .checks import (
     require_shape_and_type,
     require_unchanged_types,
 )
+from .python_worlds import check_python_world
 
 _FEATURES = (jnp.floating, jnp.bool_)
 _DRAWS = 64  # enough that they do not all agree by chance
 
 
 def check_environment(env: Any, copies: int = 3, steps: int | None = None) -> None:
-    """Check that a world keeps the protocol, in `steps` steps of random play; the default is an episode."""
+    """Check that a world keeps the protocol, in `steps` steps of random play; the default is an episode.
+
+    A world in plain Python is played one copy at a time.
+    """
+    if isinstance(env, AbstractHostEnvironment):
+        check_python_world(env, steps)
+        return
     require(
         isinstance(env, AbstractEnvironment),
         f"{type(env).__name__} is not an AbstractEnvironment: derive it from that class, or wrap a world of "
-        "one copy in covey.core.Vectorised(world).",
+        "one copy in covey.core.Vectorised(world); a world in plain Python is an AbstractHostEnvironment.",
     )
-    _check_spec(env.spec)
+    check_spec(env.spec)
     for n in (copies, copies + 5):  # a shape that fits twice does not fit by accident
         _check_shapes(env, n)
     _check_randomness(env)
     _check_episodes(env, copies, env.spec.horizon if steps is None else steps)
-
-
-def _check_spec(spec: Spec) -> None:
-    for name in ("features", "actions", "horizon", "agents"):
-        require(getattr(spec, name) > 0, f"spec.{name} is {getattr(spec, name)}: it must be 1 or more.")
-    require(
-        len(set(spec.names)) == spec.agents,
-        f"spec.names contains a name twice: {spec.names}: give each agent its own.",
-    )
-    require(spec.state >= 0, f"spec.state is {spec.state}: it must be 0 (for none) or the state's width.")
-    low, high = spec.bounds or (0.0, 1.0)
-    require(
-        -np.inf < low < high < np.inf,
-        f"spec.bounds is {spec.bounds}: both must be finite, the lower one first.",
-    )
 
 
 def _check_shapes(env: AbstractEnvironment, n: int) -> None:
@@ -199,20 +193,4 @@ def _check_observations(
     )
     require_finite(obs.agents, real, "The observation's `agents`", spec.names)
     require_finite(obs.state, real, "The observation's `state`")
-    agents = real[..., None]
-    dead = agents & ~obs.alive
-    require_nowhere(
-        dead & (obs.agents != 0).any(-1),
-        "A dead agent observes something: give it an observation of zeros.",
-        spec.names,
-    )
-    if spec.bounds is None:
-        choices = obs.legal.sum(-1)
-        require_nowhere(
-            agents & (choices == 0),
-            "An agent has no legal action: allow at least one, also to the dead.",
-            spec.names,
-        )
-        require_nowhere(
-            dead & (choices > 1), "A dead agent has a choice: allow it one action only.", spec.names
-        )
+    check_masks(spec, obs.agents, obs.legal, obs.alive, real)

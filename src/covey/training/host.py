@@ -4,34 +4,34 @@ The worlds themselves are in no checkpoint: a run that is resumed gives up the e
 if a time limit had cut them, and begins new ones. Its bits then differ from an unbroken run's.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, NoReturn
+from time import perf_counter
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import Array, Bool, Int, PRNGKeyArray, PyTree, Shaped, UInt32
+from jaxtyping import Array, Int, PRNGKeyArray, PyTree, UInt8, UInt32
 
 from ..core import (
     AbstractEnvironment,
     AbstractHostEnvironment,
     Action,
-    HostStep,
     Metrics,
     Observation,
     Spec,
     Step,
     Trajectory,
 )
-from ..errors import UserError
 from ..ops import named
+from .acting import Acting, one_copy
+from .copies import REST, STEP, LocalCopies, Recording
 from .loop import Trainer, TrainState, bit_sums, collecting_metrics
 from .rollout import Actors, Rollout, first_episodes, rollout
-
-Choice = tuple[tuple, Shaped[Array, "n agents ..."], dict[str, PyTree]]  # carries, action, extras
+from .rows import RowLayout
 
 
 class StandIn(AbstractEnvironment[None]):
@@ -58,89 +58,37 @@ class StandIn(AbstractEnvironment[None]):
         return None, Step(self.reset(key, n)[1], reward, self.spec.team_mean(reward), over, over, counts)
 
 
-class Copy:
-    """One copy of a world. It counts steps, cuts episodes at the horizon and refuses malformed numbers."""
+class Played(NamedTuple):
+    """A rollout as it was collected: rows of bytes, everybody's carries after it, where the time went."""
 
-    def __init__(self, world: AbstractHostEnvironment):
-        self.world = world
-        self.spec = world.spec
-        self.t = 0
-
-    def reset(self, seed: int) -> HostStep:
-        self.t = 0
-        return self.checked(HostStep(self.world.reset(seed), np.zeros(self.spec.agents), False, False))
-
-    def step(self, action: Shaped[np.ndarray, "agents ..."]) -> HostStep:
-        self.t += 1
-        outcome = self.checked(self.world.step(action))
-        cut = not outcome.terminated and (outcome.truncated or self.t >= self.spec.horizon)
-        return outcome._replace(truncated=cut)
-
-    def checked(self, outcome: HostStep) -> HostStep:
-        """Return the outcome if its shapes are the spec's and its numbers finite."""
-        spec = self.spec
-        obs = outcome.obs
-        parts = {
-            "observations": (obs.agents, (spec.agents, spec.features)),
-            "state": (obs.state, (spec.state,)),
-            "legal actions": (obs.legal, (spec.agents, spec.actions)),
-            "signs of life": (obs.alive, (spec.agents,)),
-            "rewards": (outcome.reward, (spec.agents,)),
-        }
-        if outcome.team_reward is not None:
-            parts["team rewards"] = (outcome.team_reward, (len(spec.teams),))
-        for what, (x, shape) in parts.items():
-            if np.shape(x) != shape:
-                self.refuse(f"gave {what} of shape {np.shape(x)}, which its spec says is {shape}")
-            if not np.isfinite(x).all():
-                odd = np.argwhere(~np.isfinite(x))[0][0]
-                whose = f" of {spec.names[odd]}" if shape[0] == spec.agents and what != "state" else ""
-                self.refuse(f"gave {what}{whose} that are not finite")
-        return outcome
-
-    def refuse(self, problem: str) -> NoReturn:
-        raise UserError(
-            f"{self.world} {problem}, at step {self.t} of an episode: mend the world, or train another"
-        )
-
-
-def batched(
-    world: AbstractHostEnvironment, outcomes: Sequence[HostStep], first: Bool[np.ndarray, " n"]
-) -> Step:
-    """Return the outcomes of n copies of a world as one step."""
-    number = lambda xs: jnp.asarray(np.asarray(xs, np.float32))
-    flag = lambda xs: jnp.asarray(np.asarray(xs, bool))
-    agents, state, legal, alive = zip(*(outcome.obs for outcome in outcomes), strict=True)
-    reward = number([o.reward for o in outcomes])
-    means = np.asarray(world.spec.team_mean(reward))
-    teams = [m if o.team_reward is None else o.team_reward for m, o in zip(means, outcomes, strict=True)]
-    return Step(
-        obs=Observation(number(agents), number(state), flag(legal), flag(alive), flag(first)),
-        reward=reward,
-        team_reward=number(teams),
-        terminated=flag([o.terminated for o in outcomes]),
-        truncated=flag([o.truncated for o in outcomes]),
-        counts={name: number([o.counts.get(name, 0.0) for o in outcomes]) for name in world.counts},
-    )
+    outcomes: UInt8[np.ndarray, "moments n width"]
+    choices: UInt8[np.ndarray, "steps n choice_width"]
+    carry: tuple[PyTree[Array], ...]
+    seconds: dict[str, float]
 
 
 class Host:
     """`Trainer`'s init, chunk, evaluate and episodes for worlds that `make` makes, one for each copy.
 
-    All but stepping the worlds is compiled, once for all seeds. The worlds of each seed are found by its
-    key. `trainer.env` is the worlds' `StandIn`.
+    Acting, and all that follows a rollout, is compiled, once for all seeds. The worlds of each seed are found
+    by its key. `trainer.env` is the worlds' `StandIn`. `seconds` says where the time of training went.
     """
 
     def __init__(self, trainer: Trainer, make: Callable[[], AbstractHostEnvironment]):
         self.trainer = trainer
         self.make = make
-        self.copies: dict[bytes, list[Copy]] = {}  # to train on, by seed
-        self.evaluation_copies: list[Copy] = []
+        self.copies: dict[bytes, LocalCopies] = {}  # to train on, by seed
+        self.evaluation_copies: LocalCopies | None = None
+        self.seconds: dict[str, float] = {"world": 0.0, "acting": 0.0, "learning": 0.0}
+        action = jax.ShapeDtypeStruct((trainer.copies, *trainer.spec.action_shape), trainer.spec.action_type)
+        outcome = jax.eval_shape(lambda action: trainer.env.step(None, action, jr.key(0))[1], action)
+        self.outcomes = RowLayout(one_copy(outcome))
+        self._acting: dict[bool, Acting] = {}  # by whether it explores
         self._init = jax.jit(lambda key: trainer.init(key))
         self._begin = jax.jit(lambda learners, key: trainer.begin(learners, key, trainer.copies))
         self._seeds = jax.jit(lambda key: jr.randint(key, (trainer.copies,), 0, np.iinfo(np.int32).max))
-        self._choose_compiled = jax.jit(self._choose, static_argnums=5)
-        self._absorb_compiled = jax.jit(self._absorb)
+        self._tick_seeds = jax.jit(self._seeds_of_ticks, static_argnums=1)
+        self._assembled = jax.jit(self._assemble, static_argnums=4)
         self._learn_compiled = jax.jit(self._learn, donate_argnums=0)  # the old state is used nowhere else
         self._first_episodes = jax.jit(first_episodes)
         self._fingerprints = jax.jit(lambda learners: tuple(bit_sums(learner) for learner in learners))
@@ -149,8 +97,8 @@ class Host:
         state = self._init(key)
         copies = self._new_copies()
         self.copies[identity(key)] = copies
-        obs = self._reset(copies, named(key, "begin"))
-        return replace(state, actors=replace(state.actors, obs=obs))
+        first = self._reset(copies, named(key, "begin"))
+        return replace(state, actors=replace(state.actors, obs=jax.tree.map(jnp.asarray, first)))
 
     def chunk(
         self, state: TrainState, clocks: Int[Array | np.ndarray, " chunk"]
@@ -160,15 +108,19 @@ class Host:
         if copies is None:
             copies = self._new_copies()
             self.copies[identity(state.key)] = copies
-            state = replace(state, actors=replace(state.actors, over=jnp.ones(len(copies), bool)))
+            state = replace(state, actors=replace(state.actors, over=jnp.ones(self.trainer.copies, bool)))
         all_metrics = []
         for clock in jnp.asarray(clocks):
             key = named(state.key, "collect", clock)
-            length = self.trainer.length
-            result = self._rollout(copies, state.learners, state.actors, key, state.steps, length, True)
+            played = self._play(copies, state.learners, state.actors, key, state.steps, self.trainer.length)
+            began = perf_counter()
+            result = self._assemble_played(state.actors, played, True)
             state = replace(state, actors=result.actors)
             state, metrics = self._learn_compiled(state, result.trajectory, result.ended, clock)
-            all_metrics.append(metrics)
+            all_metrics.append(jax.block_until_ready(metrics))
+            self.seconds["learning"] += perf_counter() - began
+            for what, spent in played.seconds.items():
+                self.seconds[what] += spent
         stacked = jax.tree.map(lambda *xs: jnp.stack(xs), *all_metrics)
         return state, stacked, self._fingerprints(state.learners)
 
@@ -183,43 +135,86 @@ class Host:
         return jax.tree.map(lambda *xs: jnp.concatenate(xs)[:episodes], *rounds)
 
     def episodes(self, learners: tuple, key: PRNGKeyArray, steps: Int[Array, ""]) -> Rollout:
-        """Play greedily in every copy from its beginning, for as long as the longest episode."""
-        self.evaluation_copies = self.evaluation_copies or self._new_copies()
-        obs = self._reset(self.evaluation_copies, named(key, "begin"))
-        actors = replace(self._begin(learners, key), obs=obs)
-        length = self.trainer.spec.horizon
-        return self._rollout(self.evaluation_copies, learners, actors, key, steps, length, False)
+        """Play greedily in every copy from its beginning to the end of its episode.
 
-    def _rollout(
+        The rollout is as long as the longest episode may be. Nothing happens in it after an episode's end.
+        """
+        self.evaluation_copies = self.evaluation_copies or self._new_copies()
+        first = self._reset(self.evaluation_copies, named(key, "begin"))
+        actors = replace(self._begin(learners, key), obs=first)
+        length = self.trainer.spec.horizon
+        played = self._play(self.evaluation_copies, learners, actors, key, steps, length, training=False)
+        return self._assemble_played(actors, played, False)
+
+    def _play(
         self,
-        copies: list[Copy],
+        copies: LocalCopies,
         learners: tuple,
         actors: Actors,
         key: PRNGKeyArray,
-        steps,
+        steps: Int[Array, ""],
         length: int,
+        training: bool = True,
+    ) -> Played:
+        """Take `length` steps in every copy; a copy whose episode is over is reset instead.
+
+        In an evaluation it rests instead, and nobody explores.
+        """
+        n = self.trainer.copies
+        recording = Recording(self.outcomes, length + 1, n)
+        recording.begin(actors.obs)
+        acting = self._acting_of(learners, actors.carry, explore=training)
+        choices = np.zeros((length, n, acting.choices.size), np.uint8)
+        action = acting.choices.views(choices)[0]
+        fixed = acting.fixed(learners, key, steps)
+        moving = acting.moving(actors.carry)
+        over = np.array(actors.over)
+        seeds = None
+        world = 0.0
+        began = perf_counter()
+        for t in range(length):
+            moving, choices[t] = acting.act(fixed, moving, recording.bytes[t])
+            orders = np.full(n, STEP)
+            if over.any():
+                if training and seeds is None:
+                    seeds = np.asarray(self._tick_seeds(key, length))
+                orders[over] = seeds[t][over] if seeds is not None else REST
+            before = perf_counter()
+            copies.play(recording, t + 1, orders, action[t])
+            world += perf_counter() - before
+            over = recording.over(t + 1) & ~over if training else recording.over(t + 1) | over
+            if over.all() and not training:
+                recording.rows.obs.first[t + 2 :] = True
+                break
+        seconds = {"world": world, "acting": perf_counter() - began - world}
+        return Played(recording.bytes, choices, acting.carry(moving), seconds)
+
+    def _acting_of(self, learners: tuple, carry: tuple, explore: bool) -> Acting:
+        if explore not in self._acting:
+            self._acting[explore] = Acting(self.trainer, self.outcomes, learners, carry, explore)
+        return self._acting[explore]
+
+    def _assemble_played(self, actors: Actors, played: Played, explore: bool) -> Rollout:
+        return self._assembled(actors, played.carry, played.outcomes, played.choices, explore)
+
+    def _assemble(
+        self,
+        actors: Actors,
+        carry: tuple,
+        outcomes: UInt8[Array, "moments n width"],
+        choices: UInt8[Array, "steps n choice_width"],
         explore: bool,
     ) -> Rollout:
-        def tick(actors: Actors, t: np.int32) -> tuple[Actors, Trajectory, Metrics]:
-            choice, reset_key = self._choose_compiled(learners, actors, key, t, steps, explore)
-            step = self._step(copies, actors.over, choice[1], reset_key)
-            return self._absorb_compiled(actors, choice, step)
+        """Return what was played as the rollout that `Trainer.rollout` would return."""
+        taken = (self.outcomes.unpack(outcomes[1:]), *self._acting[explore].choices.unpack(choices))
 
-        return rollout(tick, actors, length, scan=scan_in_python)
+        def tick(actors: Actors, t: Int[Array, ""]) -> tuple[Actors, Trajectory, Metrics]:
+            step, action, extras = jax.tree.map(lambda x: x[t], taken)
+            after, ended = self.trainer.absorb(actors, step)
+            return replace(after, obs=step.obs), self.trainer.taken(actors, action, step, extras), ended
 
-    def _choose(
-        self, learners: tuple, actors: Actors, key: PRNGKeyArray, t: Int[Array, ""], steps, explore: bool
-    ) -> tuple[Choice, PRNGKeyArray]:
-        """Return everybody's actions, and the key by which copies are reset."""
-        key = named(key, t)
-        choice = self.trainer.act(learners, actors.carry, actors.obs, named(key, "act"), steps, explore)
-        return choice, named(key, "reset")
-
-    def _absorb(self, actors: Actors, choice: Choice, step: Step) -> tuple[Actors, Trajectory, Metrics]:
-        carry, action, extras = choice
-        after, ended = self.trainer.absorb(actors, step)
-        after = replace(after, obs=step.obs, carry=carry)
-        return after, self.trainer.taken(actors, action, step, extras), ended
+        result = rollout(tick, actors, len(choices))
+        return result._replace(actors=replace(result.actors, carry=carry))
 
     def _learn(
         self, state: TrainState, joint: Trajectory, ended: Metrics, clock: Int[Array, ""]
@@ -229,21 +224,19 @@ class Host:
         state, metrics = self.trainer.learn(state, joint, clock)
         return state, metrics | collecting_metrics(state, joint, ended)
 
-    def _new_copies(self) -> list[Copy]:
-        return [Copy(self.make()) for _ in range(self.trainer.copies)]
+    def _seeds_of_ticks(self, key: PRNGKeyArray, length: int) -> Int[Array, "length n"]:
+        """Return the seeds with which copies are reset, if they are, at each tick of a rollout."""
+        return jax.vmap(lambda t: self._seeds(named(key, t, "reset")))(jnp.arange(length))
 
-    def _reset(self, copies: list[Copy], key: PRNGKeyArray) -> Observation:
-        return self._step(copies, jnp.ones(len(copies), bool), np.zeros(len(copies)), key).obs
+    def _new_copies(self) -> LocalCopies:
+        return LocalCopies(self.make, self.trainer.copies)
 
-    def _step(
-        self, copies: list[Copy], over: Bool[Array, " n"], action: Shaped[Any, "n ..."], key: PRNGKeyArray
-    ) -> Step:
-        """Take one step in every copy; a copy whose episode is over is reset instead."""
-        seeds = np.asarray(self._seeds(key))
-        resets = np.asarray(over)
-        each = zip(copies, resets, seeds, np.asarray(action), strict=True)
-        outcomes = [copy.reset(int(seed)) if reset else copy.step(act) for copy, reset, seed, act in each]
-        return batched(copies[0].world, outcomes, resets)
+    def _reset(self, copies: LocalCopies, key: PRNGKeyArray) -> Observation:
+        """Begin an episode in every copy."""
+        n = self.trainer.copies
+        recording = Recording(self.outcomes, 1, n)
+        copies.play(recording, 0, np.asarray(self._seeds(key)), np.zeros((n, 1)))
+        return jax.tree.map(lambda x: x[0], recording.rows.obs)
 
 
 def identity(key: PRNGKeyArray) -> bytes:
@@ -251,23 +244,15 @@ def identity(key: PRNGKeyArray) -> bytes:
     return np.asarray(jr.key_data(key)).tobytes()
 
 
-def scan_in_python(f: Callable, carry: Any, xs: Int[Array, " length"]) -> tuple[Any, PyTree]:
-    """`jax.lax.scan` for a function that is no JAX program."""
-    outputs = []
-    for x in np.asarray(xs):
-        carry, output = f(carry, x)
-        outputs.append(output)
-    return carry, jax.tree.map(lambda *ys: np.stack(ys), *outputs)
-
-
 def in_turn(f: Callable, shared: int = 0) -> Callable:
     """`Layout.spread` for what runs in Python: call f on one seed of a lane after another."""
+    pick = jax.jit(lambda tree, i: jax.tree.map(lambda x: x[i], tree))
+    stack = jax.jit(lambda trees: jax.tree.map(lambda *xs: jnp.stack(xs), *trees))
 
     def mapped(*args):
         per_seed = args[: len(args) - shared]
         common = args[len(args) - shared :]
         seeds = len(jax.tree.leaves(per_seed)[0])
-        results = [f(*jax.tree.map(lambda x, i=i: x[i], per_seed), *common) for i in range(seeds)]
-        return jax.tree.map(lambda *xs: jnp.stack(xs), *results)
+        return stack([f(*pick(per_seed, i), *common) for i in range(seeds)])
 
     return mapped
