@@ -28,8 +28,11 @@ _PIP = {
 }
 
 
-def import_world(name: str, title: str = "") -> Any:
-    """Return a module, or what `package.attribute` names; `title` is the world, as it was typed."""
+def import_world(name: str, title: str = "", package: str = "") -> Any:
+    """Return a module, or what `package.attribute` names.
+
+    `title` is the world, as it was typed; `package` what pip installs, if the table above lacks it.
+    """
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # worlds that draw with pygame need no screen
     if str(Path.cwd()) not in sys.path:
@@ -40,18 +43,19 @@ def import_world(name: str, title: str = "") -> Any:
     except ModuleNotFoundError as error:
         parent, _, attribute = name.rpartition(".")
         if parent and error.name == name:
-            thing = getattr(import_world(parent, title), attribute, None)
+            thing = getattr(import_world(parent, title, package), attribute, None)
             if thing is not None:
                 return thing
-        raise _missing(name, title, str(error.name)) from error
+        raise _missing(name, title, package, str(error.name)) from error
     except ImportError as error:  # pettingzoo.mpe, which has moved, says so in this way
         raise UserError(f"{title or name} cannot be imported: {error}") from error
 
 
-def _missing(name: str, title: str, missing: str) -> UserError:
+def _missing(name: str, title: str, package: str, missing: str) -> UserError:
     remedy = f"check the name after {title.partition(':')[0]}:" if title else "install its package"
-    if missing in _PIP:
-        remedy = f"run pip install {_PIP[missing]}"
+    package = package or _PIP.get(missing, "")
+    if package:
+        remedy = f"run pip install {package}"
     elif not missing.startswith("pettingzoo"):
         remedy = _pettingzoo_extra(name) or remedy
     return UserError(f"{title or name} needs the module {missing}, which is not installed: {remedy}")
