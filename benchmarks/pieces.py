@@ -189,7 +189,7 @@ def profile(make: Callable[[], Any], config: Config, peak: float) -> dict[str, A
         run = make()
         if run.engine.hosted or not any(slot.learns for slot in run.engine.trainer.slots):
             raise UserError("--profile needs a world written in JAX, and an algorithm that learns")
-        text = run.engine.chunk.as_text()
+        text = run.engine.chunk.run.as_text()
     jax.config.update("jax_enable_compilation_cache", cached)
     while run.engine.updates(run.clock) < 2:
         run()

@@ -120,7 +120,7 @@ class TrainingWork:
         """Return bytes: of all seeds' states on all devices, and of a chunk's temporary arrays on one."""
         layout = self.engine.layout
         state = bytes_of(self.engine.shapes) * len(layout.lanes) * layout.parts
-        return {"state": state, "temporary": self.engine.chunk.memory_analysis().temp_size_in_bytes}
+        return {"state": state, "temporary": self.engine.chunk.run.memory_analysis().temp_size_in_bytes}
 
     def flops_per_step(self) -> float:
         """Return the flops of matrix products, in collecting and learning, per environment step."""

@@ -14,7 +14,6 @@ Departures: those of QMIX.
 """
 
 import abc
-from dataclasses import replace
 from typing import ClassVar
 
 import equinox as eqx
@@ -36,7 +35,7 @@ from ..core import (
 )
 from ..networks.agents import AbstractAgent, AgentCarry, Recurrent, init_agent_carry
 from ..networks.mixers import AbstractMixer, UnrestrictedMixer
-from ..parts import Factory, promoted
+from ..parts import Factory, Number, promoted
 from ..ranges import Unit
 from .qmix import QMIX, ValueNetworks
 
@@ -50,7 +49,7 @@ class AbstractWeighting(eqx.Module):
     @abc.abstractmethod
     def __call__(
         self, q_tot: Float[Array, "T k"], y: Float[Array, "T k"], best: Float[Array, "T k"],
-        greedy: Bool[Array, "T 1"], alpha: float,
+        greedy: Bool[Array, "T 1"], alpha: Number,
     ) -> Float[Array, "T k"]: ...  # fmt: skip
 
 
@@ -103,7 +102,8 @@ class WQMIX(AbstractAlgorithm[Learner]):
     def init(self, spec: Spec, key: PRNGKeyArray) -> Learner:
         central = None
         if self.central:
-            unrestricted = replace(self.qmix, agent=self.central_agent, mixer=self.central_mixer)
+            parts = (self.central_agent, self.central_mixer)
+            unrestricted = eqx.tree_at(lambda qmix: (qmix.agent, qmix.mixer), self.qmix, parts)
             central = unrestricted.init_networks(spec, ops.named(key, "central"))
         online = WeightedNetworks(self.qmix.init_networks(spec, key), central)
         opt_state = ops.init_opt_state(self.qmix.optimiser, online)

@@ -15,6 +15,7 @@ from ..config.config import Config
 from ..config.options import command_line_sentence
 from ..errors import UserError
 from ..runs import run
+from ..runs.engine import Engine
 from ..runs.folder import RunFolder
 from ..runs.results import DrawCurve
 from .ablation_results import Ablation, AblationCell
@@ -59,13 +60,14 @@ def train_grid(
             _refuse_another_run(cell)
     say = (lambda line: None) if quiet else (lambda line: print(line, flush=True))
     failures: dict[str, str] = {}
+    lenders: list[Engine] = []
     for number, cell in enumerate(cells, 1):
         if cell.finished:
             say(f"[{number}/{len(cells)}] {cell.name}: finished before")
             continue
         say(f"[{number}/{len(cells)}] {cell.name}")
         try:
-            _train_cell(cell, quiet, draw_curve)
+            _train_cell(cell, quiet, draw_curve, lenders)
         except UserError as error:
             failures[cell.name] = command_line_sentence(error)
             say(f"failed: {failures[cell.name]}")
@@ -124,11 +126,11 @@ def _refuse_another_run(cell: _Cell) -> None:
             )
 
 
-def _train_cell(cell: _Cell, quiet: bool, draw_curve: DrawCurve) -> None:
+def _train_cell(cell: _Cell, quiet: bool, draw_curve: DrawCurve, lenders: list[Engine]) -> None:
     if cell.exists:
-        result = run.resume_run(cell.folder.path, quiet=quiet)
+        result = run.resume_run(cell.folder.path, quiet=quiet, lenders=lenders)
     else:
-        result = run.train_run(cell.config, cell.folder.path, quiet)
+        result = run.train_run(cell.config, cell.folder.path, quiet, lenders)
     result.close(draw_curve)
 
 

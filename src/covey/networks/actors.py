@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from ..core import Observation, Spec
 from ..ops import named
-from ..parts import Factory
+from ..parts import Factory, Number
 from .agents import AbstractAgent, AgentNetworks, Sharing
 from .distributions import AbstractDistribution, Categorical, Gaussian
 from .identity import HyperSettings, IdentityNetworks
@@ -58,7 +58,7 @@ class Actor(eqx.Module):
         sharing: Sharing,
         agent_id: bool,
         squashed: bool,
-        deviation: float,
+        deviation: Number,
         valued: bool = False,
         *,
         hyper: HyperSettings | None = None,
@@ -71,7 +71,7 @@ class Actor(eqx.Module):
         networks = AgentNetworks(factory, spec, interface, sharing, key=key)
         self.networks = networks if hyper is None else hyper(networks, named(key, "hyper"))
         groups = len(set(self.networks.groups))
-        start = jnp.full((groups, spec.actions), np.log(deviation))
+        start = jnp.full((groups, spec.actions), jnp.log(deviation))
         self.log_deviation = start if spec.bounds else None
         self.bounds = spec.bounds
         self.squashed = squashed

@@ -8,25 +8,27 @@ from jax.ad_checkpoint import checkpoint_name
 from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float
 
+from ..parts import Number, is_off
 
-def surrogate(ratio: Float[Array, "*b"], advantage: Float[Array, "*b"], clip: float) -> Float[Array, "*b"]:
+
+def surrogate(ratio: Float[Array, "*b"], advantage: Float[Array, "*b"], clip: Number) -> Float[Array, "*b"]:
     """Return PPO's min(rho A, clip(rho, 1 - eps, 1 + eps) A) (Schulman et al., 2017)."""
     return jnp.minimum(ratio * advantage, jnp.clip(ratio, 1 - clip, 1 + clip) * advantage)
 
 
-def huber(error: Float[Array, "*b"], delta: float) -> Float[Array, "*b"]:
+def huber(error: Float[Array, "*b"], delta: Number) -> Float[Array, "*b"]:
     """Return half the square, and a straight line beyond delta (Huber, 1964)."""
     size = jnp.minimum(jnp.abs(error), delta)
     return size * (jnp.abs(error) - 0.5 * size)
 
 
 def clipped_value_loss(
-    value: Float[Array, "*b"], old: Float[Array, "*b"], goal: Float[Array, "*b"], clip: float, delta: float
+    value: Float[Array, "*b"], old: Float[Array, "*b"], goal: Float[Array, "*b"], clip: Number, delta: Number
 ) -> Float[Array, "*b"]:
     """Return max(h(G - V), h(G - V_clipped)), V_clipped within `clip` of the old; clip = 0: h(G - V)."""
     plain = huber(goal - value, delta)
     near = old + jnp.clip(value - old, -clip, clip)
-    return jnp.maximum(plain, huber(goal - near, delta)) if clip else plain
+    return plain if is_off(clip) else jnp.maximum(plain, huber(goal - near, delta))
 
 
 def total(

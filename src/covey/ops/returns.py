@@ -4,14 +4,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from ..parts import Number, is_off
+
 
 def td_lambda(
     reward: Float[Array, "T k"],
     next_value: Float[Array, "T k"],
     terminated: Bool[Array, " T"],
     valid: Bool[Array, " T"],
-    gamma: float,
-    lam: float,
+    gamma: Number,
+    lam: Number,
 ) -> Float[Array, "T k"]:
     """Return the targets G_t of TD(lambda).
 
@@ -20,7 +22,7 @@ def td_lambda(
     With lam = 0 it is the one-step target. A truncated episode bootstraps where it was cut.
     """
     discount = gamma * ~terminated[:, None]
-    if lam == 0:
+    if is_off(lam):
         return reward + discount * next_value
     next_valid = jnp.append(valid[1:], False)[:, None]
 
@@ -39,8 +41,8 @@ def gae(
     value: Float[Array, "T+1 agents"],
     terminated: Bool[Array, " T"],
     valid: Bool[Array, " T"],
-    gamma: float,
-    lam: float,
+    gamma: Number,
+    lam: Number,
 ) -> Float[Array, "T agents"]:
     """Return the generalised advantage estimates A_t (Schulman et al., 2016); 0 at a reset's own step.
 

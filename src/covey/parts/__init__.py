@@ -5,6 +5,7 @@ numbers, Optax or networks only where they are used.
 """
 
 from .factory import Factory
+from .numbers import Number, is_off
 from .optimisers import AbstractOptimiser, Adam, ClipBy, RAdam, RMSProp, clip_by_variable
 from .promotion import find_setting, promoted, promoted_fields
 from .schedules import (
@@ -32,6 +33,7 @@ __all__ = [
     "LearningRate",
     "LinearSchedule",
     "NonNegativeSchedule",
+    "Number",
     "PhasesSchedule",
     "PositiveSchedule",
     "RAdam",
@@ -41,6 +43,7 @@ __all__ = [
     "UnitSchedule",
     "clip_by_variable",
     "find_setting",
+    "is_off",
     "promoted",
     "promoted_fields",
 ]

@@ -9,12 +9,13 @@ import jax.numpy as jnp
 import optax
 
 from ..ranges import NonNegative, Positive, Unit
+from .numbers import Number, is_off
 from .schedules import ConstantSchedule, LearningRate
 
 ClipBy = Literal["norm", "variable"]
 
 
-def clip_by_variable(limit: float) -> optax.GradientTransformation:
+def clip_by_variable(limit: Number) -> optax.GradientTransformation:
     """Clip each array's gradient by its own norm."""
     norm = lambda g: jnp.sqrt(jnp.sum(g**2))
     clip = lambda g: jnp.where(norm(g) > limit, g * (limit / jnp.maximum(norm(g), limit)), g)
@@ -35,7 +36,7 @@ class AbstractOptimiser(eqx.Module):
     @property
     def optax(self) -> optax.GradientTransformation:
         by = {"norm": optax.clip_by_global_norm, "variable": clip_by_variable}[self.clip_by]
-        clip = by(self.clip) if self.clip else optax.identity()
+        clip = optax.identity() if is_off(self.clip) else by(self.clip)
         return optax.chain(clip, self.direction(), optax.scale_by_learning_rate(self.lr))  # pyright: ignore[reportArgumentType]
 
 

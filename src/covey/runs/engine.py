@@ -1,9 +1,9 @@
 """The compiled programs of a run: begin, advance by a chunk, evaluate."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -20,15 +20,29 @@ from ..training import costs
 from ..training.devices import Layout
 from ..training.host import Host, StandIn, in_turn
 from ..training.loop import Trainer, TrainState
+from ..training.numbers import same_program, split_numbers, stack_numbers
 from . import frozen_opponents, memory, sizes
 
 States = list[TrainState]  # one for each lane, with the lane's seeds as first axis
 
 
-class Engine:
-    """The compiled programs of one configuration, each compiled once: init, chunk, evaluation."""
+class LaneProgram(NamedTuple):
+    """A program, called with the number of a lane and then its arguments."""
 
-    def __init__(self, config: Config):
+    run: Any  # compiled; in a host world a Python function
+    numbers: list[Any] | None  # each lane's, its first argument; None: they are in the program
+
+    def __call__(self, lane: int, *args: Any) -> Any:
+        return self.run(*args) if self.numbers is None else self.run(self.numbers[lane], *args)
+
+
+class Engine:
+    """The compiled programs of one configuration, each compiled once: init, chunk, evaluation.
+
+    An engine borrows the programs of the first of `lenders` that differs from it in numbers alone.
+    """
+
+    def __init__(self, config: Config, lenders: Sequence["Engine"] = ()):
         env, slots = config.build()
         self.config = config
         self.hosted = isinstance(env, AbstractHostEnvironment)
@@ -43,12 +57,44 @@ class Engine:
         # A reset takes one of the horizon + 1 places of an episode in a rollout, and is no step.
         self.iteration_steps = max(1, round(config.envs * length * horizon / (horizon + 1)))
         self.iterations = max(1, round(config.report_every / self.iteration_steps))  # of a chunk
+        self.lender = next((lender for lender in lenders if self._can_borrow(lender)), None)
 
-    def program(self, f: Any, *args: Any, shared: int = 0, donate: int | None = None) -> Any:
-        """Return f compiled over the seeds of a lane. In a host world f itself runs in Python."""
+    def program(
+        self, f: Callable[..., Any], *args: Any, shared: int = 0, donate: int | None = None
+    ) -> LaneProgram:
+        """Return `f(trainer, *args)` compiled over the seeds of a lane. In a host world it runs in Python.
+
+        The trainer's numbers are arguments, unless a class asks for their values while it is traced, as
+        `if self.coefficient > 0:` does.
+        """
         if self.hosted:
-            return in_turn(f, shared)
-        return self.layout.compiled(f, *args, shared=shared, donate=donate)
+            return LaneProgram(in_turn(partial(f, self.runner), shared), None)
+        frame = split_numbers(self.trainer)[1]
+        joined = lambda numbers, *args: f(eqx.combine(numbers, frame), *args)
+        later = None if donate is None else donate + 1
+        try:
+            run = self.layout.compiled(joined, self.numbers[0], *args, shared=shared, donate=later)
+        except Exception:  # most likely it asks for a number; what else is wrong is wrong again
+            run = self.layout.compiled(partial(f, self.trainer), *args, shared=shared, donate=donate)
+            return LaneProgram(run, None)
+        return LaneProgram(run, self.numbers)
+
+    def _can_borrow(self, other: "Engine") -> bool:
+        """Return whether the other's programs do this one's work, with other numbers."""
+        facts = lambda e: (e.config.seeds, e.config.envs, e.config.eval_episodes, e.iterations, e.hosted)
+        return not self.hosted and facts(self) == facts(other) and same_program(self.trainer, other.trainer)
+
+    def _borrowed(self, name: str) -> LaneProgram | None:
+        """Return a program of the lender with this engine's numbers; None where they are in the program."""
+        program: LaneProgram | None = getattr(self.lender, name, None)
+        if program is None or program.numbers is None:
+            return None
+        return program._replace(numbers=self.numbers)
+
+    @cached_property
+    def numbers(self) -> list[Any]:
+        """The settings that are numbers, of each lane's seeds."""
+        return self.lanes(stack_numbers([split_numbers(self.trainer)[0]] * self.config.seeds))
 
     def keys(self, seeds: list[int]) -> Key[Array, " seeds"]:
         data = [np.asarray(jr.key_data(jr.key(self.config.seed + seed))) for seed in seeds]
@@ -63,6 +109,8 @@ class Engine:
     @cached_property
     def shapes(self) -> TrainState:
         """The shapes of a lane's state."""
+        if self.lender is not None:
+            return self.lender.shapes
         one = jax.eval_shape(self.trainer.init, jr.key(0))
         of_lane = lambda x: jax.ShapeDtypeStruct(
             (self.layout.width, *x.shape), x.dtype, sharding=self.layout.sharding
@@ -75,24 +123,29 @@ class Engine:
         return jax.ShapeDtypeStruct((self.iterations,), self.shapes.steps.dtype)
 
     @cached_property
-    def chunk(self) -> Any:
+    def chunk(self) -> LaneProgram:
         """The program of a chunk. The old state is donated, so replay is held once and written in place."""
-        return self.program(self.runner.chunk, self.shapes, self.clocks, shared=1, donate=0)
+        run = lambda runner, state, clocks: runner.chunk(state, clocks)
+        return self._borrowed("chunk") or self.program(run, self.shapes, self.clocks, shared=1, donate=0)
 
     @cached_property
-    def init(self) -> Any:
+    def init(self) -> LaneProgram:
         """The program that makes a lane's first state."""
-        return self.program(self.runner.init, self.keys(self.layout.lanes[0]))
+        run = lambda runner, key: runner.init(key)
+        return self._borrowed("init") or self.program(run, self.keys(self.layout.lanes[0]))
 
     @cached_property
-    def evaluation(self) -> Any:
+    def evaluation(self) -> LaneProgram:
         """The program of a greedy evaluation."""
         episodes = self.config.eval_episodes
 
-        def evaluate(learners, key, steps):
-            return self.runner.evaluate(learners, named(key, "evaluate"), steps, episodes)
+        def evaluate(runner, learners, key, steps):
+            return runner.evaluate(learners, named(key, "evaluate"), steps, episodes)
 
-        return self.program(evaluate, self.shapes.learners, self.shapes.key, self.shapes.steps)
+        shapes = self.shapes
+        return self._borrowed("evaluation") or self.program(
+            evaluate, shapes.learners, shapes.key, shapes.steps
+        )
 
     def compile_together(self, *names: str) -> None:
         """Compile several of the programs side by side; XLA alone leaves a core idle half of the time."""
@@ -111,7 +164,7 @@ class Engine:
 
     def start(self) -> States:
         """Return new states; frozen opponents take their weights from their own runs."""
-        states = [self.init(self.keys(lane)) for lane in self.layout.lanes]
+        states = [self.init(i, self.keys(lane)) for i, lane in enumerate(self.layout.lanes)]
         for i, slot in enumerate(self.trainer.slots):
             if isinstance(slot.algorithm, FrozenOpponent):
                 like = self.shapes.learners[i]
@@ -126,7 +179,7 @@ class Engine:
         clocks = np.arange(clock, clock + self.iterations, dtype=self.clocks.dtype)
         reports: list[Any] = []
         for i in range(len(states)):
-            states[i], metrics, fingerprints = self.chunk(states[i], clocks)
+            states[i], metrics, fingerprints = self.chunk(i, states[i], clocks)
             reports.append((metrics, fingerprints))
             if self.layout.parts > 1:  # two programs that exchange arrays must not overtake each other
                 jax.block_until_ready(states[i])
@@ -135,7 +188,8 @@ class Engine:
 
     def evaluate(self, states: States) -> dict[str, Any]:
         """Play greedy episodes of every seed: `[seeds, episodes, ...]`. They always begin in the same way."""
-        return self.join([self.evaluation(state.learners, state.key, state.steps) for state in states])
+        played = [self.evaluation(i, s.learners, s.key, s.steps) for i, s in enumerate(states)]
+        return self.join(played)
 
     def evaluate_learners(self, learners: PyTree, seeds: list[int]) -> Any:
         """Play greedy episodes of given learners, as many as the layout has seeds.
@@ -143,9 +197,9 @@ class Engine:
         Each begins and draws as the seed of its number in `seeds` does.
         """
         results = []
-        for lane, weights in zip(self.layout.lanes, self.lanes(learners), strict=True):
+        for number, (lane, weights) in enumerate(zip(self.layout.lanes, self.lanes(learners), strict=True)):
             steps = self.layout.put(jnp.zeros(len(lane), self.shapes.steps.dtype))
-            results.append(self.evaluation(weights, self.keys([seeds[i] for i in lane]), steps))
+            results.append(self.evaluation(number, weights, self.keys([seeds[i] for i in lane]), steps))
         return self.join(results)
 
     def take_spent(self) -> dict[str, float]:

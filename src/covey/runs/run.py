@@ -9,6 +9,7 @@ from typing import Literal
 from ..config.config import Config
 from ..files import write_errors_explained
 from . import frozen_opponents, provenance
+from .engine import Engine
 from .folder import RunFolder
 from .results import RunResult
 from .session import Training
@@ -16,15 +17,23 @@ from .stopping import stop_on_signals
 from .summary import finish
 
 
-def train_run(config: Config, out: str | Path | None = None, quiet: bool = False) -> RunResult:
-    """Train a new run; `RunResult.close` finishes it."""
+def train_run(
+    config: Config, out: str | Path | None = None, quiet: bool = False, lenders: list[Engine] | None = None
+) -> RunResult:
+    """Train a new run; `RunResult.close` finishes it.
+
+    `lenders` are the engines of earlier runs, whose programs this one borrows where it differs in numbers
+    alone. It adds its own.
+    """
+    lenders = [] if lenders is None else lenders
     name = f"{config.algorithm}_{config.environment}".replace("/", "-").replace(":", "-")
     folder = RunFolder.new(out, name)
     with folder.locked():
         try:
-            training = Training(config, folder, quiet)
+            training = Training(config, folder, quiet, lenders)
             frozen_opponents.check_checkpoints(training.engine.trainer.slots)
             training.prepare()
+            lenders.append(training.engine)
         except BaseException:
             folder.discard()
             raise
@@ -32,16 +41,20 @@ def train_run(config: Config, out: str | Path | None = None, quiet: bool = False
         return _complete(training, training.start)
 
 
-def resume_run(path: str | Path, steps: int | None = None, quiet: bool = False) -> RunResult:
+def resume_run(
+    path: str | Path, steps: int | None = None, quiet: bool = False, lenders: list[Engine] | None = None
+) -> RunResult:
     """Continue from the last checkpoint, as if the run had never stopped; `steps` sets a new end."""
+    lenders = [] if lenders is None else lenders
     folder = RunFolder.existing(path)
     with folder.locked():
         config = Config.from_yaml(folder.config)
         if steps is not None and steps != config.steps:
             config = replace(config, steps=steps)
             config.to_yaml(folder.config)
-        training = Training(config, folder, quiet)
+        training = Training(config, folder, quiet, lenders)
         training.prepare(new=False)
+        lenders.append(training.engine)
         return _complete(training, training.restore)
 
 

@@ -1,6 +1,7 @@
 """A run in progress: chunk after chunk, reports, evaluations and checkpoints between them."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -34,11 +35,11 @@ class ResumePoint:
 class Training:
     """A run in progress."""
 
-    def __init__(self, config: Config, folder: RunFolder, quiet: bool):
+    def __init__(self, config: Config, folder: RunFolder, quiet: bool, lenders: Sequence[Engine] = ()):
         self.config = config
         self.folder = folder
         self.began = time.perf_counter()
-        self.engine = Engine(config)
+        self.engine = Engine(config, lenders)
         self.spec = self.engine.trainer.spec
         self.team = self.engine.learning_team
         self.progress = Progress(config.steps, quiet)

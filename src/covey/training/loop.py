@@ -238,7 +238,10 @@ class Trainer(eqx.Module):
         self, state: TrainState, clocks: Int[Array, " chunk"]
     ) -> tuple[TrainState, Metrics, tuple[UInt32[Array, " leaves"], ...]]:
         """Run the iterations between two reports; return their metrics and the learners' fingerprints."""
-        state, (learning, collecting) = jax.lax.scan(self.iteration, state, clocks)
+        one = lambda state, clock: self.iteration(
+            state, clock
+        )  # a bound method would be hashed, arrays and all
+        state, (learning, collecting) = jax.lax.scan(one, state, clocks)
         return state, pooled(learning) | collecting, tuple(bit_sums(learner) for learner in state.learners)
 
     def evaluate(

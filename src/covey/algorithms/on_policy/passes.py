@@ -13,6 +13,7 @@ from ...core import Metrics, Observation
 from ...errors import SettingError
 from ...networks.distributions import AbstractDistribution
 from ...ops import named, shard, surrogate
+from ...parts import Number
 
 _BLOCK = 1024  # steps; the outputs of a layer for so many fit in a core's cache
 _L = TypeVar("_L")
@@ -84,7 +85,7 @@ def over_blocks(f: Callable[[Chunk], _X]) -> Callable[[Chunk], _X]:
     return lambda blocks: jax.lax.map(again, blocks)
 
 
-def policy_terms(policy: AbstractDistribution, chunk: Chunk, clip: float) -> Metrics:
+def policy_terms(policy: AbstractDistribution, chunk: Chunk, clip: Number) -> Metrics:
     """Return the terms of an actor's loss, for each step of a chunk."""
     change = policy.log_prob(chunk.extras.choice) - chunk.extras.log_prob
     gain = surrogate(jnp.exp(change), chunk.advantage, clip)

@@ -86,6 +86,7 @@ class Rerun:
         lanes = self.engine.layout.lanes
         local = seed - training.config.seed
         lane = next(i for i, lane in enumerate(lanes) if local in lane)
+        self.lane = lane
         self.place = lanes[lane].index(local)
         self.state: TrainState = training.states[lane]
         training.states = []  # the other lanes' memory is free again
@@ -96,7 +97,7 @@ class Rerun:
         """Repeat a report as it was trained, and note whether it gives the recorded bits."""
         end = clock + self.engine.iterations
         clocks = jnp.arange(clock, end)
-        self.state, metrics, prints = jax.block_until_ready(self.engine.chunk(self.state, clocks))
+        self.state, metrics, prints = jax.block_until_ready(self.engine.chunk(self.lane, self.state, clocks))
         recorded = self.rows.get((end, self.seed))
         prints, metrics = jax.tree.map(np.asarray, (prints, metrics))
         repeated = fingerprint(prints, metrics, self.place)
@@ -104,16 +105,15 @@ class Rerun:
             self.as_recorded &= all(recorded[name] == value for name, value in repeated.items())
 
     def program(self, name: str, f: Callable, *args: Any, shared: int) -> Any:
-        """Call `f` for the lane; it is compiled at its first call."""
+        """Call `f(trainer, *args)` for the lane; it is compiled at its first call."""
         if name not in self.programs:
             self.programs[name] = self.engine.program(f, *args, shared=shared)
-        return self.programs[name](*args)
+        return self.programs[name](self.lane, *args)
 
     def collect(self, clock: int) -> Trajectory:
         """Run an iteration up to where learning begins."""
-        trainer = self.engine.trainer
 
-        def gather(state: TrainState, clock: Int[Array, ""]) -> tuple[TrainState, Trajectory]:
+        def gather(trainer, state: TrainState, clock: Int[Array, ""]) -> tuple[TrainState, Trajectory]:
             state, rollouts, _ = trainer.collect(state, clock)
             return trainer.remember(state, rollouts, clock), rollouts
 
@@ -130,9 +130,8 @@ class Rerun:
         self, i: int, learner: PyTree[Array], rollouts: Trajectory, clock: int, number: int
     ) -> PyTree[Array]:
         """Return the learner of slot i after one update."""
-        trainer = self.engine.trainer
 
-        def once(learner, state, rollouts, clock, number):
+        def once(trainer, learner, state, rollouts, clock, number):
             slot = trainer.slots[i]
             now = UpdateContext(state.key, clock, state.steps)
             own = slot.own_rollouts(rollouts)
