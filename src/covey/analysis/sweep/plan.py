@@ -1,0 +1,169 @@
+"""The plan of a sweep and its trials, as files of its folder."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from ... import yaml_text
+from ...config import grid
+from ...config.config import Config
+from ...config.options import command_line_sentence
+from ...config.space import Range, read_space, typed_space
+from ...errors import UserError
+from ...files import atomic, write_errors_explained
+from ...runs.folder import RunFolder
+
+SearchName = Literal["grid", "random", "tpe"]
+PLAN_FILE = "sweep.yaml"
+_ALGORITHM = "algorithm"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is searched, and how: the content of sweep.yaml."""
+
+    algorithms: list[str]
+    environments: list[str]
+    axes: dict[str, list[Any]]
+    trials: int | None = None  # of each environment; None: all of a grid
+    search: SearchName = "grid"
+    stop: Literal["asha"] | None = None
+    fresh: int = 5  # seeds that none of the trials had, for the winner
+    options: dict[str, Any] = field(default_factory=dict)  # those of `covey train`
+
+    def __post_init__(self):
+        if not self.algorithms or not self.environments:
+            raise UserError("a sweep needs an algorithm and an environment: covey sweep ALGO ENV key=v1,v2")
+        ranges = [key for key, axis in self.space.items() if isinstance(axis, Range)]
+        if self.search == "grid" and ranges:
+            raise UserError(
+                f"{ranges[0]} is a range, which no grid can hold: name its values, or set --search random "
+                "and --trials N"
+            )
+        if self.search != "grid" and self.trials is None:
+            raise UserError(f"--search {self.search} goes on for ever: say how long, with --trials N")
+        if self.choices < 2:
+            raise UserError(
+                "nothing varies: give a setting several values, as gamma=.9,.99, or use `covey train`"
+            )
+
+    @property
+    def space(self) -> dict[str, Any]:
+        """The search space, the algorithm among its axes."""
+        return {_ALGORITHM: self.algorithms} | read_space(self.axes)
+
+    @property
+    def choices(self) -> float:
+        """The number of combinations, in every environment; infinite where a setting has a range."""
+        count = len(self.environments)
+        for axis in self.space.values():
+            count = count * (float("inf") if isinstance(axis, Range) else len(axis))
+        return count
+
+    @property
+    def planned(self) -> int:
+        """The number of trials of each environment."""
+        combinations = self.choices / len(self.environments)
+        return int(min(combinations, self.trials or combinations))
+
+    def settings_name(self, settings: Mapping[str, Any], environment: str) -> str:
+        """Return a trial's name: whatever varies, as it would be typed."""
+        shown = {"environment": environment} if len(self.environments) > 1 else {}
+        varying = {
+            key: value
+            for key, value in settings.items()
+            if isinstance(self.space[key], Range) or len(self.space[key]) > 1
+        }
+        return ",".join(f"{key}={yaml_text.inline(value)}" for key, value in (shown | varying).items())
+
+    def write(self, folder: Path) -> None:
+        with write_errors_explained("the sweep", folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        tree = asdict(self) | {"axes": typed_space(read_space(self.axes))}
+        with atomic(folder / PLAN_FILE, PLAN_FILE) as file:
+            file.write(yaml_text.to_text(tree).encode())
+
+    @classmethod
+    def read(cls, path: Path) -> "Plan":
+        """Read sweep.yaml, or a file of the same shape."""
+        tree = yaml_text.read_file(path)
+        known = {f.name for f in fields(cls)}
+        unknown = sorted(set(tree) - known)
+        if unknown:
+            raise UserError(
+                f"{path}: there is no '{unknown[0]}' in a sweep; it has {', '.join(sorted(known))}"
+            )
+        for name in ("algorithms", "environments"):
+            value = tree.get(name, [])
+            tree[name] = grid.split_values(value) if isinstance(value, str) else value
+        axes = tree.get("axes") or {}
+        if not isinstance(axes, dict):
+            raise UserError(f"{path}: axes are keys with lists of values, as in `gamma: [.9, .99]`")
+        tree["axes"] = {key: x if isinstance(x, list) else [x] for key, x in axes.items()}
+        return cls(**tree)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One combination of settings in one environment, and the folder of its run."""
+
+    number: int
+    environment: str
+    settings: dict[str, Any]  # the algorithm among them
+    folder: str  # within the sweep's
+    name: str
+    options: dict[str, Any] = field(default_factory=dict)  # of its own: a winner's fresh seeds
+
+    @property
+    def is_winner(self) -> bool:
+        """Whether it is the winner's second run."""
+        return bool(self.options)
+
+    def config(self, plan: Plan, steps: int | None = None) -> Config:
+        """Return the run's configuration; `steps` is the end for now, which changes nothing before it."""
+        pairs = {key: value for key, value in self.settings.items() if key != _ALGORITHM}
+        try:
+            whole = Config.parse(
+                self.settings[_ALGORITHM], self.environment, pairs, plan.options | self.options
+            )
+        except UserError as error:
+            raise UserError(f"{self.name}: {command_line_sentence(error)}") from error
+        return whole if steps is None else replace(whole, steps=steps)
+
+    def run_folder(self, root: Path) -> RunFolder:
+        return RunFolder(root / self.folder)
+
+
+class TrialBook:
+    """The trials of a sweep, in trials.jsonl: a line for each that was ever asked for."""
+
+    def __init__(self, root: Path):
+        self.path = root / "trials.jsonl"
+        self.trials: list[Trial] = []
+        if self.path.exists():
+            lines = self.path.read_text().splitlines(keepends=True)
+            self.trials = [Trial(**json.loads(line)) for line in lines if line.endswith("\n")]
+
+    def add(
+        self, plan: Plan, environment: str, settings: dict[str, Any], options: dict[str, Any] | None = None
+    ) -> Trial:
+        """Write down a new trial; one with options of its own is a winner's second run."""
+        number = len(self.trials)
+        name = plan.settings_name(settings, environment)
+        folder = f"{'winners' if options else 'trials'}/{number:03d}_{grid.folder_name(name)}"
+        trial = Trial(number, environment, settings, folder, name, options or {})
+        with write_errors_explained("trials.jsonl", self.path), open(self.path, "a") as file:
+            file.write(json.dumps(asdict(trial)) + "\n")
+        self.trials.append(trial)
+        return trial
+
+    def of(self, environment: str) -> list[Trial]:
+        """Return the trials of the search in an environment."""
+        return [trial for trial in self.trials if trial.environment == environment and not trial.is_winner]
+
+    def winner(self, environment: str) -> Trial | None:
+        """Return the newest second run of a winner."""
+        runs = [trial for trial in self.trials if trial.environment == environment and trial.is_winner]
+        return runs[-1] if runs else None
