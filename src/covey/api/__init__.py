@@ -8,6 +8,7 @@ from .inspection import compare, crossplay, describe, evaluate, list_names, stud
 from .own import check, new
 from .reports import report
 from .results import Film, Report, Run, load
+from .sweeps import sweep
 
 __all__ = [
     "Film",
@@ -25,6 +26,7 @@ __all__ = [
     "report",
     "resume",
     "study",
+    "sweep",
     "train",
     "versus",
     "watch",

@@ -13,7 +13,7 @@ from ..errors import UserError
 def print_result(result: Any, as_json: bool, path_only: bool) -> None:
     """Print a result; one that holds a failure ends as an error after it is printed."""
     if as_json:
-        print(json.dumps(result.to_json(), indent=1))
+        print(json.dumps(result if isinstance(result, str) else result.to_json(), indent=1))
     elif path_only:
         print(result.path)
     elif text := str(result):

@@ -76,8 +76,8 @@ class TPESearch:
 
     def __init__(self, plan: Plan, environment: str, root: Path):
         try:
-            import optuna
-            from optuna.storages.journal import JournalFileBackend
+            import optuna  # pyright: ignore[reportMissingImports]
+            from optuna.storages.journal import JournalFileBackend  # pyright: ignore[reportMissingImports]
         except ImportError as error:
             raise UserError(
                 "--search tpe needs Optuna: pip install 'covey[search]', or set --search random"

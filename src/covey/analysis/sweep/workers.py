@@ -149,7 +149,7 @@ class _LocalWorker:
             self.log.parent.mkdir(parents=True, exist_ok=True)
             with open(self.log, "a") as log:
                 self.process = subprocess.Popen(
-                    [sys.executable, "-m", "covey.analysis.sweep.worker"],
+                    [sys.executable, "-c", "from covey.analysis.sweep.worker import main; main()"],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,
@@ -174,7 +174,7 @@ class RayTasks:
 
     def __init__(self, root: Path, per: Per, address: str | None):
         try:
-            import ray
+            import ray  # pyright: ignore[reportMissingImports]
         except ImportError as error:
             raise UserError("--on ray needs Ray: pip install 'covey[ray]'") from error
         self.ray: Any = ray
@@ -220,7 +220,7 @@ class SlurmJobs:
 
     def __init__(self, root: Path, per: Per, minutes: int = 60 * 24, most: int = 64):
         try:
-            import submitit
+            import submitit  # pyright: ignore[reportMissingImports]
         except ImportError as error:
             raise UserError("--on slurm needs submitit: pip install 'covey[slurm]'") from error
         self.executor: Any = submitit.AutoExecutor(folder=root / "slurm")

@@ -1,0 +1,118 @@
+"""The command that searches settings: `sweep`."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Unpack
+
+from ..commands import Count, Index, command
+from ..config import catalogue
+from ..config import grid as grids
+from ..errors import UserError
+from .experiments import TrainOptions
+from .results import RunPath
+
+if TYPE_CHECKING:
+    from ..analysis.sweep import Sweep
+    from ..analysis.sweep.plan import Plan
+
+
+@command(json=True, options=TrainOptions)
+def sweep(
+    algorithm: str,
+    environment: str | None = None,
+    grid: Mapping[str, Sequence[Any]] | None = None,
+    *,
+    trials: Count | None = None,
+    search: Literal["grid", "random", "tpe"] | None = None,
+    stop: Literal["asha"] | None = None,
+    fresh: Index = 5,
+    on: str = "local",
+    per: str | None = None,
+    out: RunPath | None = None,
+    status: bool = False,
+    best: bool = False,
+    preset: bool = False,
+    quiet: bool = False,
+    **options: Unpack[TrainOptions],
+) -> "Sweep | str":
+    """Search settings: many runs, on many cores or machines.
+
+    `covey sweep DIR` goes on with a sweep, or looks at it with --status, --best or --preset; `covey sweep
+    FILE.yaml` begins one that a file describes. A value may be a range: uniform(a,b), log(a,b), whole(a,b).
+
+    From Python, `grid` is a mapping: `{"gamma": [.9, .99], "optimiser.lr": ["log(1e-4,1e-2)"]}`.
+
+    Args:
+        algorithm (ALGO): an algorithm, or several: qmix,vdn; or a sweep's folder, or its YAML file
+        environment (ENV): an environment, or several
+        grid (key=value1,value2): settings and the values of each
+        trials (N): trials in each environment (all of a grid)
+        search: how settings are chosen (grid; random where a setting has a range)
+        stop: stop the worse two thirds of the trials early, twice
+        fresh (N): seeds that no trial had, to train the winner again; 0: not (5)
+        on (--on ENGINE): where trials run: local, ray, ray://HOST:PORT or slurm (local)
+        per (--per SHARE): the share of a machine for each trial: '2 cpu', '0.25 gpu' ('1 cpu')
+        out (DIR): the folder of the sweep (one under runs/)
+        status: print the table of a sweep, and train nothing
+        best: print the command that trains the best settings, and train nothing
+        preset: write the best settings as a file for `covey train --config`, and train nothing
+        quiet: print only the result
+    """
+    from ..analysis.sweep import continue_sweep, start_sweep
+    from ..analysis.sweep.findings import read_sweep
+    from ..analysis.sweep.plan import PLAN_FILE, Plan
+
+    root = Path(algorithm)
+    there = (root / PLAN_FILE).exists()
+    if status or best or preset:
+        if not there:
+            raise UserError(
+                f"{algorithm} holds no sweep: name the folder of one, as in `covey sweep DIR --best`"
+            )
+        return _look(read_sweep(root), best, preset)
+    say = (lambda line: None) if quiet else (lambda line: print(line, flush=True))
+    if there:
+        if environment or grid:
+            raise UserError(f"{algorithm} holds a sweep: `covey sweep {algorithm}` alone goes on with it")
+        return continue_sweep(root, on, per, say)
+    if root.suffix in (".yaml", ".yml"):
+        plan = Plan.read(root)
+    else:
+        ranges = any("(" in str(value) for values in (grid or {}).values() for value in values)
+        plan = Plan(
+            algorithms=grids.split_values(algorithm),
+            environments=grids.split_values(environment) if environment else [],
+            axes={key: list(values) for key, values in (grid or {}).items()},
+            trials=trials,
+            search=search or ("random" if ranges else "grid"),
+            stop=stop,
+            fresh=fresh,
+            options={name: value for name, value in options.items() if value is not None},
+        )
+    _check_names(plan)
+    return start_sweep(plan, Path(out) if out else _new_folder(plan), on, per, say)
+
+
+def _check_names(plan: "Plan") -> None:
+    """Answer a mistyped name at once, before JAX is imported."""
+    for name in plan.algorithms:
+        for own in catalogue.algorithms_by_team(name).values():
+            catalogue.find("algorithm", own)
+    for name in plan.environments:
+        catalogue.find("environment", name)
+
+
+def _new_folder(plan: "Plan") -> Path:
+    """Return a name under runs/ that no sweep has yet."""
+    name = grids.folder_name(f"sweep_{','.join(plan.algorithms)}_{','.join(plan.environments)}")
+    paths = (Path("runs") / f"{name}{f'_{n}' if n > 1 else ''}" for n in range(1, 10_000))
+    return next(path for path in paths if not path.exists())
+
+
+def _look(found: "Sweep", best: bool, preset: bool) -> "Sweep | str":
+    """Return what `--best` or `--preset` prints, else the sweep."""
+    if preset:
+        return "\n".join(str(path) for path in found.write_presets()) or "no trial has come to its end yet"
+    if best:
+        return "\n".join(found.command(environment) for environment in found.plan.environments)
+    return found
