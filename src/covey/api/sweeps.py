@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from ..commands import Count, Index, command
+from ..commands import command
 from ..config import catalogue
 from ..config import grid as grids
 from ..errors import UserError
+from ..ranges import Count, Index
 from .experiments import TrainOptions
 from .results import RunPath
 
