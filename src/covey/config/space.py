@@ -15,7 +15,7 @@ _FIGURES = 4  # of a drawn number: its name is then the number itself
 
 
 @dataclass(frozen=True)
-class Range:
+class SearchRange:
     """Numbers from `low` to `high`: `uniform`, `log` (uniform in the logarithm), or `whole` numbers."""
 
     kind: RangeKind
@@ -30,16 +30,16 @@ class Range:
             value = math.exp(math.log(self.low) + share * (math.log(self.high) - math.log(self.low)))
         else:
             value = self.low + share * (self.high - self.low)
-        return rounded(value)
+        return few_figures(value)
 
     def __str__(self) -> str:
         return f"{self.kind}({yaml_text.inline(self.low)},{yaml_text.inline(self.high)})"
 
 
-Axis = Range | list[Any]
+Axis = SearchRange | list[Any]
 
 
-def rounded(value: float) -> float:
+def few_figures(value: float) -> float:
     """Return a number of a few figures, so that what is printed is what was used."""
     return float(f"{value:.{_FIGURES}g}")
 
@@ -56,10 +56,10 @@ def read_axis(key: str, values: list[Any]) -> Axis:
     bounds = [yaml_text.parse(text, key) for text in match.groups()[1:]]
     if not all(isinstance(bound, int | float) and not isinstance(bound, bool) for bound in bounds):
         raise UserError(f"{key}={values[0]}: the bounds of a range are numbers, as in log(1e-4,1e-2)")
-    return _checked(key, Range(match[1], *map(float, bounds)))  # pyright: ignore[reportArgumentType]
+    return _checked(key, SearchRange(match[1], *map(float, bounds)))  # pyright: ignore[reportArgumentType]
 
 
-def _checked(key: str, found: Range) -> Range:
+def _checked(key: str, found: SearchRange) -> SearchRange:
     if not found.low < found.high:
         raise UserError(f"{key}={found}: the first bound is the smaller one")
     if found.kind == "log" and found.low <= 0:
@@ -76,4 +76,4 @@ def read_space(axes: Mapping[str, list[Any]]) -> dict[str, Axis]:
 
 def typed_space(space: Mapping[str, Axis]) -> dict[str, list[Any]]:
     """Return a search space as `read_space` reads it: plain data."""
-    return {key: [str(axis)] if isinstance(axis, Range) else axis for key, axis in space.items()}
+    return {key: [str(axis)] if isinstance(axis, SearchRange) else axis for key, axis in space.items()}

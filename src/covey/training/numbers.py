@@ -17,7 +17,7 @@ from jaxtyping import Array, Float, PyTree
 
 from .loop import Trainer
 
-Numbers = PyTree[Float[Array, "..."] | float]
+NumberTree = PyTree[Float[Array, "..."] | float]
 
 
 def _is_data(leaf: Any) -> bool:
@@ -40,6 +40,6 @@ def same_program(a: Trainer, b: Trainer) -> bool:
     return shapes[0] == shapes[1] and eqx.tree_equal(*frames) is True
 
 
-def stack_numbers(numbers: Sequence[Numbers]) -> PyTree[Float[np.ndarray, "..."]]:
+def stack_numbers(numbers: Sequence[NumberTree]) -> PyTree[Float[np.ndarray, "..."]]:
     """Return the numbers of several seeds as arrays whose first axis is seeds."""
     return jax.tree.map(lambda *xs: np.stack([np.asarray(x, np.float32) for x in xs]), *numbers)

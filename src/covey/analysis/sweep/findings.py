@@ -10,7 +10,7 @@ import numpy as np
 
 from ... import yaml_text
 from ...config.config import Config
-from ...config.space import Range
+from ...config.space import SearchRange
 from ...files import atomic
 from ...runs.folder import RunFolder
 from ...text import clock, count, signed, table
@@ -222,9 +222,9 @@ def _importance(plan: Plan, trials: tuple[TrialResult, ...], environment: str) -
         return {}
     shares = {}
     for key, axis in plan.space.items():
-        if not isinstance(axis, Range) and len(axis) < 2:
+        if not isinstance(axis, SearchRange) and len(axis) < 2:
             continue
-        groups = _groups([trial.settings[key] for trial in ended], isinstance(axis, Range))
+        groups = _groups([trial.settings[key] for trial in ended], isinstance(axis, SearchRange))
         means = np.array([scores[groups == group].mean() for group in groups])
         shares[key] = float(means.var() / scores.var())
     return dict(sorted(shares.items(), key=lambda pair: -pair[1]))

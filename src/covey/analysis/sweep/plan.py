@@ -10,7 +10,7 @@ from ... import yaml_text
 from ...config import grid
 from ...config.config import Config
 from ...config.options import command_line_sentence
-from ...config.space import Range, read_space, typed_space
+from ...config.space import SearchRange, read_space, typed_space
 from ...errors import UserError
 from ...files import atomic, write_errors_explained
 from ...runs.folder import RunFolder
@@ -36,7 +36,7 @@ class Plan:
     def __post_init__(self):
         if not self.algorithms or not self.environments:
             raise UserError("a sweep needs an algorithm and an environment: covey sweep ALGO ENV key=v1,v2")
-        ranges = [key for key, axis in self.space.items() if isinstance(axis, Range)]
+        ranges = [key for key, axis in self.space.items() if isinstance(axis, SearchRange)]
         if self.search == "grid" and ranges:
             raise UserError(
                 f"{ranges[0]} is a range, which no grid can hold: name its values, or set --search random "
@@ -59,7 +59,7 @@ class Plan:
         """The number of combinations, in every environment; infinite where a setting has a range."""
         count = len(self.environments)
         for axis in self.space.values():
-            count = count * (float("inf") if isinstance(axis, Range) else len(axis))
+            count = count * (float("inf") if isinstance(axis, SearchRange) else len(axis))
         return count
 
     @property
@@ -74,7 +74,7 @@ class Plan:
         varying = {
             key: value
             for key, value in settings.items()
-            if isinstance(self.space[key], Range) or len(self.space[key]) > 1
+            if isinstance(self.space[key], SearchRange) or len(self.space[key]) > 1
         }
         return ",".join(f"{key}={yaml_text.inline(value)}" for key, value in (shown | varying).items())
 

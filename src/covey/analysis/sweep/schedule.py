@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ...config.space import Range
+from ...config.space import SearchRange
 from ...errors import UserError
 from ...runs.folder import RunFolder
 from ...text import clock, count, signed
@@ -34,7 +34,9 @@ def start_sweep(plan: Plan, root: Path, on: str, per: str | None, say: Say) -> S
 
 def _middle(plan: Plan) -> dict[str, Any]:
     """Return some settings of the space."""
-    return {key: axis.at(0.5) if isinstance(axis, Range) else axis[0] for key, axis in plan.space.items()}
+    return {
+        key: axis.at(0.5) if isinstance(axis, SearchRange) else axis[0] for key, axis in plan.space.items()
+    }
 
 
 def _each_value(plan: Plan) -> list[dict[str, Any]]:
@@ -42,7 +44,7 @@ def _each_value(plan: Plan) -> list[dict[str, Any]]:
     first = _middle(plan)
     found = [first]
     for key, axis in plan.space.items():
-        values = [axis.at(0.0), axis.at(1.0)] if isinstance(axis, Range) else axis[1:]
+        values = [axis.at(0.0), axis.at(1.0)] if isinstance(axis, SearchRange) else axis[1:]
         found += [first | {key: value} for value in values]
     return found
 

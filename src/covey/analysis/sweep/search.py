@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...config import grid
-from ...config.space import Axis, Range, rounded
+from ...config.space import Axis, SearchRange, few_figures
 from ...errors import UserError
 from .plan import Plan
 
@@ -65,7 +65,7 @@ class RandomSearch:
 
 
 def _draw(axis: Axis, share: float) -> Any:
-    return axis.at(share) if isinstance(axis, Range) else axis[int(share * len(axis))]
+    return axis.at(share) if isinstance(axis, SearchRange) else axis[int(share * len(axis))]
 
 
 class TPESearch:
@@ -96,7 +96,7 @@ class TPESearch:
 
     def _distribution(self, axis: Axis) -> Any:
         kinds = self.optuna.distributions
-        if not isinstance(axis, Range):
+        if not isinstance(axis, SearchRange):
             return kinds.CategoricalDistribution(range(len(axis)))  # places: values may be lists
         if axis.kind == "whole":
             return kinds.IntDistribution(int(axis.low), int(axis.high))
@@ -123,6 +123,6 @@ class TPESearch:
 
 
 def _chosen(axis: Axis, value: Any) -> Any:
-    if not isinstance(axis, Range):
+    if not isinstance(axis, SearchRange):
         return axis[value]
-    return value if axis.kind == "whole" else rounded(value)
+    return value if axis.kind == "whole" else few_figures(value)

@@ -19,13 +19,12 @@ def run_job(root: str, number: int, steps: int) -> dict[str, Any]:
     """Train a trial to its `steps`, from its last checkpoint where there is one; say how it ended."""
     launch.prepare()
     from ...config.options import command_line_sentence
-    from ...show.plot import learning_curve
     from .plan import PLAN_FILE, Plan, TrialBook
 
     plan = Plan.read(Path(root) / PLAN_FILE)
     trial = TrialBook(Path(root)).trials[number]
     try:
-        _train(plan, trial, Path(root), steps, learning_curve)
+        _train(plan, trial, Path(root), steps)
     except UserError as error:
         return {"number": number, "error": command_line_sentence(error)}
     except KeyboardInterrupt:
@@ -33,7 +32,7 @@ def run_job(root: str, number: int, steps: int) -> dict[str, Any]:
     return {"number": number, "error": None}
 
 
-def _train(plan: Any, trial: Any, root: Path, steps: int, draw_curve: Any) -> None:
+def _train(plan: Any, trial: Any, root: Path, steps: int) -> None:
     from ...runs import run
 
     folder = trial.run_folder(root)
@@ -41,10 +40,10 @@ def _train(plan: Any, trial: Any, root: Path, steps: int, draw_curve: Any) -> No
         result = run.resume_run(folder.path, steps, quiet=True, lenders=_LENDERS)
     else:
         result = run.train_run(trial.config(plan, steps), folder.path, quiet=True, lenders=_LENDERS)
-    result.close(draw_curve)
+    result.close(lambda *curve: False)  # the sweep has a picture of all its trials
 
 
-def main() -> None:
+def serve() -> None:
     """Serve jobs until the input ends. The first line names the cores to run on."""
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what training prints goes to the log
@@ -56,4 +55,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    serve()

@@ -149,7 +149,7 @@ class _LocalWorker:
             self.log.parent.mkdir(parents=True, exist_ok=True)
             with open(self.log, "a") as log:
                 self.process = subprocess.Popen(
-                    [sys.executable, "-c", "from covey.analysis.sweep.worker import main; main()"],
+                    [sys.executable, "-c", "from covey.analysis.sweep.worker import serve; serve()"],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,
