@@ -18,6 +18,7 @@ _PIP = {
     "gymnasium": "'covey[pettingzoo]'",
     "mpe2": "'covey[pettingzoo]'",
     "jaxmarl": "'covey[jaxmarl]'",
+    "jumanji": "'covey[jumanji]'",
     "lbforaging": "lbforaging",
     "rware": "rware",
     "pogema": "pogema",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ...core import AbstractEnvironment, AbstractHostEnvironment
-from . import gymnasium, multi_agent_env, pettingzoo, pymarl, xuance
+from . import gymnasium, jumanji_copy, multi_agent_env, pettingzoo, pymarl, xuance
 from .imports import make_world
 from .teams import TeamReward
 
@@ -30,6 +30,7 @@ class Protocol(NamedTuple):
 
 PROTOCOLS: Mapping[str, Protocol] = {
     "jaxmarl:": Protocol(multi_agent_env.is_multi_agent_env, multi_agent_env.multi_agent_env),
+    "jumanji:": Protocol(jumanji_copy.is_jumanji, jumanji_copy.jumanji_environment),
     "pymarl:": Protocol(pymarl.is_pymarl, pymarl.pymarl_environment),
     "xuance:": Protocol(xuance.is_xuance, xuance.xuance_environment, xuance.make_xuance),
     "pz:": Protocol(pettingzoo.is_pettingzoo, pettingzoo.pettingzoo_environment),
