@@ -39,7 +39,7 @@ def jumanji(
 
 
 def _make(name: str, title: str, options: Mapping[str, Any]) -> Any:
-    package = import_world("jumanji", "")
+    package = import_world("jumanji")
     known = sorted(package.registered_environments())
     versions = [each for each in known if re.sub(r"-v\d+$", "", each) == name]
     full = name if name in known else next(reversed(versions), "")

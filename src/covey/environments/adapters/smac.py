@@ -10,7 +10,6 @@ from .pymarl import pymarl_environment
 from .teams import TeamReward
 
 _INSTALL = "git+https://github.com/oxwhirl/{}.git"
-_GAME = "and install StarCraft II, whose folder SC2PATH names: docs/worlds/smac.md"
 _SCENARIO = re.compile(r"(terran|protoss|zerg)_(\d+)_vs_(\d+)")
 _UNITS = {
     "terran": ("marine", "marauder", "medivac"),
@@ -65,7 +64,7 @@ def smacv2(
 
 def _package(name: str) -> Any:
     """Return the package's worlds; PyPI's `smac` is another project, without these."""
-    source = import_world(f"{name}.env", "", f"'{_INSTALL.format(name)}' {_GAME}")
+    source = import_world(f"{name}.env")
     if not hasattr(source, "StarCraft2Env"):
         raise UserError(f"the installed {name} is another project: pip install {_INSTALL.format(name)}")
     return source
