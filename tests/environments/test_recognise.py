@@ -4,6 +4,7 @@ import pytest
 
 import covey
 from covey.config import catalogue
+from covey.config.config import Config
 from covey.config.making import environment_maker, make_environment
 from covey.config.paths import replace_files
 from covey.environments.probes import Recall
@@ -24,7 +25,7 @@ class Together(ParallelEnv):
 
     metadata = {"name": "together"}
 
-    def __init__(self, size: int = 2, max_cycles: int = 4, weights=None):
+    def __init__(self, size: int = 2, max_cycles: int = 4, weights=np.ones(2)):
         self.possible_agents = ["left", "right"]
         self.size, self.max_cycles, self.weights = size, max_cycles, weights
 
@@ -85,6 +86,7 @@ def test_a_users_class_is_recognised_by_what_it_has(mine):
     together, tree = make_environment(f"{mine}:Together", {"size": 3})
     assert (together.spec.features, together.spec.horizon, tree["size"]) == (3, 4, 3)
     assert together.spec.teams == ("left", "right")
+    assert Config.parse("random", f"{mine}:Together", ["env.size=3"]).env["size"] == 3
     turns, _ = make_environment(f"{mine}:InTurn", {"horizon": 7, "team": ["a", "a"]})
     assert turns.reset(0).legal.sum() == 3
     alone, _ = make_environment(f"{mine}:Alone", {"horizon": 5})  # which its class takes, too

@@ -16,6 +16,7 @@ from .making import (
     RUN_PREFIX,
     AnyEnvironment,
     algorithm_class,
+    environment_maker,
     make_algorithm,
     make_environment,
     without_name,
@@ -234,7 +235,7 @@ def _resolve_learners(
 
 def _odd_settings(environment: str, env: Tree, learners: Mapping[str, Tree]) -> list[str]:
     """Return a sentence for every value that is possible but odd."""
-    maker = catalogue.load_class(catalogue.find("environment", environment))
+    maker = environment_maker(environment)
     said = settings.odd_settings(maker, env, SettingPlace("", "env"))
     for slot, tree in learners.items():
         place = SettingPlace("", slot if len(learners) > 1 else "")
