@@ -138,6 +138,11 @@ def rank_test(x: _Scores, y: Float[np.ndarray, " others"]) -> float:
     return float((distance(divisions) >= distance(np.arange(n)) - 1e-9).mean())
 
 
+def median_index(scores: _Scores) -> int:
+    """Return the place of the median score; of an even number the lower of the two in the middle."""
+    return int(np.argsort(scores, kind="stable")[(len(scores) - 1) // 2])
+
+
 def holm(p_values: list[float]) -> list[float]:
     """Return the p-values of several comparisons, adjusted by Holm's (1979) step-down procedure."""
     order = np.argsort(p_values)

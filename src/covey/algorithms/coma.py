@@ -170,3 +170,14 @@ class COMA(AbstractAlgorithm[Learner]):
     def insight(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T k"]]:
         last = ops.previous(episode.action, episode.obs.first)[:-1]
         return {"Q": ops.take(self.action_values(learner.critic, episode, last), episode.action)}
+
+    def decisions(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T *k"]]:
+        """Return the policy, and the counterfactual advantage of each action taken."""
+        last = ops.previous(episode.action, episode.obs.first)[:-1]
+        obs = episode.current_obs
+        x = agent_inputs(obs, last, self.last_action, self.agent_id)
+        p = epsilon_floor(
+            learner.actor.unroll(learner.actor.init_carry(), x, obs.first)[1], obs.legal, jnp.zeros(())
+        )
+        q = self.action_values(learner.critic, episode, last)
+        return {"action_probabilities": p, "advantage": ops.take(q, episode.action) - jnp.sum(p * q, axis=-1)}

@@ -185,3 +185,6 @@ class DualQ(AbstractAlgorithm[Learner]):
         insight = self.maddpg.insight(learner.maddpg, episode)
         local = learner.online.critics(obs, actions)
         return insight | {"Q_local": local, "Q_tot": self.joint_value(learner.online, obs, actions)}
+
+    def decisions(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T *k"]]:
+        return self.maddpg.decisions(learner.maddpg, episode)

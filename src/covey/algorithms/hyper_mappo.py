@@ -179,6 +179,12 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
         weight = learner.hyper and learner.hyper.attention_received(episode.current_obs)
         return insight if weight is None else insight | {"attention": weight}
 
+    def decisions(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T *k"]]:
+        """Return the advantage, and whom each agent attends to; the policies need a whole rollout's carry."""
+        advantage = self.ppo.decisions(learner.ppo, episode)["advantage"]
+        weight = learner.hyper and learner.hyper.attention_weights(episode.current_obs)
+        return {"advantage": advantage} | ({} if weight is None else {"attention": weight})
+
     def notes(self, spec: Spec, copies: int, length: int) -> list[str]:
         """Return the costs of this algorithm beside MAPPO's, for the start of a run."""
         both = {} if self.layers == "none" else {"mappo": self.ppo, "hyper_mappo": self}

@@ -179,3 +179,10 @@ class MADDPG(AbstractAlgorithm[Learner]):
         """Return each agent's value of the joint action taken."""
         taken = learner.online.actors.vectors(episode.action, episode.current_obs)
         return {"Q": learner.online.critics(episode.current_obs, taken)}
+
+    def decisions(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T *k"]]:
+        """Return the likelihood of each action, where actions are discrete."""
+        actors = learner.online.actors
+        obs = episode.current_obs
+        p = jax.nn.softmax(ops.masked(actors.unroll(obs), obs.legal))
+        return {} if actors.bounds else {"action_probabilities": p}

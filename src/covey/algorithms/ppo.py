@@ -38,6 +38,7 @@ from ..errors import SettingError
 from ..experience import OnPolicy
 from ..networks.actors import Actor, Critic, CriticInput
 from ..networks.agents import AbstractAgent, Recurrent, Sharing
+from ..networks.distributions import Categorical
 from ..networks.identity import HyperSettings
 from ..parts import AbstractOptimiser, Adam, ConstantSchedule, Factory, NonNegativeSchedule
 from ..ranges import Count, Epochs, NonNegative, Positive, Unit
@@ -234,3 +235,14 @@ class PPO(AbstractAlgorithm[Learner]):
         networks = learner.networks
         value = networks.values(networks.init_carry(), episode.current_obs)
         return {"V": learner.scale.denormalise(value)}
+
+    def decisions(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T *k"]]:
+        """Return the policy where actions are discrete, and the advantage of each joint action."""
+        networks = learner.networks
+        value = learner.scale.denormalise(networks.values(networks.init_carry(), episode.obs))
+        reward = episode.reward if self.reward == "own" else episode.team_reward[:, :1]
+        reward = jnp.broadcast_to(reward, value[1:].shape)
+        advantage = ops.gae(reward, value, episode.terminated, episode.valid, self.gamma, self.lam)
+        policy = networks.unroll(networks.init_carry(), episode.current_obs)[0]
+        p = {"action_probabilities": jnp.exp(policy.log_p)} if isinstance(policy, Categorical) else {}
+        return p | {"advantage": advantage}

@@ -110,3 +110,6 @@ class PQN(AbstractAlgorithm[Learner]):
 
     def insight(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T k"]]:
         return self.qmix.explain(learner.online, episode)
+
+    def decisions(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T *k"]]:
+        return self.qmix.explain_choices(learner.online, episode)

@@ -190,3 +190,15 @@ class QMIX(AbstractAlgorithm[Learner]):
         q = self.agent_values(networks, episode)[:-1]
         joint = self.joint_value(networks, q, episode.action, episode.current_obs)
         return {"Q_tot" if joint.shape[-1] == 1 else "Q": joint}
+
+    def decisions(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T *k"]]:
+        return self.explain_choices(learner.online, episode)
+
+    def explain_choices(
+        self, networks: ValueNetworks, episode: Trajectory
+    ) -> dict[str, Float[Array, "T *k"]]:
+        """Return every action's value, and the derivative of the joint value by each agent's."""
+        q = self.agent_values(networks, episode)[:-1]
+        mixed = lambda q: self.joint_value(networks, q, episode.action, episode.current_obs)
+        credit = jax.grad(lambda more: jnp.sum(mixed(q + more[..., None])))(jnp.zeros(q.shape[:-1]))
+        return {"action_values": q} | ({"credit": credit} if mixed(q).shape[-1] == 1 else {})

@@ -157,3 +157,6 @@ class WQMIX(AbstractAlgorithm[Learner]):
     def insight(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T k"]]:
         values = self.evaluate(learner.online, learner.target.network, episode)
         return {"Q_tot": values["q_tot"]} | ({"central Q": values["q_star"]} if self.central else {})
+
+    def decisions(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T *k"]]:
+        return self.qmix.explain_choices(learner.online.monotonic, episode)

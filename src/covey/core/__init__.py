@@ -8,6 +8,8 @@ from .layout import EntityLayout, EntityRows
 from .roles import Frozen, OptState, Target, learner_parameters
 from .scene import (
     Colour,
+    HasActionNames,
+    HasDecisions,
     HasTrainingCurves,
     Insightful,
     ObjectKind,
@@ -33,6 +35,8 @@ __all__ = [
     "EntityLayout",
     "EntityRows",
     "Frozen",
+    "HasActionNames",
+    "HasDecisions",
     "HasTrainingCurves",
     "HostObservation",
     "HostStep",

@@ -1,7 +1,8 @@
 """Optional protocols of worlds and algorithms: what films and pictures show.
 
 A world with `scene` can be filmed. A world with `tables` can be drawn as payoff tables. A film shows
-what an algorithm with `insight` computes for each step, such as values.
+what an algorithm with `insight` computes for each step, such as values. A replay in a report also shows its
+`decisions`.
 """
 
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
@@ -173,3 +174,24 @@ class Insightful(Protocol):
     """An algorithm that computes values or weights for each step of an episode, for films."""
 
     def insight(self, learner: PyTree, episode: Trajectory) -> dict[str, Float[Array, "T *k"]]: ...
+
+
+@runtime_checkable
+class HasDecisions(Protocol):
+    """An algorithm that explains the decisions of an episode, for replays, by names that replays know.
+
+    `action_values` or `action_probabilities`, `[T, agents, actions]`: why each took its action. `credit`,
+    `[T, agents]`: how much the joint value grows with each one's. `advantage`, `[T, k]`: of the joint action.
+    `attention`, `[T, agents, agents]`: how much each row attends to each column.
+    An algorithm gives what it has.
+    """
+
+    def decisions(self, learner: PyTree, episode: Trajectory) -> dict[str, Float[Array, "T *k"]]: ...
+
+
+@runtime_checkable
+class HasActionNames(Protocol):
+    """A world with words for its discrete actions, the same for every agent."""
+
+    @property
+    def action_names(self) -> tuple[str, ...]: ...

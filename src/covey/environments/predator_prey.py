@@ -215,6 +215,10 @@ class PredatorPrey(AbstractEnvironment[PredatorPreyState]):
         only_stay = (np.arange(6) == STAY).reshape(1, 6, 1)
         return jnp.concatenate([moves, stay, catch], axis=1) & state.free[:, None] | only_stay
 
+    @property
+    def action_names(self) -> tuple[str, ...]:
+        return ("right", "down", "left", "up", "stay", "catch")
+
     def scene(self, state: PredatorPreyState) -> Scene:
         """Draw the grid from -1 to 1 around the origin; rows count downwards."""
         size = 2 / max(self.rows, self.columns)

@@ -199,14 +199,19 @@ class Hypernetwork(eqx.Module):
         incremented = lambda theta: self.add_increments(actor, theta)
         return inc.unroll_incremented(incremented, theta, h, obs, stepwise)
 
-    def attention_received(self, obs: Observation) -> Float[Array, "t agents"] | None:
-        """Return how much each agent is attended to, on average over living agents and over heads."""
+    def attention_weights(self, obs: Observation) -> Float[Array, "t agents agents"] | None:
+        """Return how much each agent, a row, attends to each, on average over heads."""
         no_action = jnp.zeros(obs.legal.shape)
         weight = self.encode(make_moments(obs, no_action, None, obs.first))[1]
+        return None if weight is None else jnp.mean(weight, axis=-3)
+
+    def attention_received(self, obs: Observation) -> Float[Array, "t agents"] | None:
+        """Return how much each agent is attended to, on average over living agents and over heads."""
+        weight = self.attention_weights(obs)
         if weight is None:
             return None
         alive = obs.alive[..., None]
-        total = jnp.sum(jnp.mean(weight, axis=-3) * alive, axis=-2)
+        total = jnp.sum(weight * alive, axis=-2)
         return total / jnp.maximum(jnp.sum(alive, axis=-2), 1)
 
     def recall(

@@ -218,10 +218,14 @@ class Trainer(eqx.Module):
         state, metrics = self.learn(state, joint, clock)
         return state, (metrics, collecting_metrics(state, joint, ended))
 
-    def init(self, key: PRNGKeyArray) -> TrainState:
-        learners = tuple(
+    def init_learners(self, key: PRNGKeyArray) -> tuple[PyTree[Array], ...]:
+        """Return each slot's new learner."""
+        return tuple(
             slot.algorithm.init(slot.spec(self.spec), named(key, "init", slot.name)) for slot in self.slots
         )
+
+    def init(self, key: PRNGKeyArray) -> TrainState:
+        learners = self.init_learners(key)
         actors = self.begin(learners, named(key, "begin"), self.copies)
 
         def own_rollouts(learners, actors, key, steps):

@@ -86,6 +86,10 @@ class Adversary(AbstractEnvironment[AdversaryState]):
         good = jnp.concatenate([to_goal[k:], common[k:]], axis=1)
         return observations.make_observation(jnp.concatenate([adversaries, good]), state.t)
 
+    @property
+    def action_names(self) -> tuple[str, ...]:
+        return physics.MOVE_NAMES
+
     def scene(self, state: AdversaryState) -> Scene:
         return Scene(
             agents=state.pos,

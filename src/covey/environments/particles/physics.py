@@ -18,6 +18,7 @@ _DAMPING = 0.25
 _CONTACT_FORCE = 100.0
 _CONTACT_MARGIN = 1e-3
 MOVES = 5  # the first five of an agent's actions, or of their dimensions, move it
+MOVE_NAMES = ("stay", "left", "right", "down", "up")
 PerAgent = float | tuple[float, ...]  # one number for all agents, or one for each
 
 

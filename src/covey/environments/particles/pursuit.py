@@ -5,7 +5,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from ...core import AbstractEnvironment, Action, Observation, Scene, Spec, Step
 from ...ranges import Count, Extras, Members
-from . import observations
+from . import observations, physics
 from .chase import CONTACT_DISTANCE, Chase, ChaseState
 from .physics import fold
 
@@ -67,6 +67,10 @@ class Pursuit(AbstractEnvironment[ChaseState]):
             counts={"captures": captures},
         )
         return state, step
+
+    @property
+    def action_names(self) -> tuple[str, ...]:
+        return physics.MOVE_NAMES
 
     def scene(self, state: ChaseState) -> Scene:
         return self.chase.scene(state)

@@ -84,6 +84,10 @@ class Spread(AbstractEnvironment[SpreadState]):
         parts = [state.vel, state.pos, observations.flatten_rows(to_landmarks), to_others, silence]
         return observations.make_observation(jnp.concatenate(parts, axis=1), state.t)
 
+    @property
+    def action_names(self) -> tuple[str, ...]:
+        return physics.MOVE_NAMES
+
     def scene(self, state: SpreadState) -> Scene:
         touching = self.touching(observations.displacements(state.pos, state.pos))
         return Scene(

@@ -5,7 +5,7 @@ from jaxtyping import PRNGKeyArray
 
 from ...core import AbstractEnvironment, Action, Observation, Scene, Spec, Step
 from ...ranges import Count, Extras, Members
-from . import observations
+from . import observations, physics
 from .chase import CONTACT_DISTANCE, Chase, ChaseState
 from .physics import fold
 
@@ -53,6 +53,10 @@ class Tag(AbstractEnvironment[ChaseState]):
         over = state.t >= self.spec.horizon
         team = self.spec.team_mean(reward)
         return state, Step(obs, reward, team, jnp.zeros_like(over), over, {"captures": captures})
+
+    @property
+    def action_names(self) -> tuple[str, ...]:
+        return physics.MOVE_NAMES
 
     def scene(self, state: ChaseState) -> Scene:
         return self.chase.scene(state)

@@ -30,7 +30,7 @@ from .scene import draw_scene
 from .state import Forces, Orders, start_forces
 from .targeting import sides
 from .units import UnitTable, read_units
-from .views import Shown, ShownMoment, SideView, make_view
+from .views import FIRST_TARGET, Shown, ShownMoment, SideView, make_view
 
 _ATTACK_MOVE = AttackMoveEnemy()
 
@@ -256,6 +256,14 @@ class Skirmish(AbstractEnvironment[SkirmishState]):
             return features, legal, global_state(view, shown, moment)
         rows = agent_states(view, shown, moment, legal)
         return features, legal, rows.reshape(-1, rows.shape[-1])
+
+    @property
+    def action_names(self) -> tuple[str, ...]:
+        """Healers' targets are friends, and by the same numbers."""
+        looks = [f"look {i}" for i in range(self.shown.looks)]
+        targets = self.spec.actions - FIRST_TARGET - len(looks)
+        moves = ("dead", "stop", "north", "south", "east", "west")
+        return (*moves, *looks, *(f"target {i}" for i in range(targets)))
 
     def scene(self, state: SkirmishState) -> Scene:
         return draw_scene(

@@ -1,7 +1,7 @@
 """Silhouettes of fighting units: each type is a few own, simple shapes in two tones."""
 
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -148,6 +148,11 @@ _PARTS: dict[Shape, tuple[_Part, ...]] = {
         _Area(((0.0, 1.1), (0.12, 0.5), (0.4, 0.42), (1.1, -0.02), (0.62, 0.86))),
     ),
 }
+
+
+def silhouette_parts(shape: Shape) -> list[list[Any]]:
+    """Return a silhouette's parts as plain data: `[points, stroke's width or 0 for an area, tone]`."""
+    return [[part.points, getattr(part, "width", 0), part.tone] for part in _PARTS[shape]]
 
 
 def _draw(pen: ImageDraw.ImageDraw, part: _Part, place: Real, scale: Real, tone: int) -> None:

@@ -54,4 +54,5 @@
     setTimeout(() => { copy.textContent = "copy"; }, 2000);
   };
   Curves.start(data);
+  Replay.start(data.replays);
 })();

@@ -17,13 +17,15 @@ from . import embedding
 from .grouping import WorldRuns, group_runs
 from .markup import Markup, clean, join, script_json, shorten, tag
 from .reading import RecordedRun, dig, find_folders, read_crossplay, read_run
+from .replay_section import Say, record_replays, replay_section
 from .result_sections import crossplay_section, curves_section, joined, profile_section, verdict_section
 from .run_sections import cost_section, data_section, settings_section, training_section
-from .scores import score_world
+from .scores import WorldScores, score_world
 
 _HERE = Path(__file__).parent
-_SCRIPTS = ("uplot/uPlot.iife.min.js", "statistics.js", "curves.js", "page.js")
+_SCRIPTS = ("uplot/uPlot.iife.min.js", "statistics.js", "curves.js", "stage.js", "replay.js", "page.js")
 _STYLES = ("uplot/uPlot.min.css", "page.css")
+_LONG = 120  # seconds of training, after which the automatic report has a replay
 _TITLES = {
     "verdict": "Verdict",
     "curves": "Curves",
@@ -37,21 +39,30 @@ _TITLES = {
 }
 
 
-def make_report(paths: Sequence[str | Path], live: bool = False) -> bytes:
-    """Return the page on some runs."""
+def make_report(
+    paths: Sequence[str | Path], replay: bool = True, live: bool = False, say: Say = lambda line: None
+) -> bytes:
+    """Return the page on some runs; without `replay` nothing of them is executed."""
     folders, tables = find_folders(paths)
     worlds = group_runs([read_run(folder) for folder in folders])
     crossplays = [read_crossplay(file) for file in tables]
     command = " ".join(["covey report", *(shorten(path) for path in paths)])
-    return render(worlds, crossplays, command, live)
+    results = [score_world(world) for world in worlds]
+    replays, problems = record_replays(results, say) if replay else ([], [])
+    return render(results, crossplays, replays, problems, command, live)
 
 
 def render(
-    worlds: list[WorldRuns], crossplays: list[dict[str, Any]], command: str, live: bool = False
+    results: list[WorldScores],
+    crossplays: list[dict[str, Any]],
+    replays: list[dict[str, Any]],
+    problems: list[str],
+    command: str,
+    live: bool = False,
 ) -> bytes:
     """Return the page as bytes."""
+    worlds = [result.world for result in results]
     version = package_version("covey") or "unknown"
-    results = [score_world(world) for world in worlds]
     body = joined(
         verdict_section(results),
         curves_section(results),
@@ -59,6 +70,7 @@ def render(
         settings_section(worlds),
         training_section(worlds),
         crossplay_section(crossplays),
+        replay_section(replays, problems),
         cost_section(worlds, command),
         data_section(),
     )
@@ -68,6 +80,7 @@ def render(
         "live": live,
         "draws": embedding.embed_draws(worlds),
         "worlds": embedding.embed_worlds(worlds),
+        "replays": replays,
     }
     links = [tag("a", title, href=f"#{name}") for name, title in _TITLES.items() if f'id="{name}"' in body]
     page = Template(_asset("page.html")).substitute(
@@ -98,16 +111,24 @@ def report_writer(wanted: bool) -> Callable[[RunFolder], str] | None:
 
     def write(folder: RunFolder) -> str:
         try:
-            return f"report: {write_report([folder.path], folder.report)}"
+            return f"report: {write_report([folder.path], folder.report, replay=_lasted(folder))}"
         except Exception as error:
             return f"no report: {type(error).__name__}: {error}; `covey report {folder.path}` tries again"
 
     return write if wanted else None
 
 
-def write_report(paths: Sequence[str | Path], out: Path) -> Path:
+def _lasted(folder: RunFolder) -> bool:
+    """Return whether a run took so long that a replay, which compiles for seconds, is a small part of it."""
+    train = folder.read_json(folder.summary).get("train", {})
+    return train.get("wall_seconds", 0) >= _LONG
+
+
+def write_report(
+    paths: Sequence[str | Path], out: Path, replay: bool = True, say: Say = lambda line: None
+) -> Path:
     """Write the page on some runs."""
-    content = make_report(paths)
+    content = make_report(paths, replay, say=say)
     with atomic(out, "the report") as file:
         file.write(content)
     return out
