@@ -43,10 +43,10 @@ OPTIONS = {"seeds": "2", "steps": "64", "report_every": "32", "eval_every": "32"
 @pytest.mark.parametrize("coarse", [False, True])
 def test_packing_keeps_what_was_played(x, coarse):
     # Would break: bytes in another order, an offset forgotten, NaN as a number, a constant axis cut.
-    content = packing.pack(x, coarse)
+    content = packing.pack_array(x, coarse)
     width = float(np.nanmax(x * 1.0) - np.nanmin(x * 1.0))
     error = width / (250 if coarse and x.dtype.kind == "f" else 60_000)
-    np.testing.assert_allclose(packing.unpack(content) * 1.0, x * 1.0, atol=error + 1e-12)
+    np.testing.assert_allclose(packing.unpack_array(content) * 1.0, x * 1.0, atol=error + 1e-12)
     assert content.get("constant", False) == bool((x == x[:1]).all())
 
 
@@ -125,7 +125,7 @@ def test_a_report_replays_a_run(tmp_path: Path):
     assert replay["players"][-1]["step"] == 0 and replay["stage"] is None
     for player in replay["players"]:
         for episode in player["episodes"]:
-            reward = packing.unpack(episode["arrays"]["team_reward"])
+            reward = packing.unpack_array(episode["arrays"]["team_reward"])
             assert len(reward) == episode["length"] == 2
             np.testing.assert_allclose(reward.sum(axis=0), episode["returns"], atol=1e-3)
 

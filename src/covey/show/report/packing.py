@@ -25,7 +25,7 @@ _MOST_VALUES = 200_000  # numbers of the decisions of one player; beyond, these 
 _LEAST_HALF = 4.0
 
 
-def pack(x: Shaped[np.ndarray, "..."], coarse: bool = False) -> dict[str, Any]:
+def pack_array(x: Shaped[np.ndarray, "..."], coarse: bool = False) -> dict[str, Any]:
     """Return an array as whole numbers with a scale and an offset. What never changes is kept once.
 
     `coarse` takes one byte a number in place of two.
@@ -54,8 +54,8 @@ def _whole(x: Shaped[np.ndarray, "..."], kind: str) -> dict[str, Any]:
     return {"type": kind, "data": b64encode(x.astype(f"<{kind}").tobytes()).decode()}
 
 
-def unpack(content: dict[str, Any]) -> Shaped[np.ndarray, "..."]:
-    """Return what `pack` packed, as the page reads it."""
+def unpack_array(content: dict[str, Any]) -> Shaped[np.ndarray, "..."]:
+    """Return what `pack_array` packed, as the page reads it."""
     shape = tuple(content["shape"])
     stored = (1, *shape[1:]) if content.get("constant") else shape
     raw = np.frombuffer(b64decode(content["data"]), np.uint8)
@@ -177,10 +177,10 @@ def _pack_episode(spec: Spec, one: RecordedEpisode) -> dict[str, Any]:
         "length": episode.length,
         "returns": [round(float(x), 6) for x in episode.returns],
         "arrays": {
-            name: pack(x, coarse=episode.length > _LONG and name in one.decisions)
+            name: pack_array(x, coarse=episode.length > _LONG and name in one.decisions)
             for name, x in arrays.items()
         },
-        "scene": {name: pack(np.asarray(x)) for name, x in moving.items() if np.asarray(x).size},
-        "gauges": {clean(name): pack(x) for name, x in episode.gauges.items()},
-        "counts": {clean(name): pack(x) for name, x in episode.counts.items()},
+        "scene": {name: pack_array(np.asarray(x)) for name, x in moving.items() if np.asarray(x).size},
+        "gauges": {clean(name): pack_array(x) for name, x in episode.gauges.items()},
+        "counts": {clean(name): pack_array(x) for name, x in episode.counts.items()},
     }
