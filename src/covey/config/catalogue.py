@@ -198,6 +198,7 @@ ADAPTERS = {
     "overcooked:": ("covey.environments.adapters.overcooked:overcooked", "layout"),
     "smac:": ("covey.environments.adapters.smac:smac", "map"),
     "smacv2:": ("covey.environments.adapters.smac:smacv2", "scenario"),
+    "vmas:": ("covey.environments.adapters.vmas:vmas", "scenario"),
     "football:": ("covey.environments.adapters.football:football", "scenario"),
     "jumanji:": ("covey.environments.adapters.jumanji:jumanji", "name"),
     "jaxmarl:": ("covey.environments.adapters.jaxmarl:jaxmarl", "name"),

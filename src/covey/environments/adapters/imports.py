@@ -26,6 +26,8 @@ _PIP = {
     "highway_env": "highway-env",
     "gymnasium_robotics": "gymnasium-robotics",
     "overcooked_ai_py": "overcooked-ai",
+    "vmas": "vmas",
+    "torch": "torch",
     "gfootball": "gfootball, which is built as docs/worlds/football.md says",
     "smac": "'git+https://github.com/oxwhirl/smac.git' and StarCraft II (docs/worlds/smac.md)",
     "smacv2": "'git+https://github.com/oxwhirl/smacv2.git' and StarCraft II (docs/worlds/smac.md)",
