@@ -1,6 +1,6 @@
 """The command that searches settings: `sweep`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
@@ -9,6 +9,8 @@ from ..config import catalogue
 from ..config import grid as grids
 from ..errors import UserError
 from ..ranges import Count, Index
+from ..runs import launch
+from ..runs.folder import RunFolder
 from .experiments import TrainOptions
 from .results import RunPath
 
@@ -33,6 +35,7 @@ def sweep(
     status: bool = False,
     best: bool = False,
     preset: bool = False,
+    report: bool = True,
     quiet: bool = False,
     **options: Unpack[TrainOptions],
 ) -> "Sweep | str":
@@ -57,6 +60,7 @@ def sweep(
         status: print the table of a sweep, and train nothing
         best: print the command that trains the best settings, and train nothing
         preset: write the best settings as a file for `covey train --config`, and train nothing
+        report: write report.html into the sweep's folder
         quiet: print only the result
     """
     from ..analysis.sweep import continue_sweep, start_sweep
@@ -75,7 +79,7 @@ def sweep(
     if there:
         if environment or grid:
             raise UserError(f"{algorithm} holds a sweep: `covey sweep {algorithm}` alone goes on with it")
-        return continue_sweep(root, on, per, say)
+        return _shown(continue_sweep(root, on, per, say), report, say)
     if root.suffix in (".yaml", ".yml"):
         plan = Plan.read(root)
     else:
@@ -91,7 +95,22 @@ def sweep(
             options={name: value for name, value in options.items() if value is not None},
         )
     _check_names(plan)
-    return start_sweep(plan, Path(out) if out else _new_folder(plan), on, per, say)
+    found = start_sweep(plan, Path(out) if out else _new_folder(plan), on, per, say)
+    return _shown(found, report, say)
+
+
+def _shown(found: "Sweep", report: bool, say: Callable[[str], None]) -> "Sweep":
+    """Draw a sweep, and write its report."""
+    launch.prepare("cpu")
+    from ..show.pictures import draw_sweep
+    from ..show.report import report_writer
+
+    for path in draw_sweep(found):
+        say(f"picture: {path}")
+    write = report_writer(report)
+    if write:
+        say(write(RunFolder(found.path)))
+    return found
 
 
 def _check_names(plan: "Plan") -> None:

@@ -6,10 +6,11 @@ from pathlib import Path
 from ..analysis.ablation_results import Ablation
 from ..analysis.compare import Comparison
 from ..analysis.match_results import Crossplay
+from ..analysis.sweep import Sweep
 from ..errors import UserError
 from ..runs.folder import RunFolder
 from ..runs.metrics import LearningCurve, curves
-from .plot import match_tables, overlay
+from .plot import best_so_far, match_tables, overlay
 
 
 def comparison_picture(a: str | Path, b: str | Path, out: str | Path | None) -> Path:
@@ -52,3 +53,17 @@ def draw_crossplay(crossplay: Crossplay, folder: str | Path) -> Crossplay:
     path = Path(folder) / "crossplay.png"
     match_tables(path, crossplay.tables, crossplay.names, crossplay.side, crossplay.against)
     return replace(crossplay, files=(*crossplay.files, path))
+
+
+def draw_sweep(sweep: Sweep) -> list[Path]:
+    """Draw each environment's trials in their order, and the best so far."""
+    paths = []
+    for environment in sweep.plan.environments:
+        ended = [t for t in sweep.trials if t.environment == environment and t.score is not None]
+        path = Path(sweep.path) / f"{environment.replace('/', '-').replace(':', '-')}.png"
+        scores = [trial.score or 0.0 for trial in ended]
+        finished = [trial.status == "finished" for trial in ended]
+        if ended:
+            best_so_far(path, scores, finished, f"{sweep.plan.search} search on {environment}")
+            paths.append(path)
+    return paths

@@ -1,6 +1,6 @@
 """Learning curves, of one run or of several, and tables of who plays whom."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,3 +89,28 @@ def _number_cells(axes: Any, x: np.ndarray) -> None:
     for (i, j), number in np.ndenumerate(x):
         ink = "white" if number > low + 0.6 * (high - low) else INK
         axes.text(j, i, signed(number), ha="center", va="center", color=ink, fontsize=9)
+
+
+def best_so_far(path: Path, scores: Sequence[float], finished: Sequence[bool], title: str) -> None:
+    """Draw the scores of trials in their order; those that were stopped early are hollow."""
+    order = np.arange(1, len(scores) + 1)
+    values = np.array(scores, float)
+    ended = np.array(finished, bool)
+    figure, axes = pyplot().subplots(figsize=(7.2, 4.2), dpi=160)
+    if ended.any():
+        best = np.maximum.accumulate(np.where(ended, values, -np.inf))
+        known = np.isfinite(best)
+        axes.step(order[known], best[known], where="post", color=ACCENT, linewidth=2.2, label="best so far")
+    axes.scatter(order[ended], values[ended], s=26, color=PALE_ACCENT, zorder=3, label="trial")
+    if not ended.all():
+        hollow = {"facecolors": "none", "edgecolors": PALE_INK}
+        axes.scatter(order[~ended], values[~ended], s=26, zorder=3, label="stopped early", **hollow)
+    set_title(axes, title)
+    axes.set_xlabel("trial", color=INK)
+    axes.set_ylabel("greedy return, IQM over seeds", color=INK)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(colors=PALE_INK, labelsize=9)
+    axes.legend(frameon=False, fontsize=9)
+    figure.tight_layout()
+    save_figure(figure, path)

@@ -57,7 +57,7 @@ class Plan:
     @property
     def choices(self) -> float:
         """The number of combinations, in every environment; infinite where a setting has a range."""
-        count = len(self.environments)
+        count = float(len(self.environments))
         for axis in self.space.values():
             count = count * (float("inf") if isinstance(axis, SearchRange) else len(axis))
         return count

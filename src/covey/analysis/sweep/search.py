@@ -5,7 +5,7 @@ Each has `ask`, which returns the settings of the next trial or None where nothi
 
 import zlib
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from ...errors import UserError
 from .plan import Plan
 
 
+@runtime_checkable
 class Search(Protocol):
     """Settings one after another."""
 

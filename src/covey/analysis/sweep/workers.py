@@ -13,13 +13,14 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from ...errors import UserError
 from ...runs import launch
 from .worker import run_job
 
 RETRIES = 3  # of a job whose process dies
+_SERVE = "from covey.analysis.sweep.worker import serve; serve()"
 _PER = re.compile(r"(\d*\.?\d+) ?(cpu|gpu)s?")
 
 
@@ -55,6 +56,7 @@ class Per(NamedTuple):
         return found
 
 
+@runtime_checkable
 class SweepEngine(Protocol):
     """A place where jobs run."""
 
@@ -140,8 +142,7 @@ class _LocalWorker:
                 answer = ""
             if answer:
                 return Outcome(**json.loads(answer))
-            process.wait()
-            self.process = None
+            self.close()
         return Outcome(job.number, f"its process died {RETRIES} times: {self.log} has its last words")
 
     def _started(self) -> "subprocess.Popen[str]":
@@ -149,7 +150,7 @@ class _LocalWorker:
             self.log.parent.mkdir(parents=True, exist_ok=True)
             with open(self.log, "a") as log:
                 self.process = subprocess.Popen(
-                    [sys.executable, "-c", "from covey.analysis.sweep.worker import serve; serve()"],
+                    [sys.executable, "-c", _SERVE],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,
@@ -160,9 +161,9 @@ class _LocalWorker:
         return self.process
 
     def close(self) -> None:
-        if self.process is not None and self.process.stdin is not None:
-            self.process.stdin.close()
-            self.process.wait()
+        """End the process, if there is one."""
+        if self.process is not None:
+            self.process.communicate()
             self.process = None
 
 
