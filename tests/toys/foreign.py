@@ -176,3 +176,47 @@ class Old:
         self.t += 1
         cut = self.t >= 4
         return np.array([self.x], np.float32), 1.0, cut or action == 1, {"TimeLimit.truncated": cut}
+
+
+class Screens:
+    """A ParallelEnv of two agents that see pictures in bytes: the brighter half says what pays."""
+
+    metadata = MappingProxyType({"name": "screens_v0"})
+    possible_agents = ("left", "right")
+
+    def __init__(self, size=6, max_cycles=3, channels_first=False):
+        self.size, self.max_cycles, self.channels_first = size, max_cycles, channels_first
+
+    @property
+    def unwrapped(self):
+        return self
+
+    def observation_space(self, agent):
+        side = self.size
+        return Box(0, 255, (3, side, side) if self.channels_first else (side, side, 3), np.uint8)
+
+    def action_space(self, agent):
+        return Discrete(2)
+
+    def look(self):
+        self.bits = self.draw.integers(2, size=2)
+        seen = {}
+        for name, bit in zip(self.possible_agents, self.bits, strict=True):
+            picture = np.zeros((self.size, self.size, 3), np.uint8)
+            half = self.size // 2
+            picture[:, half * bit : half * (bit + 1), self.t % 3] = 200
+            seen[name] = np.moveaxis(picture, -1, 0) if self.channels_first else picture
+        return seen
+
+    def reset(self, seed=None, options=None):
+        self.draw, self.t = np.random.default_rng(seed), 0
+        self.agents = list(self.possible_agents)
+        return self.look(), {name: {} for name in self.agents}
+
+    def step(self, actions):
+        self.t += 1
+        reward = {name: float(actions[name] == bit) for name, bit in zip(actions, self.bits, strict=True)}
+        cut = self.t >= self.max_cycles
+        each = lambda x: dict.fromkeys(self.possible_agents, x)
+        self.agents = [] if cut else self.agents
+        return self.look(), reward, each(False), each(cut), each({})

@@ -23,7 +23,7 @@ from .scene import (
     UnitLook,
 )
 from .spec import Spec
-from .trajectory import Action, Metrics, Observation, Step, Trajectory
+from .trajectory import Action, Metrics, Observation, Step, Trajectory, as_numbers
 
 __all__ = [
     "AbstractAlgorithm",
@@ -59,5 +59,6 @@ __all__ = [
     "Trajectory",
     "UnitLook",
     "Vectorised",
+    "as_numbers",
     "learner_parameters",
 ]

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float, Shaped, UInt8
 
 from .spec import Spec
 
@@ -14,7 +14,7 @@ from .spec import Spec
 class HostObservation(NamedTuple):
     """The observations of one copy of a world; see `covey.core.Observation`."""
 
-    agents: Float[np.ndarray, "agents features"]
+    agents: Float[np.ndarray, "agents features"] | UInt8[np.ndarray, "agents features"]
     state: Float[np.ndarray, " state"]
     legal: Bool[np.ndarray, "agents actions"]
     alive: Bool[np.ndarray, " agents"]

@@ -1,5 +1,8 @@
 """The static facts of a world."""
 
+import math
+from typing import Literal
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -25,6 +28,9 @@ class Spec(eqx.Module):
     - `layouts`: each team's observations as rows of entities, in the order of `teams`. `()`: they are not.
     - `state_layouts`: the state as rows of entities, as each team sees it; where the state is one row for
       each agent, that row. `()`: it is not told.
+    - `shape`: rows, columns and channels of observations that are pictures, flattened in that order. `()`:
+      they are none.
+    - `feature_type`: how observations are kept. Learners receive bytes, `uint8`, divided by 255.
     """
 
     names: tuple[str, ...] = eqx.field(static=True)
@@ -39,12 +45,19 @@ class Spec(eqx.Module):
     state_by_agent: bool = eqx.field(static=True, default=False)
     team_reward: str = eqx.field(static=True, default="team reward")
     state_layouts: tuple[EntityLayout, ...] = eqx.field(static=True, default=())
+    shape: tuple[int, ...] = eqx.field(static=True, default=())
+    feature_type: Literal["float32", "uint8"] = eqx.field(static=True, default="float32")
 
     def __check_init__(self):
         if self.team and len(self.team) != len(self.names):
             raise ValueError(
                 f"Spec has {len(self.names)} agents and names the team of {len(self.team)}: "
                 "give each agent's team, or team=()"
+            )
+        if self.shape and (len(self.shape) != 3 or math.prod(self.shape) != self.features):
+            raise ValueError(
+                f"Spec has {self.features} features and pictures of shape {self.shape}: "
+                "give rows, columns and channels, whose product is features, or shape=()"
             )
         for name, layouts in (("layouts", self.layouts), ("state_layouts", self.state_layouts)):
             if layouts and len(layouts) != len(self.teams):
@@ -100,6 +113,8 @@ class Spec(eqx.Module):
             layouts=of_teams(self.layouts),
             state_by_agent=self.state_by_agent and len(members) == self.agents,
             team_reward=self.team_reward,
+            shape=self.shape,
+            feature_type=self.feature_type,
             state_layouts=of_teams(self.state_layouts),
         )
 

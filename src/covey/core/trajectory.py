@@ -3,7 +3,7 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PyTree, Shaped
+from jaxtyping import Array, Bool, Float, Int, PyTree, Shaped, UInt8
 
 Action = Int[Array, "*b agents"] | Float[Array, "*b agents dims"]
 Metrics = dict[str, Shaped[Array, "..."]]
@@ -18,16 +18,24 @@ class Observation(eqx.Module):
     `others` holds the observations of agents that the learner does not control. An environment leaves it
     empty; the training loop fills it for each learner.
 
-    An environment whose features are all 0 or 1 may return them as booleans. Replay buffers then store them
-    as booleans, and learners receive floating-point numbers.
+    An environment whose features are all 0 or 1 may return them as booleans, and pictures as bytes. Replay
+    buffers then store them as such, and learners receive floating-point numbers: bytes divided by 255.
     """
 
-    agents: Float[Array, "*b agents features"] | Bool[Array, "*b agents features"]
+    agents: (
+        Float[Array, "*b agents features"]
+        | Bool[Array, "*b agents features"]
+        | UInt8[Array, "*b agents features"]
+    )
     state: Float[Array, "*b state"] | Bool[Array, "*b state"]
     legal: Bool[Array, "*b agents actions"]
     alive: Bool[Array, "*b agents"]
     first: Bool[Array, "*b"]
-    others: Float[Array, "*b others features"] | Bool[Array, "*b others features"]
+    others: (
+        Float[Array, "*b others features"]
+        | Bool[Array, "*b others features"]
+        | UInt8[Array, "*b others features"]
+    )
 
     def __init__(self, agents, state, legal, alive, first, others=None):
         self.agents = agents
@@ -47,6 +55,11 @@ class Observation(eqx.Module):
         """The joint observation: those of all agents side by side, `others` included."""
         every = jnp.concatenate([self.agents, self.others], axis=-2)
         return every.reshape(*every.shape[:-2], -1)
+
+
+def as_numbers(x: Shaped[Array, "..."]) -> Float[Array, "..."]:
+    """Return features as floating-point numbers; bytes are divided by 255."""
+    return x.astype(float) / 255 if x.dtype == jnp.uint8 else x.astype(float)
 
 
 class Step(eqx.Module):

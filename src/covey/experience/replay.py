@@ -97,7 +97,8 @@ class Replay(AbstractExperience):
         if not self.half:
             return steps
         where = lambda t: (t.obs.agents, t.obs.state)
-        return eqx.tree_at(where, steps, replace_fn=lambda x: x.astype(dtype))
+        wide = lambda x: x.astype(dtype) if jnp.issubdtype(x.dtype, jnp.floating) else x
+        return eqx.tree_at(where, steps, replace_fn=wide)
 
     def add(self, buffer: Trajectory, rollouts: Trajectory, clock: Int[Array, ""]) -> Trajectory:
         """Write the newest block at `clock * length`, counted around the ring."""

@@ -12,6 +12,7 @@ from .agents import (
     init_agent_carry,
 )
 from .attention import Attention, TransformerBlock
+from .cnn import CNN
 from .distributions import (
     AbstractDistribution,
     Categorical,
@@ -38,6 +39,7 @@ from .mixers import (
 )
 
 __all__ = [
+    "CNN",
     "GRU",
     "MLP",
     "AbstractAgent",

@@ -14,12 +14,14 @@ _NOBODY = EntityRows(0, 0, 0)
 class InputPart(NamedTuple):
     """A part of an input: features, with a layout those of entities, or a one-hot.
 
-    `last_action` is the agent's own last action, and `place` its number in its team.
+    `picture` has the rows, columns and channels of a picture, or of several side by side. `last_action` is
+    the agent's own last action, and `place` its number in its team.
     """
 
     width: int
     layout: EntityLayout | None = None
     kind: InputKind = "features"
+    picture: tuple[int, ...] = ()
 
 
 class NetworkInterface(NamedTuple):
@@ -59,7 +61,7 @@ class NetworkInterface(NamedTuple):
 
 def observation_parts(spec: Spec, last_action: bool = False, agent_id: bool = False) -> tuple[InputPart, ...]:
     """Return the parts of an agent's observation with, if asked for, its last action and id, one-hot."""
-    parts = [InputPart(spec.features, common_layout(spec.layouts))]
+    parts = [InputPart(spec.features, common_layout(spec.layouts), picture=spec.shape)]
     if last_action:
         parts.append(InputPart(spec.actions, kind="last_action"))
     if agent_id:
@@ -74,7 +76,7 @@ def plain_parts(width: int) -> tuple[InputPart, ...]:
 
 def state_part(spec: Spec) -> InputPart:
     """Return the part that is the global state."""
-    return InputPart(spec.world, state_layout(spec))
+    return InputPart(spec.world, state_layout(spec), picture=() if spec.state else spec.shape)
 
 
 def agent_state_part(spec: Spec) -> InputPart:

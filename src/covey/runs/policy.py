@@ -13,7 +13,7 @@ from jaxtyping import Float, Shaped
 from ..algorithms.random import Random
 from ..config.catalogue import nearest
 from ..config.config import Config
-from ..core import Observation, Spec
+from ..core import Observation, Spec, as_numbers
 from ..errors import UserError
 from ..training.loop import Trainer
 from . import checkpoint
@@ -62,7 +62,7 @@ class Policy:
         """Return greedy actions for observations, stacked or by agent's name, in the same form."""
         names = self.spec.names
         named = isinstance(observations, Mapping)
-        rows = np.zeros((len(names), self.spec.features), np.float32)
+        rows = np.zeros((len(names), self.spec.features), self.spec.feature_type)
         for i, row in enumerate([observations[n] for n in names] if named else observations):  # pyright: ignore
             rows[i, : len(row)] = row
         legal = np.ones((len(names), self.spec.actions), bool) if legal is None else legal
@@ -118,7 +118,7 @@ class Agent:
         self, observation: Float[np.ndarray, " seen"], legal: Shaped[np.ndarray, " actions"] | None = None
     ) -> Shaped[np.ndarray, "..."]:
         """Return the greedy action: a number, or one for each dimension."""
-        row = np.zeros(self.spec.features, np.float32)
+        row = np.zeros(self.spec.features, self.spec.feature_type)
         row[: len(observation)] = observation
         legal = np.ones(self.spec.actions, bool) if legal is None else np.asarray(legal, bool)
         rest = jnp.zeros((self.spec.agents, self.spec.features))
@@ -130,7 +130,7 @@ class Agent:
         """Act on the agent's observation; `rest` takes the place of its teammates'."""
         spec = self.spec
         obs = Observation(
-            agents=rest.at[self._place].set(row),
+            agents=rest.at[self._place].set(as_numbers(row)),
             state=jnp.zeros(spec.state),
             legal=jnp.ones((spec.agents, spec.actions), bool).at[self._place].set(legal),
             alive=jnp.ones(spec.agents, bool),

@@ -97,7 +97,7 @@ def _describe_environment(name: str, make: Any, chosen: Mapping[str, Any]) -> st
     facts = {
         "agents": _few(spec.names),
         "teams": ", ".join(f"{team} ({len(spec.members(team))})" for team in spec.teams),
-        "observation": f"{spec.features} numbers",
+        "observation": f"{spec.features} numbers{_picture(spec)}",
         "state": f"{spec.world} numbers{joint}",
         "action": action,
         "horizon": f"{spec.horizon}",
@@ -110,6 +110,12 @@ Settings, given as key=value
 
 With these settings
 {table(facts.items())}"""
+
+
+def _picture(spec: Any) -> str:
+    """Write the shape of observations that are pictures."""
+    kept = " of bytes" if spec.feature_type == "uint8" else ""
+    return f", a picture of {' × '.join(map(str, spec.shape))}{kept}" if spec.shape else ""
 
 
 def _few(names: Sequence[str], most: int = 12) -> str:

@@ -43,7 +43,7 @@ class StandIn(AbstractEnvironment[None]):
     def reset(self, key: PRNGKeyArray, n: int) -> tuple[None, Observation]:
         agents = (n, self.spec.agents)
         return None, Observation(
-            agents=jnp.zeros((*agents, self.spec.features)),
+            agents=jnp.zeros((*agents, self.spec.features), self.spec.feature_type),
             state=jnp.zeros((n, self.spec.state)),
             legal=jnp.ones((*agents, self.spec.actions), bool),
             alive=jnp.ones(agents, bool),

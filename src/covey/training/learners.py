@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int, PRNGKeyArray, PyTree, Shaped
 
-from ..core import AbstractAlgorithm, Metrics, Observation, Spec, Trajectory
+from ..core import AbstractAlgorithm, Metrics, Observation, Spec, Trajectory, as_numbers
 from ..ops import named
 
 
@@ -140,12 +140,12 @@ def learning_slots(slots: Sequence[LearnerSlot]) -> Sequence[LearnerSlot]:
 def observe_as(slot: LearnerSlot, obs: Observation) -> Observation:
     """Return the observation of a learner's agents, the other agents' apart from it, as numbers."""
     return Observation(
-        agents=slot.own(obs.agents, -2).astype(float),
+        agents=as_numbers(slot.own(obs.agents, -2)),
         state=obs.state.astype(float),
         legal=slot.own(obs.legal, -2),
         alive=slot.own(obs.alive, -1),
         first=obs.first,
-        others=slot.foreign(obs.agents, -2).astype(float),
+        others=as_numbers(slot.foreign(obs.agents, -2)),
     )
 
 

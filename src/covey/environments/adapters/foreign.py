@@ -112,6 +112,8 @@ class ForeignEnvironment(AbstractHostEnvironment):
             bounds=self.actions.bounds,
             team=choose_teams(self.names, team, team_reward, title),
             team_reward=TEAM_REWARDS[team_reward],
+            shape=self.rows.shape,
+            feature_type=self.rows.feature_type,
         )
 
     def __str__(self) -> str:
@@ -165,7 +167,7 @@ class ForeignEnvironment(AbstractHostEnvironment):
     def _observe(self, moment: ForeignMoment) -> HostObservation:
         """Return all agents' observations. An agent without one, or that has terminated, is dead."""
         self.moment = moment
-        agents = np.zeros((len(self.names), self.rows.features), np.float32)
+        agents = self.rows.empty()
         alive = np.array([name in moment.obs and name not in self.terminated for name in self.names])
         self.legal = np.tile(np.arange(self.actions.available.shape[1]) == 0, (len(self.names), 1))
         for i in map(int, np.flatnonzero(alive)):

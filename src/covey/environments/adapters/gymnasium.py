@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from ...core import AbstractHostEnvironment
+from ...ranges import Size
 from .foreign import AbstractForeignWorld, ForeignEnvironment, ForeignMoment
 from .horizons import episode_limit
 from .imports import import_world, make_world
+from .pictures import with_pictures
 from .spaces import MASK, kind_of, split_mask
 from .teams import TeamReward
 
@@ -39,8 +42,11 @@ def gymnasium(
     team: tuple[str, ...] | None = None,
     team_reward: TeamReward = "mean",
     state: bool = True,
+    shrink: Size = 1,
+    grey: bool = False,
+    stack: Size = 1,
     **options: Any,
-) -> ForeignEnvironment:
+) -> AbstractHostEnvironment:
     """A Gymnasium world of several agents, whose observations and actions come as tuples; or of one agent.
 
     Agents are numbered: `agent_0`, `agent_1` and so on. Observations are flattened and padded with zeros to
@@ -53,8 +59,9 @@ def gymnasium(
     `team` may name each agent's team. A team earns the mean or, with `team_reward`, the sum of its agents'
     rewards; `own` makes each agent a team.
 
-    `horizon` cuts off episodes; it is needed if the world does not say how long they are. All other options
-    go to the world.
+    `horizon` cuts off episodes; it is needed if the world does not say how long they are. Of pictures,
+    `shrink` takes the mean of so many pixels a side, `grey` that of the channels, and `stack` keeps the last
+    so many. All other options go to the world.
     """
     title = f"gym:{id}"
     module, _, rest = id.rpartition(":")
@@ -63,7 +70,8 @@ def gymnasium(
         import_world(package, title)
     make = import_world("gymnasium", title).make
     world = make_world(lambda **kwargs: make(rest, disable_env_checker=True, **kwargs), options, title)
-    return gymnasium_environment(world, title, options, horizon, team, team_reward, state)
+    made = gymnasium_environment(world, title, options, horizon, team, team_reward, state)
+    return with_pictures(made, shrink, grey, stack)
 
 
 def gymnasium_environment(

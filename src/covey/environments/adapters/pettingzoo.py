@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from ...core import AbstractHostEnvironment
 from ...errors import UserError
+from ...ranges import Size
 from .foreign import AbstractForeignWorld, ForeignEnvironment, ForeignMoment, numbers_of
 from .horizons import episode_limit
 from .imports import import_world, make_world
+from .pictures import with_pictures
 from .spaces import MASK, split_mask
 from .teams import TeamReward
 
@@ -31,8 +34,11 @@ def pettingzoo(
     team: tuple[str, ...] | None = None,
     team_reward: TeamReward = "mean",
     state: bool = True,
+    shrink: Size = 1,
+    grey: bool = False,
+    stack: Size = 1,
     **options: Any,
-) -> ForeignEnvironment:
+) -> AbstractHostEnvironment:
     """A PettingZoo world: agents act together (ParallelEnv) or in turn (AECEnv).
 
     Observations are flattened and padded with zeros to the widest. Discrete actions are padded with illegal
@@ -47,11 +53,13 @@ def pettingzoo(
     wait have one legal action.
 
     `horizon` cuts off episodes; it is needed if the world does not say how long they are. `state=false`
-    leaves the world's global state unread. All other options go to the world.
+    leaves the world's global state unread. Of pictures, `shrink` takes the mean of so many pixels a side,
+    `grey` that of the channels, and `stack` keeps the last so many. All other options go to the world.
     """
     title = f"pz:{module}"
     world = _from_module(module, title, options)
-    return pettingzoo_environment(world, title, options, horizon, team, team_reward, state)
+    made = pettingzoo_environment(world, title, options, horizon, team, team_reward, state)
+    return with_pictures(made, shrink, grey, stack)
 
 
 def pettingzoo_environment(

@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 from ...core import AbstractEnvironment, AbstractHostEnvironment
 from . import gymnasium, jumanji_copy, multi_agent_env, pettingzoo, pymarl, xuance
 from .imports import make_world
+from .pictures import with_pictures
 from .teams import TeamReward
 
+_PICTURES = dict(list(inspect.signature(with_pictures).parameters.items())[1:])  # its options
 _PLAIN = {"bool": bool, "int": int, "float": float, "str": str}
 
 
@@ -62,15 +64,18 @@ def _maker(thing: Any, title: str, protocol: Protocol) -> Callable[..., _Environ
         **options: Any,
     ) -> _Environment:
         settings = {"horizon": horizon, "team": team, "team_reward": team_reward, "state": state}
+        of_pictures = {name: options.pop(name) for name in pictures if name in options}
         chosen = {name: x for name, x in settings.items() if x != shared.parameters[name].default}
         world = protocol.make(thing, options | {k: x for k, x in chosen.items() if k in own}, title)
-        return protocol.environment_of(world, title, options, **settings)
+        made = protocol.environment_of(world, title, options, **settings)
+        return with_pictures(made, **of_pictures) if of_pictures else made
 
+    pictures = {name: p for name, p in _PICTURES.items() if name not in own}
     shared = inspect.signature(make)
     make.__doc__ = inspect.getdoc(thing)
     make.__module__ = thing.__module__
     make.__qualname__ = getattr(thing, "__qualname__", title)
-    make.__signature__ = _signature(shared, own)  # pyright: ignore[reportFunctionMemberAccess]
+    make.__signature__ = _signature(shared, pictures, own)  # pyright: ignore[reportFunctionMemberAccess]
     return make
 
 
@@ -81,7 +86,9 @@ def _parameters(thing: Any) -> dict[str, inspect.Parameter]:
         return {}
 
 
-def _signature(shared: inspect.Signature, own: Mapping[str, inspect.Parameter]) -> inspect.Signature:
+def _signature(
+    shared: inspect.Signature, pictures: Mapping[str, inspect.Parameter], own: Mapping[str, inspect.Parameter]
+) -> inspect.Signature:
     """Return the settings that all such worlds have, then those of a user's class.
 
     Of its own, those with a plain default are listed, and checked if they say a type; others are passed on.
@@ -94,7 +101,7 @@ def _signature(shared: inspect.Signature, own: Mapping[str, inspect.Parameter]) 
         if p.default is None or isinstance(p.default, tuple(_PLAIN.values()))
     ]
     others = [anything] if len(listed) < len(own) else []
-    return shared.replace(parameters=[*first, *listed, *others])
+    return shared.replace(parameters=[*first, *pictures.values(), *listed, *others])
 
 
 def _kind(parameter: inspect.Parameter) -> Any:

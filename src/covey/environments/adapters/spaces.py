@@ -14,7 +14,7 @@ A space is known by the name of its class, so Gymnasium's, gym's and JAX package
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Shaped
@@ -127,16 +127,40 @@ def _one_hot(n: int, k: int) -> Shaped[np.ndarray, " n"]:
 
 
 class ObservationSpaces:
-    """The agents' observation spaces, as rows of one width."""
+    """The agents' observation spaces, as rows of one width.
+
+    Where all are pictures of one shape, `shape` is that with channels last, and rows are in this order.
+    Pictures of bytes stay bytes: `feature_type` says so.
+    """
 
     def __init__(self, spaces: Sequence[Any]):
         self.spaces = [without_mask(space) for space in spaces]
         self.widths = [flat_width(space) for space in self.spaces]
         self.features = max(self.widths)
         self._plain = [kind_of(space) in ("Box", "MultiBinary") for space in self.spaces]
+        self.shape: tuple[int, ...] = ()
+        self.feature_type: Literal["float32", "uint8"] = "float32"
+        self._moved: tuple[int, ...] = ()  # the world's own shape, where it has channels first
+        shapes = {tuple(space.shape) if kind_of(space) == "Box" else () for space in self.spaces}
+        if len(shapes) == 1 and len(max(shapes)) == 3:
+            self._set_pictures(max(shapes))
+
+    def _set_pictures(self, shape: tuple[int, ...]) -> None:
+        first, rows, columns = shape
+        if first < min(rows, columns) and (first in (1, 3) or rows == columns):
+            self._moved = shape
+        self.shape = (rows, columns, first) if self._moved else shape
+        if all(space.dtype == np.uint8 for space in self.spaces):
+            self.feature_type = "uint8"
+
+    def empty(self) -> Shaped[np.ndarray, "agents features"]:
+        """Return rows of zeros for all agents."""
+        return np.zeros((len(self.spaces), self.features), self.feature_type)
 
     def fill(self, row: Shaped[np.ndarray, " features"], i: int, x: Any) -> int:
         """Write an observation of agent i into its row, and return its width; a wrong one writes nothing."""
+        if self._moved and np.shape(x) == self._moved:
+            x = np.moveaxis(x, 0, -1)
         flat = np.ravel(x) if self._plain[i] else flat_row(self.spaces[i], x)
         width = len(flat)
         if width == self.widths[i]:
