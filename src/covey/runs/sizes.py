@@ -40,9 +40,9 @@ def check_sizes(
 
 def step_bytes(spec: Spec) -> int:
     """Return the bytes of a step of one copy, as a rollout holds it."""
-    observed = spec.agents * spec.features + spec.state
+    observed = spec.agents * spec.features * (1 if spec.feature_type == "uint8" else _FLOAT)
     chosen = spec.agents * (1 + spec.actions // _FLOAT) + len(spec.teams)
-    return _FLOAT * (observed + chosen)
+    return observed + _FLOAT * (spec.state + chosen)
 
 
 def _demands(config: Config, spec: Spec, slots: Sequence[LearnerSlot], length: int) -> Iterator[Demand]:
