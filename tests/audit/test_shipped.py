@@ -92,6 +92,37 @@ def test_no_alarm_for_scripts(algorithm):
         raises_no_alarm(Config.parse(algorithm, "skirmish/3m", {"script.retreat": 3}, {"preset": "original"}))
 
 
+ENTITY = ("actor=entity", "critic=entity")
+UNITS = [  # networks of entities: MMM has healers, whose actions name allies
+    ("qmix", "MMM", ("agent=entity", "mixer=entity")),
+    ("hyper_mappo", "MMM", (*ENTITY, "critic_input=agent")),
+    pytest.param("coma", "MMM", (*ENTITY, "critic.recurrent=false"), marks=pytest.mark.nightly),
+    pytest.param(
+        "ippo", "3m", ("actor=entity", "actor.encoder=attention", "trunk=shared"), marks=pytest.mark.nightly
+    ),
+    pytest.param("mappo", "3m", (*ENTITY, "env.enemy=policy"), marks=pytest.mark.nightly),
+    pytest.param("mappo", "3m", (*ENTITY, "hyper.context=identity"), marks=pytest.mark.nightly),
+    pytest.param(
+        "dual_q", "3m", ("actor=entity", "actor.recurrent=false", "mixer=entity"), marks=pytest.mark.nightly
+    ),
+    pytest.param(
+        "mappo",
+        "3m",
+        (*ENTITY, "critic_input=agent_state", "env.use_state_agent=true"),
+        marks=pytest.mark.nightly,
+    ),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("algorithm", "map", "settings"), UNITS)
+def test_no_alarm_for_networks_of_entities(algorithm, map, settings):
+    # Would break: a weight of such a network that leads nowhere, or a setting of it that nothing reads, where
+    # it is an agent, an actor, a critic, a mixer, or an actor whose weights get increments.
+    chosen = [*settings, "env.horizon=10"]
+    raises_no_alarm(Config.parse(algorithm, f"skirmish/{map}", chosen, {"preset": "original"}))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["qmix", "mappo"])
 def test_every_setting_of_coveys_own_is_read(algorithm):

@@ -21,10 +21,7 @@ class AbstractEncoder(eqx.Module):
     `own` is the width of what is told of the agent itself, `widths` those of the rows of each block.
     """
 
-    @property
-    @abc.abstractmethod
-    def code_size(self) -> int:
-        """The width of a row's code."""
+    code_size: eqx.AbstractVar[int]  # the width of a row's code
 
     @abc.abstractmethod
     def __call__(
@@ -41,6 +38,7 @@ class HypernetworkEncoder(AbstractEncoder):
 
     codes: tuple[Linear, ...]
     pool: Linear
+    code_size: int = eqx.field(static=True)
 
     def __init__(
         self,
@@ -52,14 +50,11 @@ class HypernetworkEncoder(AbstractEncoder):
         code: Width = 32,
         key: PRNGKeyArray,
     ):
+        self.code_size = code
         layer = lambda n, width: Linear(width, code, gain=gain, key=named(key, "code", n))
         self.codes = tuple(layer(n, width) for n, width in enumerate(widths))
         inputs = own + sum((code + 1) * (width + 1) for width in widths)
         self.pool = Linear(inputs, hidden, gain=gain, key=named(key, "pool"))
-
-    @property
-    def code_size(self) -> int:
-        return self.codes[0].bias.shape[-1]
 
     def __call__(self, entities):
         parts = [entities.own]
@@ -83,6 +78,7 @@ class AttentionEncoder(AbstractEncoder):
     own: Linear
     rows: tuple[Linear, ...]
     blocks: tuple[TransformerBlock, ...]
+    code_size: int = eqx.field(static=True)
 
     def __init__(
         self,
@@ -95,15 +91,12 @@ class AttentionEncoder(AbstractEncoder):
         blocks: Annotated[int, Between(1, 100)] = 1,
         key: PRNGKeyArray,
     ):
+        self.code_size = hidden
         layer = lambda width, *name: Linear(width, hidden, gain=gain, key=named(key, *name))
         self.own = layer(own, "own")
         self.rows = tuple(layer(width, "row", n) for n, width in enumerate(widths))
         block = lambda n: TransformerBlock(hidden, heads, key=named(key, "block", n))
         self.blocks = tuple(block(n) for n in range(blocks))
-
-    @property
-    def code_size(self) -> int:
-        return self.own.bias.shape[-1]
 
     def __call__(self, entities):
         own = as_matrix(self.own, entities.own, (self.own,))[..., None, :]
