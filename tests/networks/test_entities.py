@@ -195,7 +195,7 @@ def test_who_is_not_told_rows_is_refused():
     with pytest.raises(UserError, match=r"Spec\.layouts .* or take recurrent or feed_forward"):
         make(4, 1, key=jr.key(0))
     told = spec_of(AGENTS, ENEMIES).state_layouts[0]
-    with pytest.raises(UserError, match=r"mixer=entity needs .* or mixer=monotonic"):
+    with pytest.raises(UserError, match=r"mixer=entity reads a row .* or mixer=monotonic"):
         EntityMixer(AGENTS + 1, SPEC.world, 3, told, key=jr.key(0))
     with pytest.raises(UserError, match="or mixer=monotonic"):
         EntityMixer(AGENTS, SPEC.world, 3, None, key=jr.key(0))

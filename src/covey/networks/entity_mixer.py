@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ..core import EntityLayout
-from ..errors import UserError
+from ..errors import SettingError
 from ..ops import named
 from ..ranges import Width
 from .entity_rows import EntityBlock, input_widths, read_entities
@@ -72,11 +72,9 @@ class EntityMixer(AbstractMixer):
 
 def _require_agents(agents: int, layout: EntityLayout | None) -> None:
     if layout is None or layout.allies.rows != agents:
-        raise UserError(
-            "mixer=entity needs a state with a row for each agent that it mixes, and is told of none: take "
-            "a world whose Spec.state_layouts tell it, as skirmish's do, or mixer_input=observations, or "
-            "mixer=monotonic"
-        )
+        problem = "reads a row for each agent in the state, and this world's Spec.state_layouts tell of none"
+        remedy = "set `mixer_input=observations`, or `mixer=monotonic`"
+        raise SettingError("mixer", problem, remedy, value="entity")
 
 
 def _total(layer: Linear, block: EntityBlock) -> Float[Array, "*b d"]:
