@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 __all__ = [
     "Policy", "Run", "SettingError", "UserError", "ablate", "check", "compare", "crossplay", "describe",
-    "evaluate", "load", "new", "report", "resume", "sweep", "train", "versus", "watch",
+    "evaluate", "export", "load", "new", "plot", "report", "resume", "sweep", "train", "versus", "watch",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
         crossplay,
         describe,
         evaluate,
+        export,
         load,
         new,
+        plot,
         report,
         resume,
         sweep,

@@ -39,9 +39,15 @@ def pyplot() -> Any:
 
 
 def save_figure(figure: Any, path: Path) -> None:
-    """Write a figure as PNG, whole or not at all, and close it."""
-    with atomic(path, path.name) as file:
-        figure.savefig(file, format="png")
+    """Write a figure in the format of the file's ending, whole or not at all, and close it.
+
+    A PDF embeds its fonts, an SVG draws its letters; neither holds the time of day.
+    """
+    kind = path.suffix.lower().removeprefix(".")
+    undated = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(kind)
+    look = {"pdf.fonttype": 42, "svg.fonttype": "path", "svg.hashsalt": "covey"}
+    with atomic(path, path.name) as file, pyplot().rc_context(look):
+        figure.savefig(file, format=kind, metadata=undated)
     pyplot().close(figure)
 
 

@@ -6,23 +6,25 @@ Nothing here imports JAX before a function is called, so that `covey --help` ans
 from .experiments import ablate, resume, train
 from .inspection import compare, crossplay, describe, evaluate, list_names, study, versus, watch
 from .own import check, new
-from .reports import report
-from .results import Film, Report, Run, load
+from .reports import export, plot, report
+from .results import Film, Run, WrittenFile, load
 from .sweeps import sweep
 
 __all__ = [
     "Film",
-    "Report",
     "Run",
+    "WrittenFile",
     "ablate",
     "check",
     "compare",
     "crossplay",
     "describe",
     "evaluate",
+    "export",
     "list_names",
     "load",
     "new",
+    "plot",
     "report",
     "resume",
     "study",

@@ -1,11 +1,13 @@
-"""Commands that show what runs found: `report`."""
+"""Commands that show what runs found: `report`, `plot`, `export`."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 from ..commands import command
+from ..errors import UserError
 from ..runs import launch
-from .results import Report, RunPath
+from .results import RunPath, WrittenFile
 
 _NAME = "report.html"
 
@@ -17,7 +19,7 @@ def report(
     out: RunPath | None = None,
     replay: bool = True,
     say: Callable[[str], None] | None = None,
-) -> Report:
+) -> WrittenFile:
     """Write one page on runs: a verdict, curves, a replay, settings, data.
 
     A folder that holds runs, as `covey ablate` makes one, stands for all of them. The page needs no network.
@@ -34,7 +36,58 @@ def report(
 
     file = Path(out) if out else (Path(paths[0]) if len(paths) == 1 else Path()) / _NAME
     check_page_path(file)
-    return Report(write_report(paths, file, replay, say or (lambda line: None)))
+    return WrittenFile(write_report(paths, file, replay, say or (lambda line: None)), "report")
+
+
+@command()
+def plot(
+    runs: Sequence[RunPath], *, out: RunPath = "figure.pdf", by: Literal["env", "all"] | None = None
+) -> WrittenFile:
+    """Draw the figure of a paper: curves by world, or aggregates over worlds.
+
+    Aggregates are those of rliable: interquartile mean, optimality gap, performance profiles, sample
+    efficiency, probability of improvement.
+
+    Args:
+        runs (RUN): the runs' folders, or folders of runs
+        out (FILE): a .pdf, .svg or .png (figure.pdf)
+        by: a panel for each environment, or aggregates over all (where there are several worlds: all)
+    """
+    launch.prepare("cpu")
+    from ..show.figures import check_figure_path, draw_figure
+
+    check_figure_path(Path(out))
+    return WrittenFile(draw_figure(_listed(runs), Path(out), by), "figure")
+
+
+@command()
+def export(
+    runs: Sequence[RunPath],
+    *,
+    csv: bool = False,
+    marl_eval: bool = False,
+    rliable: bool = False,
+    out: RunPath | None = None,
+) -> WrittenFile:
+    """Write what runs measured for other tools.
+
+    Args:
+        runs (RUN): the runs' folders, or folders of runs
+        csv: a row for each metric, report and seed (curves.csv)
+        marl_eval: evaluations as marl-eval reads them (marl_eval.json)
+        rliable: matrices of scores by algorithm, runs by tasks (rliable.json)
+        out (FILE): another file
+    """
+    chosen = {"csv": csv, "marl-eval": marl_eval, "rliable": rliable}
+    kinds = [kind for kind, wanted in chosen.items() if wanted]
+    if len(kinds) != 1:
+        raise UserError("choose one format: --csv, --marl-eval or --rliable")
+    launch.prepare("cpu")
+    from ..show.exports import export_data
+
+    names = {"csv": "curves.csv", "marl-eval": "marl_eval.json", "rliable": "rliable.json"}
+    file = Path(out or names[kinds[0]])
+    return WrittenFile(export_data(_listed(runs), kinds[0], file), "data")  # pyright: ignore[reportArgumentType]
 
 
 def _listed(runs: Sequence[RunPath] | RunPath) -> list[RunPath]:

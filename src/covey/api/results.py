@@ -56,17 +56,18 @@ class Film:
         return f"{self.text}\n{'picture' if self.path.suffix == '.png' else 'film'}: {self.path}"
 
 
-class Report:
-    """A page that `report` has written."""
+class WrittenFile:
+    """A file that a command has written, and what it is."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, what: str):
         self.path = path
+        self.what = what
 
     def __fspath__(self) -> str:
         return str(self.path)
 
     def __str__(self) -> str:
-        return f"report: {self.path}"
+        return f"{self.what}: {self.path}"
 
 
 class LabReport:

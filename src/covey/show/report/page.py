@@ -17,7 +17,7 @@ from . import embedding
 from .grouping import WorldRuns, group_runs
 from .markup import Markup, clean, join, script_json, shorten, tag
 from .reading import RecordedRun, dig, find_folders, read_crossplay, read_run
-from .replay_section import Say, record_replays, replay_section
+from .replay_section import SayLine, record_replays, replay_section
 from .result_sections import crossplay_section, curves_section, joined, profile_section, verdict_section
 from .run_sections import cost_section, data_section, settings_section, training_section
 from .scores import WorldScores, score_world
@@ -40,7 +40,7 @@ _TITLES = {
 
 
 def make_report(
-    paths: Sequence[str | Path], replay: bool = True, live: bool = False, say: Say = lambda line: None
+    paths: Sequence[str | Path], replay: bool = True, live: bool = False, say: SayLine = lambda line: None
 ) -> bytes:
     """Return the page on some runs; without `replay` nothing of them is executed."""
     folders, tables = find_folders(paths)
@@ -125,7 +125,7 @@ def _lasted(folder: RunFolder) -> bool:
 
 
 def write_report(
-    paths: Sequence[str | Path], out: Path, replay: bool = True, say: Say = lambda line: None
+    paths: Sequence[str | Path], out: Path, replay: bool = True, say: SayLine = lambda line: None
 ) -> Path:
     """Write the page on some runs."""
     content = make_report(paths, replay, say=say)

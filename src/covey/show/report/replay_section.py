@@ -14,10 +14,10 @@ from .scores import GroupScore, WorldScores
 
 _MOST = 3  # groups that play
 
-Say = Callable[[str], None]
+SayLine = Callable[[str], None]
 
 
-def record_replays(results: list[WorldScores], say: Say) -> tuple[list[dict[str, Any]], list[str]]:
+def record_replays(results: list[WorldScores], say: SayLine) -> tuple[list[dict[str, Any]], list[str]]:
     """Let the best groups play: of several worlds the best of each, of one the best few.
 
     Return what the page holds of them, and why others could not play.

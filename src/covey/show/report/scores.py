@@ -159,16 +159,19 @@ class TaskScores:
     label: str
     table: Float[np.ndarray, "seeds tasks"]
     curve: Float[np.ndarray, "points seeds tasks"]  # over equal shares of training
+    raw_table: Float[np.ndarray, "seeds tasks"]  # the same in the units of each world
+    raw_curve: Float[np.ndarray, "points seeds tasks"]
 
 
-def score_tasks(results: list[WorldScores], points: int = 20) -> list[TaskScores]:
+def score_tasks(results: list[WorldScores], points: int = 20, least: int = 2) -> list[TaskScores]:
     """Return the groups that are in every world, with scores from 0, a world's worst seed, to 1, its best.
 
-    Each takes as many seeds in every world as it has in the one where it has fewest.
+    Each takes as many seeds in every world as it has in the one where it has fewest. Fewer worlds than
+    `least` give nothing.
     """
     known = [{score.group.label: score for score in result.scores} for result in results]
     labels = [label for label in known[0] if all(label in others for others in known)] if known else []
-    if len(results) < 2 or not labels:
+    if len(results) < least or not labels:
         return []
     ends = [min(score.step for score in by_label.values()) for by_label in known]
     everything = [np.concatenate([s.values for s in by_label.values()]) for by_label in known]
@@ -185,7 +188,7 @@ def score_tasks(results: list[WorldScores], points: int = 20) -> list[TaskScores
             ],
             axis=2,
         )
-        tasks.append(TaskScores(label, (table - low) / width, (curve - low) / width))
+        tasks.append(TaskScores(label, (table - low) / width, (curve - low) / width, table, curve))
     return tasks
 
 
