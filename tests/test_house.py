@@ -12,8 +12,9 @@ SOURCE = Path(__file__).parents[1] / "src"
 
 # From the top to the bottom. Rooms on one line may not import each other, but for what is within a room.
 FLOORS = (
-    ("cli",),
+    ("cli", "compat"),
     ("api",),
+    ("migrate",),
     ("show",),
     ("analysis",),
     ("lab",),

@@ -5,6 +5,7 @@ Nothing here imports JAX before a function is called, so that `covey --help` ans
 
 from .experiments import ablate, resume, train
 from .inspection import compare, crossplay, describe, evaluate, list_names, study, versus, watch
+from .migration import migrate
 from .own import check, new
 from .reports import export, plot, report
 from .results import Film, Run, WrittenFile, load
@@ -23,6 +24,7 @@ __all__ = [
     "export",
     "list_names",
     "load",
+    "migrate",
     "new",
     "plot",
     "report",

@@ -1,0 +1,193 @@
+"""XuanCe (agi-brain/xuance 4f0b05b2): a YAML file, or a `get_runner(...)` call."""
+
+import ast
+import math
+from pathlib import Path
+from typing import Any
+
+from .. import yaml_text
+from ..errors import UserError
+from .translation import (
+    Found,
+    Rule,
+    Translation,
+    made,
+    missing,
+    nothing,
+    run_option,
+    same,
+    switch,
+    translate_settings,
+)
+
+_AGENTS = {
+    "iql": "iql", "vdn": "vdn", "qmix": "qmix", "cwqmix": "cw_qmix", "owqmix": "ow_qmix", "wqmix": "cw_qmix",
+    "coma": "coma", "ippo": "ippo", "mappo": "mappo", "maddpg": "maddpg",
+}  # fmt: skip
+_WORLDS = {
+    "simple_spread_v3": "spread", "simple_tag_v3": "tag", "simple_reference_v3": "reference",
+    "simple_speaker_listener_v4": "speaker_listener", "simple_adversary_v3": "adversary",
+}  # fmt: skip
+_VALUE_BASED = ("iql", "vdn", "qmix", "cw_qmix", "ow_qmix")
+_READ = ("agent", "algo", "method", "env", "env_name", "env_id", "config_path", "parser_args", "is_test")
+
+
+def translate_xuance_call(text: str) -> Translation:
+    """Translate `get_runner(algo="qmix", env="mpe", env_id="simple_spread_v3", …)`."""
+    try:
+        call = ast.parse(text.strip(), mode="eval").body
+        assert isinstance(call, ast.Call)
+        names = ("algo", "env", "env_id", "config_path")
+        found = {name: ast.literal_eval(node) for name, node in zip(names, call.args, strict=False)}
+        found |= {
+            str(word.arg): ast.literal_eval(word.value) for word in call.keywords if word.arg != "parser_args"
+        }
+    except (SyntaxError, ValueError, AssertionError) as error:
+        raise UserError(
+            "this call is not understood: write its arguments as they are, as in "
+            "get_runner(algo='qmix', env='mpe', env_id='simple_spread_v3')"
+        ) from error
+    path = found.get("config_path")
+    settings = yaml_text.read_file(Path(path)) if path else {}
+    return translate_xuance(settings | found)
+
+
+def translate_xuance(found: dict[str, Any]) -> Translation:
+    """Translate the settings of a YAML file, with those of a call over them."""
+    agent = str(found.get("algo", found.get("method", found.get("agent", "")))).lower()
+    name = _AGENTS.get(agent.replace("_agents", "").replace("-", "").replace("_", ""))
+    if name is None:
+        raise UserError(f"'{agent}' has no counterpart here: covey has {', '.join(_AGENTS)}")
+    translation = Translation("XuanCe", name, _world(found))
+    if name == "mappo" and not found.get("use_global_state", False):
+        translation.notes.append(
+            "use_global_state is False in XuanCe's configurations of MAPPO: its critic then reads "
+            "observations, not the state. covey's reads the state; critic_input=own is IPPO's."
+        )
+    if name in _VALUE_BASED:
+        translation.notes.append(
+            "XuanCe throws one coin for all agents and all copies of a step where it explores; covey throws "
+            "one for each agent."
+        )
+    return translate_settings(translation, found, _rules(name, found), _READ)
+
+
+def _world(found: Found) -> str:
+    family = str(found.get("env", found.get("env_name", "mpe"))).lower()
+    world = str(found.get("env_id", "simple_spread_v3"))
+    if world in _WORLDS:
+        return _WORLDS[world]
+    if family in ("mpe", "mpe2"):
+        return f"pz:mpe2.{world}"
+    if family in ("starcraft2", "sc2", "smac"):
+        return f"skirmish/{world}"
+    if family == "football":
+        return f"football:{world}"
+    if family == "rware":
+        return f"gym:{world}"
+    raise UserError(f"env={family} with env_id={world} names no world that covey knows")
+
+
+def _every(value: Any, found: Found) -> str:
+    return f"experience.every={math.lcm(int(found.get('parallels', 1)), int(value))}"
+
+
+def _hidden(*parts: str) -> Rule:
+    """Return the rule of a list of layers' widths, which are all the same here."""
+
+    def words(value: Any, found: Found) -> list[str]:
+        widths = value if isinstance(value, list) else [value]
+        return [
+            word for part in parts for word in (f"{part}.hidden={widths[0]}", f"{part}.depth={len(widths)}")
+        ]
+
+    return made(words)
+
+
+def _rules(name: str, found: Found) -> dict[str, Rule]:
+    valued = name in _VALUE_BASED
+    parts = ("agent",) if valued else ("actor", "critic")
+    optimisers = ("optimiser",) if valued else ("actor_optimiser", "critic_optimiser")
+    network = lambda key: [f"{part}.{key}" for part in parts]
+    copies = int(found.get("parallels", 1))
+    kinds = lambda value, found: [f"{part}={'recurrent' if value else 'feed_forward'}" for part in parts]
+    clip = lambda value, found: [f"{part}.clip={value}" for part in optimisers]
+    rules = {
+        "running_steps": run_option("steps"),
+        "parallels": run_option("envs"),
+        "seed": run_option("seed", "one seed a run there; covey trains several side by side with --seeds N"),
+        "env_seed": nothing("a run's seed gives the world's"),
+        "eval_interval": run_option("eval-every"),
+        "test_episode": run_option("eval-episodes"),
+        "device": made(lambda value, found: f"--device {'gpu' if 'cuda' in str(value) else 'cpu'}"),
+        "logger": nothing("covey always writes TensorBoard's files and metrics.jsonl"),
+        "log_dir": nothing("a run has one folder: --out DIR"),
+        "model_dir": nothing("a run has one folder: --out DIR"),
+        "result_dir": nothing("a run has one folder: --out DIR"),
+        "gamma": same("gamma"),
+        "learning_rate": made(
+            lambda value, found: [
+                w for p in optimisers for w in (f"{p}=adam", f"{p}.eps=1e-5", f"{p}.lr={value}")
+            ]
+        ),
+        "learning_rate_actor": same("actor_optimiser.lr"),
+        "learning_rate_critic": same("critic_optimiser.lr"),
+        "grad_clip_norm": made(clip),
+        "use_grad_clip": made(lambda value, found: [] if value else clip(0, found)),
+        "batch_size": same("experience.batch_size"),
+        "start_training": same("experience.start"),
+        "training_frequency": made(
+            _every,
+            f"it trains where all {copies} copies' steps are a multiple of it: once in their common multiple",
+        ),
+        "sync_frequency": made(lambda value, found: ["target=hard", f"target.period={value}"]),
+        "tau": made(lambda value, found: ["target=soft", f"target.tau={value}"]),
+        "start_greedy": same("epsilon.start"),
+        "end_greedy": same("epsilon.end"),
+        "decay_step_greedy": made(
+            lambda value, found: f"epsilon.steps={int(value) // copies}",
+            f"it is divided by the copies: {found.get('decay_step_greedy', 0)} means a {copies}th of that",
+        ),
+        "double_q": same("double"),
+        "hidden_dim_mixing_net": same("mixer.embed"),
+        "hidden_dim_hyper_net": same("mixer.hyper"),
+        "alpha": same("alpha"),
+        "use_rnn": made(kinds),
+        "rnn": missing("covey's recurrent networks are GRUs") if found.get("rnn") == "LSTM" else nothing(),
+        "representation_hidden_size": _hidden(*parts),
+        "actor_hidden_size": _hidden("actor"),
+        "critic_hidden_size": _hidden("critic"),
+        "q_hidden_size": nothing("covey's agent has one list of layers: agent.hidden, agent.depth"),
+        "activation": same(*network("activation")),
+        "normalize": made(lambda value, found: [f"{key}=true" for key in network("norm")] if value else []),
+        "use_parameter_sharing": switch(off="sharing=none"),
+        "use_actions_mask": nothing("covey always masks illegal actions"),
+        "use_global_state": switch(off="", remark="see below"),
+        "continuous_action": same("env.continuous"),
+        "clip_range": same("clip"),
+        "value_clip_range": same("value_clip"),
+        "use_value_clip": switch(off="value_clip=0"),
+        "ent_coef": same("entropy"),
+        "gae_lambda": same("lam"),
+        "huber_delta": same("huber"),
+        "n_minibatch": same("minibatches"),
+        "vf_coef": missing("two networks have no common loss; with trunk=shared: trunk.value_coefficient"),
+        "target_kl": missing(),
+        "weight_decay": missing(),
+        "dropout": missing(),
+        "activation_action": missing(),
+        "use_linear_lr_decay": missing(
+            "set the optimiser's lr=linear with .start, .end and .steps (in updates)"
+        ),
+    }
+    on_policy = name in ("ippo", "mappo", "coma")
+    if on_policy:
+        rules["buffer_size"] = made(
+            lambda value, found: f"experience.steps={int(value) // copies}",
+            "it counts the steps of all copies",
+        )
+        rules["n_epochs"] = same("epochs")
+    else:
+        rules["buffer_size"] = same("experience.capacity")
+        rules["n_epochs"] = same("experience.updates")
+    return rules
