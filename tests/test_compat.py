@@ -32,4 +32,4 @@ def test_a_script_of_xuances(tmp_path, capsys):
 def test_an_unknown_mode():
     """Fails if a mistyped mode trains."""
     with pytest.raises(UserError, match="train, test, benchmark"):
-        get_runner("iql", "mpe", "simple_spread_v3").run("play")  # pyright: ignore[reportArgumentType]
+        get_runner("iql", "mpe", "simple_spread_v3").run("play")

@@ -48,20 +48,21 @@ COMMANDS = {
         ["covey train iql spread", "sharing=none", "the mean", "--steps 4000000"],
     ),
     "EPyMARL's soft target": (
-        "python src/main.py --config=vdn --env-config=gymma with env_args.key=matrixgames:climbing-nostate-v0 target_update_interval_or_tau=0.01 use_rnn=False hidden_dim=128",
+        "python src/main.py --config=vdn --env-config=gymma with "
+        "env_args.key=matrixgames:climbing-nostate-v0 target_update_interval_or_tau=0.01 use_rnn=False hidden_dim=128",
         ["matrix/climbing", "target=soft", "target.tau=0.01", "agent=feed_forward", "agent.hidden=128"],
     ),
     "on-policy's MPE": (
         "python train/train_mpe.py --env_name MPE --algorithm_name rmappo --experiment_name check "
         "--scenario_name simple_spread --num_agents 3 --num_landmarks 3 --seed 1 --n_training_threads 1 "
-        "--n_rollout_threads 128 --num_mini_batch 1 --episode_length 25 --num_env_steps 20000000 --ppo_epoch 10 "
-        "--use_ReLU --gain 0.01 --lr 7e-4 --critic_lr 7e-4 --use_wandb",
+        "--n_rollout_threads 128 --num_mini_batch 1 --episode_length 25 --num_env_steps 20000000 "
+        "--ppo_epoch 10 --use_ReLU --gain 0.01 --lr 7e-4 --critic_lr 7e-4 --use_wandb",
         ["covey train mappo spread", "actor.activation=tanh", "switches it OFF", "experience.steps=25"],
     ),
     "on-policy's SMAC": (
         "python train/train_smac.py --env_name StarCraft2 --algorithm_name rmappo --map_name 3m "
-        "--n_rollout_threads 8 --num_mini_batch 1 --episode_length 400 --num_env_steps 10000000 --ppo_epoch 15 "
-        "--use_value_active_masks --use_eval --eval_episodes 32",
+        "--n_rollout_threads 8 --num_mini_batch 1 --episode_length 400 --num_env_steps 10000000 "
+        "--ppo_epoch 15 --use_value_active_masks --use_eval --eval_episodes 32",
         ["skirmish/3m", "use_value_active_masks=false", "covey leaves them out"],
     ),
     "on-policy without the state": (

@@ -8,7 +8,7 @@ import csv
 import json
 from argparse import Namespace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -17,8 +17,6 @@ from ..config.options import command_line_sentence
 from ..errors import UserError
 from ..migrate import Translation
 from ..migrate.xuance import translate_xuance
-
-Mode = Literal["train", "test", "benchmark"]
 
 
 def get_runner(
@@ -54,7 +52,7 @@ class Runner:
         root = Path(str(self.found.get("model_dir", "models")))
         return root / str(self.found.get("env_id", "world")) / f"seed_{self.found.get('seed', 0)}"
 
-    def run(self, mode: Mode | None = None, **options: Any) -> Any:
+    def run(self, mode: str | None = None, **options: Any) -> Any:
         """Train, test a trained run, or train and write what XuanCe's benchmark writes."""
         mode = mode or ("test" if self.is_test else "train")
         if mode == "train":

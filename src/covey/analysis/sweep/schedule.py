@@ -14,13 +14,13 @@ from .plan import PLAN_FILE, Plan, Trial, TrialBook
 from .search import Search, make_search
 from .workers import Job, Outcome, Per, SweepEngine, make_sweep_engine
 
-Say = Callable[[str], None]
+_Say = Callable[[str], None]
 _REDUCTION = 3  # asha goes on with a third of the trials of each rung (Li et al., 2020)
 _RUNGS = 3
 _WAIT = 1.0  # seconds
 
 
-def start_sweep(plan: Plan, root: Path, on: str, per: str | None, say: Say) -> Sweep:
+def start_sweep(plan: Plan, root: Path, on: str, per: str | None, say: _Say) -> Sweep:
     """Begin a sweep in a new folder; a wrong name or setting is told before anything trains."""
     if (root / PLAN_FILE).exists():
         raise UserError(f"{root} holds a sweep: go on with `covey sweep {root}`, or name another --out")
@@ -49,7 +49,7 @@ def _each_value(plan: Plan) -> list[dict[str, Any]]:
     return found
 
 
-def continue_sweep(root: Path, on: str, per: str | None, say: Say) -> Sweep:
+def continue_sweep(root: Path, on: str, per: str | None, say: _Say) -> Sweep:
     """Go on with a sweep: what has ended is left alone, the rest goes on from its checkpoints."""
     plan = Plan.read(root / PLAN_FILE)
     schedule = _Schedule(plan, root, make_sweep_engine(on, Per.read(per), root), say)
@@ -69,7 +69,7 @@ def continue_sweep(root: Path, on: str, per: str | None, say: Say) -> Sweep:
 class _Schedule:
     """A sweep in progress."""
 
-    def __init__(self, plan: Plan, root: Path, engine: SweepEngine, say: Say):
+    def __init__(self, plan: Plan, root: Path, engine: SweepEngine, say: _Say):
         self.plan = plan
         self.root = root
         self.engine = engine
