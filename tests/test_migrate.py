@@ -49,7 +49,8 @@ COMMANDS = {
     ),
     "EPyMARL's soft target": (
         "python src/main.py --config=vdn --env-config=gymma with "
-        "env_args.key=matrixgames:climbing-nostate-v0 target_update_interval_or_tau=0.01 use_rnn=False hidden_dim=128",
+        "env_args.key=matrixgames:climbing-nostate-v0 target_update_interval_or_tau=0.01 use_rnn=False "
+        "hidden_dim=128",
         ["matrix/climbing", "target=soft", "target.tau=0.01", "agent=feed_forward", "agent.hidden=128"],
     ),
     "on-policy's MPE": (
