@@ -43,7 +43,7 @@ def test_pictures_side_by_side_are_channels():
     # fails if a critic cannot read everybody's pictures
     several = InputPart(3 * PICTURE.width, picture=PICTURE.picture)
     net = CNN(several.width, 1, NetworkInterface((several,), 0, 1), **OPTIONS, key=KEY)
-    assert net.convolutions[0][0].weight.shape[2] == 6
+    assert net.convolutions[0][0].linear.weight.shape[0] == 9 * 6
     assert net(jnp.ones((4, several.width))).shape == (4, 1)
 
 

@@ -6,7 +6,6 @@ from itertools import pairwise
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ..errors import SettingError
@@ -14,30 +13,36 @@ from ..ops import named
 from ..ranges import Depth, Width
 from .agents import AbstractAgent
 from .interface import InputPart, NetworkInterface
-from .layers import MLP
+from .layers import MLP, Linear
 
 _KERNEL = 3
 _SMALL = 8  # rows or columns; larger maps are halved by a layer
 
 
 class Convolution(eqx.Module):
-    """A 3 x 3 convolution with padding, and ReLU. Weights start as U(+-1/sqrt(inputs)), as in PyTorch."""
+    """A 3 x 3 convolution with padding, and ReLU.
 
-    weight: Float[Array, "3 3 i o"]
-    bias: Float[Array, " o"]
+    It is a linear layer of each pixel's neighbourhood, laid out side by side: XLA's convolutions on a CPU are
+    several times slower within a loop, and learning is one.
+    """
+
+    linear: Linear
     stride: tuple[int, int] = eqx.field(static=True)
 
     def __init__(self, inputs: int, outputs: int, stride: tuple[int, int], *, key: PRNGKeyArray):
-        edge = (_KERNEL**2 * inputs) ** -0.5
-        shape = (_KERNEL, _KERNEL, inputs, outputs)
-        self.weight = jr.uniform(named(key, "weight"), shape, minval=-edge, maxval=edge)
-        self.bias = jr.uniform(named(key, "bias"), (outputs,), minval=-edge, maxval=edge)
+        self.linear = Linear(_KERNEL**2 * inputs, outputs, key=key)
         self.stride = stride
 
     def __call__(self, x: Float[Array, "n h w i"]) -> Float[Array, "n k l o"]:
-        layout = ("NHWC", "HWIO", "NHWC")
-        y = jax.lax.conv_general_dilated(x, self.weight, self.stride, "SAME", dimension_numbers=layout)
-        return jax.nn.relu(y + self.bias)
+        rows, columns = x.shape[1:3]
+        down, right = self.stride
+        padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+        shifted = [
+            padded[:, i : i + rows : down, j : j + columns : right]
+            for i in range(_KERNEL)
+            for j in range(_KERNEL)
+        ]
+        return jax.nn.relu(self.linear(jnp.concatenate(shifted, axis=-1)))
 
 
 class CNN(AbstractAgent):
