@@ -19,8 +19,10 @@ from covey.core import (
     Step,
     Traits,
 )
-from covey.environments import games, probes
+from covey.environments import crowd_games, games, probes
 from covey.environments.particles.adversary import Adversary
+from covey.environments.particles.dispersion import Dispersion
+from covey.environments.particles.navigation import Navigation
 from covey.environments.particles.pursuit import Pursuit
 from covey.environments.particles.reference import Reference
 from covey.environments.particles.speaker_listener import SpeakerListener
@@ -40,6 +42,9 @@ WORLDS = {
     "speaker_listener, continuous": lambda: SpeakerListener(continuous=True),
     "reference": Reference,
     "adversary": Adversary,
+    "dispersion": lambda: Dispersion(3, horizon=8),
+    "navigation": lambda: Navigation(3, continuous=True, horizon=8),
+    "specialise": crowd_games.Specialise,
     "predator_prey": lambda: PredatorPrey(3, 2, 4, 4, horizon=20),
     "two_step": games.TwoStep,
     "matrix": games.Matrix,

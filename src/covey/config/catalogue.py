@@ -41,6 +41,7 @@ _DUAL_Q = "covey.algorithms.dual_q:DualQ"
 _RANDOM = "covey.algorithms.random:Random"
 _SCRIPTED = "covey.algorithms.scripted"
 _GAMES = "covey.environments.games"
+_CROWD_GAMES = "covey.environments.crowd_games"
 _PROBES = "covey.environments.probes"
 _PARTICLES = "covey.environments.particles"
 _PREDATOR_PREY = "covey.environments.predator_prey:PredatorPrey"
@@ -124,6 +125,18 @@ ENVIRONMENTS = {
     "adversary": Entry(
         f"{_PARTICLES}.adversary:Adversary", "A team reaches its goal and hides it from an adversary."
     ),
+    "dispersion": Entry(
+        f"{_PARTICLES}.dispersion:Dispersion",
+        "VMAS's dispersion: agents that begin as one share out the food.",
+    ),
+    "navigation": Entry(
+        f"{_PARTICLES}.navigation:Navigation",
+        "VMAS's navigation: each agent to its goal, without collisions.",
+    ),
+    "specialise": Entry(
+        f"{_CROWD_GAMES}:Specialise", "One step, N players, N actions: paid for being unlike."
+    ),
+    "synchronise": Entry(f"{_CROWD_GAMES}:Synchronise", "One step, N players, N actions: paid for agreeing."),
     "two_step": Entry(f"{_GAMES}:TwoStep", "The two-step game: QMIX earns 8, VDN 7."),
     "matrix": Entry(f"{_GAMES}:Matrix", "Any payoff table, for any number of agents and rounds."),
     "matrix/climbing": Entry(f"{_GAMES}:Climbing", "Climbing: the best joint action is next to the worst."),

@@ -5,8 +5,11 @@ from typing import TYPE_CHECKING, Any
 from ..lazy import find_name
 
 if TYPE_CHECKING:
+    from .crowd_games import CrowdGame, Specialise, Synchronise
     from .games import Climbing, Matrix, Penalty, TwoStep
     from .particles.adversary import Adversary
+    from .particles.dispersion import Dispersion
+    from .particles.navigation import Navigation
     from .particles.pursuit import Pursuit
     from .particles.reference import Reference
     from .particles.speaker_listener import SpeakerListener
@@ -20,9 +23,12 @@ __all__ = [
     "Adversary",
     "Climbing",
     "Coordination",
+    "CrowdGame",
     "Death",
+    "Dispersion",
     "Matrix",
     "Meeting",
+    "Navigation",
     "Penalty",
     "PredatorPrey",
     "Pursuit",
@@ -30,15 +36,20 @@ __all__ = [
     "Reference",
     "Skirmish",
     "SpeakerListener",
+    "Specialise",
     "Spread",
+    "Synchronise",
     "Tag",
     "Truncation",
     "TwoStep",
 ]
 
 _MODULES = (
+    ".crowd_games",
     ".games",
     ".particles.adversary",
+    ".particles.dispersion",
+    ".particles.navigation",
     ".particles.pursuit",
     ".particles.reference",
     ".particles.speaker_listener",

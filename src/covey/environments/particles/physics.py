@@ -56,7 +56,7 @@ def length(x: Float[Array, "*b 2 n"]) -> Float[Array, "*b n"]:
     return jnp.sqrt(squared_length(x))
 
 
-def _contact(gap: Float[Array, "2 n"], touch: float) -> Float[Array, "2 n"]:
+def contact(gap: Float[Array, "2 n"], touch: float) -> Float[Array, "2 n"]:
     """Return the force along `gap`: a soft spring that acts where two bodies are within `touch`.
 
     mpe2 computes k logaddexp(0, x / k) with log1p; the plain logarithm here differs below rounding.
@@ -77,12 +77,12 @@ def add_contacts(
     """Return `force` plus the forces of agents and obstacles that agents touch."""
     forces = list(force)
     for i, j in combinations(range(len(forces)), 2):
-        push = _contact(pos[i] - pos[j], radii[i] + radii[j])
+        push = contact(pos[i] - pos[j], radii[i] + radii[j])
         forces[i] = forces[i] + push
         forces[j] = forces[j] - push
     for obstacle in () if obstacles is None else obstacles:
         forces = [
-            f + _contact(x - obstacle, radius + obstacle_radius)
+            f + contact(x - obstacle, radius + obstacle_radius)
             for f, x, radius in zip(forces, pos, radii, strict=True)
         ]
     return jnp.stack(forces)
