@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -21,13 +20,13 @@ import numpy as np
 
 import covey
 from covey.config.config import Config
-from covey.core import AbstractAlgorithm, AbstractExperience, Traits
 from covey.ops import named
 from covey.runs import checkpoint, launch
 from covey.runs.engine import Engine
 from covey.runs.metrics import curves
 from covey.statistics import improvement, interval, iqm
 from covey.training.costs import cost
+from covey.training.stationarity import mixed_returns, newcomer_rows
 
 from .common import print_table, save_results
 
@@ -53,32 +52,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 STAGES = 3
 TEAMS = {"pursuit": ("adversary", "agent")}  # worlds in which both teams learn
-
-
-class MixedTeam(AbstractAlgorithm):
-    """A team in which some agents act by the first of two learners, the others by the second."""
-
-    traits = Traits(True, True, True, True, True, True)
-    experience: AbstractExperience
-    inner: AbstractAlgorithm
-    first: tuple[int, ...] = eqx.field(static=True)
-
-    def init(self, spec, key):
-        raise NotImplementedError
-
-    def init_carry(self, spec, learner):
-        return tuple(self.inner.init_carry(spec, part) for part in learner)
-
-    def act(self, learner, carry, obs, key, step, explore):
-        pairs = zip(learner, carry, strict=True)
-        results = [self.inner.act(*pair, obs, key, step, explore) for pair in pairs]
-        (carry_a, action_a, _), (carry_b, action_b, _) = results
-        is_first = jnp.isin(jnp.arange(action_a.shape[0]), jnp.array(self.first))
-        is_first = is_first.reshape(-1, *[1] * (action_a.ndim - 1))
-        return (carry_a, carry_b), jnp.where(is_first, action_a, action_b), None
-
-    def update(self, learner, batch, key, step):
-        raise NotImplementedError
 
 
 def algorithm_name(variant: str, world: str) -> str:
@@ -123,26 +96,20 @@ def among_old_partners(run: covey.Run, episodes: int = 64) -> dict[str, float]:
     slot = trainer.slots[0]
     team = trainer.spec.teams.index(slot.spec(trainer.spec).teams[0])
 
-    def player(new_agents: tuple[int, ...]):
-        mixed = MixedTeam(slot.algorithm.experience, slot.algorithm, new_agents)
-        mixed_trainer = replace(trainer, slots=(replace(slot, algorithm=mixed), *trainer.slots[1:]))
+    rows = newcomer_rows(slot.members, trainer.spec.agents)
 
-        def play_seed(new, old, key):
-            learners = ((new[0], old[0]), *old[1:])
-            results = mixed_trainer.evaluate(learners, named(key, "yesterday"), jnp.array(0), episodes)
-            return results["teams"][:, team].mean()
+    def play_seed(new, old, key):
+        key = named(key, "yesterday")
+        return mixed_returns(trainer, new, old, jnp.asarray(rows), key, jnp.array(0), episodes)[:, team]
 
-        return jax.jit(lambda new, old, keys: jax.lax.map(lambda x: play_seed(*x), (new, old, keys)))
-
+    play = jax.jit(lambda new, old, keys: jax.lax.map(lambda x: play_seed(*x), (new, old, keys)))
     keys = jr.split(jr.key(0), engine.config.seeds)
-    agents = range(len(slot.members))
-    teams = {"today": [player(tuple(agents))], "yesterday": [player(())]}
-    teams["one of today"] = [player((i,)) for i in agents]
-    returns: dict[str, list[float]] = {name: [] for name in teams}
-    for old, new in itertools.pairwise(stages):
-        for name, players in teams.items():
-            returns[name].append(float(np.mean([play(new, old, keys) for play in players])))
-    return {name: float(np.mean(values)) for name, values in returns.items()}
+    returns = np.mean([play(new, old, keys) for old, new in itertools.pairwise(stages)], axis=(0, 1))
+    return {
+        "yesterday": float(returns[0]),
+        "today": float(returns[1]),
+        "one of today": float(np.mean(returns[2:])),
+    }
 
 
 def probability_better(a: Sequence[float], b: Sequence[float]) -> float:

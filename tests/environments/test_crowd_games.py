@@ -8,6 +8,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 
+from covey.config.config import Config
 from covey.environments.crowd_games import CrowdGame, Specialise, Synchronise
 from covey.errors import UserError
 
@@ -63,8 +64,8 @@ def test_thirty_two_players_and_no_more():
     _, step = env.step(state, action, KEY)
     np.testing.assert_allclose(step.team_reward[:, 0], [1, 1 / 32], rtol=1e-6)
     for agents in (1, 33):
-        with pytest.raises(UserError, match=r"agents=.* between 2 and 32"):
-            Specialise(agents)
+        with pytest.raises(UserError, match=r"env.agents takes a whole number between 2 and 32"):
+            Config.parse("iql", "specialise", {"env.agents": agents})
 
 
 def test_a_scene_shows_each_player_on_its_own_action():

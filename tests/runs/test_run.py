@@ -53,6 +53,25 @@ def test_longer_by_resuming(whole, tmp_path):
     assert_same_arrays(whole, path)
 
 
+def test_measuring_changes_nothing(whole, tmp_path):
+    """A measurement that draws a key of training, keeps donated memory, or is lost by resuming would show."""
+    path = run.train_run(
+        config(steps="560", measure="stationarity"), tmp_path / "half", quiet=True
+    ).folder.path
+    run.resume_run(path, 1200, quiet=True)
+    assert_same_arrays(whole, path)
+    measured = [{k: x for k, x in row.items() if k.startswith("stationarity/")} for row in rows(path)]
+    assert len(measured) == len(rows(whole))
+    assert all(row["stationarity/action_change/agent_1"] is not None for row in measured)
+    assert all(-1 <= row["stationarity/interference"] <= 1.001 for row in measured)
+    assert {row["stationarity/updates"] for row in measured[-3:]} == {10.0}
+    assert any(row["stationarity/action_change"] > 0 for row in measured)
+    summary = json.loads((path / "summary.json").read_text())["stationarity"]
+    assert summary["mean"]["interference"] == np.mean([row["stationarity/interference"] for row in measured])
+    assert summary["cost"]["reports"] and summary["cost"]["seconds"] > 0
+    assert [line for line in summary["not_measured"] if "no kl" in line]
+
+
 def test_one_network_of_policy_and_value(tmp_path):
     """Half a run of PPO with `trunk=shared`, resumed; and it acts."""
     settings = ["trunk=shared", "actor.hidden=8", "epochs=2"]

@@ -27,6 +27,7 @@ from .. import ops
 from ..core import (
     AbstractAlgorithm,
     AbstractExperience,
+    AgentGradients,
     Metrics,
     Observation,
     OptState,
@@ -46,9 +47,10 @@ from ..networks.agents import (
     Recurrent,
     Sharing,
     agent_inputs,
+    gradients_by_agent,
     init_agent_carry,
 )
-from ..networks.distributions import epsilon_floor
+from ..networks.distributions import AbstractDistribution, Categorical, epsilon_floor
 from ..networks.interface import NetworkInterface, observation_parts
 from ..parts import (
     AbstractOptimiser,
@@ -166,6 +168,18 @@ class COMA(AbstractAlgorithm[Learner]):
         target = self.target(critic, learner.target, updates)
         learner = Learner(actor, critic, target, actor_opt_state, critic_opt_state, updates)
         return learner, metrics | actor_metrics | {"epsilon": epsilon}
+
+    def policy(self, learner: Learner, episode: Trajectory, step) -> AbstractDistribution:
+        x = agent_inputs(episode.current_obs, episode.extras.action, self.last_action, self.agent_id)
+        logits = learner.actor.unroll(learner.actor.init_carry(), x, episode.current_obs.first)[1]
+        legal = episode.current_obs.legal
+        p = epsilon_floor(logits, legal, self.epsilon(step))
+        return Categorical(jnp.log(jnp.maximum(p, 1e-10)), legal)
+
+    def agent_gradients(self, learner: Learner, batch: Trajectory, step) -> AgentGradients:
+        """Return each agent's part of the gradient of the actor's loss."""
+        loss = lambda actor: self.actor_loss(actor, learner.critic, batch, self.epsilon(step))[0]
+        return gradients_by_agent(loss, learner.actor)
 
     def insight(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T k"]]:
         last = ops.previous(episode.action, episode.obs.first)[:-1]

@@ -25,6 +25,7 @@ from .. import ops
 from ..core import (
     AbstractAlgorithm,
     AbstractExperience,
+    AgentGradients,
     Metrics,
     Observation,
     OptState,
@@ -35,12 +36,15 @@ from ..core import (
 )
 from ..errors import SettingError
 from ..networks.actors import Actor
+from ..networks.agents import agent_gradients
+from ..networks.distributions import AbstractDistribution
 from ..networks.hypernetworks import Hypernetwork
 from ..networks.increments import Layers, Output
 from ..parts import AbstractOptimiser, AbstractTarget, Adam, ConstantSchedule, Factory, HardTarget, promoted
 from ..ranges import NonNegative
 from ..training.costs import cost_lines
 from . import ppo
+from .on_policy.agent_metrics import agent_losses
 from .on_policy.networks import ActorCritic
 from .on_policy.passes import Chunk, PolicyCarry, chunk_length, policy_terms, run_epochs
 from .ppo import PPO
@@ -172,6 +176,25 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
         about_agents = self.ppo.metrics_of_agents(unroll, params, chunks, step)
         learner, metrics = run_epochs(improve, learner, chunks, self.ppo.epochs, self.ppo.minibatches, key)
         return learner, metrics | about_agents
+
+    def policy(self, learner: Learner, episode: Trajectory, step) -> AbstractDistribution:
+        if learner.hyper is None:
+            return self.ppo.policy(learner.ppo, episode, step)
+        carry = jax.tree.map(lambda x: x[0], episode.extras.carry)
+        past = episode.extras.more
+        args = (learner.ppo.actor, carry.more, carry.actor, episode.current_obs, past)
+        return learner.hyper.unroll_policies(*args)[2]
+
+    def agent_gradients(self, learner: Learner, batch: Trajectory, step) -> AgentGradients:
+        """Return the gradients of the agents' losses of the policy on theta, the actor's own weights."""
+        hyper = learner.hyper
+        if hyper is None:
+            return self.ppo.agent_gradients(learner.ppo, batch, step)
+        actor = learner.ppo.actor
+        chunks = self.ppo.make_chunks(learner.ppo, batch, self.chunk_length(learner))
+        unroll = lambda actor, chunk: unroll_policies(hyper, actor, chunk)[2]
+        losses = lambda actor: agent_losses(unroll, actor, chunks, self.ppo.clip, self.ppo.entropy(step))
+        return agent_gradients(jax.jacrev(losses)(actor), actor.networks.weight_groups)
 
     def insight(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T k"]]:
         """Return the critic's values, and the attention that each agent gets over all queries and heads."""

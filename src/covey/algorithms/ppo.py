@@ -27,6 +27,7 @@ from .. import ops
 from ..core import (
     AbstractAlgorithm,
     AbstractExperience,
+    AgentGradients,
     Metrics,
     Observation,
     OptState,
@@ -37,12 +38,12 @@ from ..core import (
 from ..errors import SettingError
 from ..experience import OnPolicy
 from ..networks.actors import Actor, Critic, CriticInput
-from ..networks.agents import AbstractAgent, Recurrent, Sharing
-from ..networks.distributions import Categorical
+from ..networks.agents import AbstractAgent, Recurrent, Sharing, agent_gradients
+from ..networks.distributions import AbstractDistribution, Categorical
 from ..networks.identity import HyperSettings
 from ..parts import AbstractOptimiser, Adam, ConstantSchedule, Factory, NonNegativeSchedule
 from ..ranges import Count, Epochs, NonNegative, Positive, Unit
-from .on_policy.agent_metrics import agent_metrics
+from .on_policy.agent_metrics import agent_losses, agent_metrics
 from .on_policy.networks import AbstractTrunk, ActorCritic, SeparateTrunk, SharedTrunk
 from .on_policy.passes import Chunk, PolicyCarry, chunk_length, over_blocks, policy_terms, run_epochs
 from .on_policy.value_scale import ValueNorm
@@ -220,8 +221,7 @@ class PPO(AbstractAlgorithm[Learner]):
     def update(self, learner: Learner, batch: Trajectory, key: PRNGKeyArray, step) -> tuple[Learner, Metrics]:
         improve = lambda learner, chunk: self.improve(learner, chunk, self.entropy(step))
         chunks = self.make_chunks(learner, batch)
-        unroll = lambda actor, chunk: actor.made().unroll(chunk.carry.actor, chunk.obs)
-        about_agents = self.metrics_of_agents(unroll, learner.actor, chunks, step)
+        about_agents = self.metrics_of_agents(unroll_policy, learner.actor, chunks, step)
         learner, metrics = run_epochs(improve, learner, chunks, self.epochs, self.minibatches, key)
         return learner, metrics | about_agents
 
@@ -230,6 +230,15 @@ class PPO(AbstractAlgorithm[Learner]):
         if not self.agent_metrics:
             return {}
         return agent_metrics(unroll, params, chunks, self.clip, self.entropy(step))
+
+    def policy(self, learner: Learner, episode: Trajectory, step) -> AbstractDistribution:
+        return learner.actor.unroll(learner.actor.init_carry(), episode.current_obs)
+
+    def agent_gradients(self, learner: Learner, batch: Trajectory, step) -> AgentGradients:
+        """Return the gradients of the agents' losses of the policy, before the first step of an update."""
+        chunks = self.make_chunks(learner, batch)
+        losses = lambda actor: agent_losses(unroll_policy, actor, chunks, self.clip, self.entropy(step))
+        return agent_gradients(jax.jacrev(losses)(learner.actor), learner.actor.networks.weight_groups)
 
     def insight(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T k"]]:
         networks = learner.networks
@@ -246,3 +255,8 @@ class PPO(AbstractAlgorithm[Learner]):
         policy = networks.unroll(networks.init_carry(), episode.current_obs)[0]
         p = {"action_probabilities": jnp.exp(policy.log_p)} if isinstance(policy, Categorical) else {}
         return p | {"advantage": advantage}
+
+
+def unroll_policy(actor: Actor, chunk: Chunk) -> AbstractDistribution:
+    """Return the policies of a chunk."""
+    return actor.made().unroll(chunk.carry.actor, chunk.obs)

@@ -28,6 +28,7 @@ from .. import ops
 from ..core import (
     AbstractAlgorithm,
     AbstractExperience,
+    AgentGradients,
     Metrics,
     Observation,
     OptState,
@@ -36,7 +37,7 @@ from ..core import (
     Trajectory,
 )
 from ..experience import OnPolicy
-from ..networks.agents import AgentCarry, Recurrent, init_agent_carry
+from ..networks.agents import AgentCarry, Recurrent, gradients_by_agent, init_agent_carry
 from ..parts import ConstantSchedule, Factory, LinearSchedule, RAdam, promoted
 from ..ranges import Count, Epochs
 from .on_policy.passes import run_epochs
@@ -104,12 +105,21 @@ class PQN(AbstractAlgorithm[Learner]):
             )
             return Learner(online, opt_state), metrics
 
-        batch = replace(batch, extras=jax.tree.map(lambda x: x[:, 0], batch.extras))
-        learner, metrics = run_epochs(improve, learner, batch, self.epochs, self.minibatches, key)
+        learner, metrics = run_epochs(improve, learner, with_start(batch), self.epochs, self.minibatches, key)
         return learner, metrics | {"epsilon": self.qmix.epsilon(step)}
+
+    def agent_gradients(self, learner: Learner, batch: Trajectory, step) -> AgentGradients:
+        """Return each agent's part of the loss's gradient on the agents' networks, through the mixer."""
+        loss = lambda agents: self.loss(replace(learner.online, agents=agents), with_start(batch))[0]
+        return gradients_by_agent(loss, learner.online.agents)
 
     def insight(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T k"]]:
         return self.qmix.explain(learner.online, episode)
 
     def decisions(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T *k"]]:
         return self.qmix.explain_choices(learner.online, episode)
+
+
+def with_start(batch: Trajectory) -> Trajectory:
+    """Return rollouts with the carries at their starts alone."""
+    return replace(batch, extras=jax.tree.map(lambda x: x[:, 0], batch.extras))

@@ -11,6 +11,7 @@ Departures: a time limit bootstraps from the final observation; TD(lambda) stops
 episode, not of the padded window; targets are copied every so many updates, not episodes.
 """
 
+from dataclasses import replace
 from typing import ClassVar
 
 import equinox as eqx
@@ -22,6 +23,7 @@ from .. import ops
 from ..core import (
     AbstractAlgorithm,
     AbstractExperience,
+    AgentGradients,
     Metrics,
     Observation,
     OptState,
@@ -38,6 +40,7 @@ from ..networks.agents import (
     Recurrent,
     Sharing,
     agent_inputs,
+    gradients_by_agent,
     init_agent_carry,
 )
 from ..networks.interface import NetworkInterface, observation_parts
@@ -181,6 +184,12 @@ class QMIX(AbstractAlgorithm[Learner]):
         target = self.target(online, learner.target, updates)
         learner = Learner(online, target, opt_state, updates, rewards)
         return learner, metrics | {"epsilon": self.epsilon(step)}
+
+    def agent_gradients(self, learner: Learner, batch: Trajectory, step) -> AgentGradients:
+        """Return each agent's part of the loss's gradient on the agents' networks, through the mixer."""
+        online = learner.online
+        loss = lambda agents: self.loss(replace(online, agents=agents), learner.target.network, batch)[0]
+        return gradients_by_agent(loss, online.agents)
 
     def insight(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T k"]]:
         return self.explain(learner.online, episode)

@@ -25,6 +25,7 @@ from .. import ops
 from ..core import (
     AbstractAlgorithm,
     AbstractExperience,
+    AgentGradients,
     Metrics,
     Observation,
     OptState,
@@ -33,7 +34,7 @@ from ..core import (
     Traits,
     Trajectory,
 )
-from ..networks.agents import AbstractAgent, AgentCarry, Recurrent, init_agent_carry
+from ..networks.agents import AbstractAgent, AgentCarry, Recurrent, gradients_by_agent, init_agent_carry
 from ..networks.mixers import AbstractMixer, UnrestrictedMixer
 from ..parts import Factory, Number, promoted
 from ..ranges import Unit
@@ -153,6 +154,13 @@ class WQMIX(AbstractAlgorithm[Learner]):
         target = self.qmix.target(online.bootstrap, learner.target, updates)
         metrics["epsilon"] = self.qmix.epsilon(step)
         return Learner(online, target, opt_state, updates), metrics
+
+    def agent_gradients(self, learner: Learner, batch: Trajectory, step) -> AgentGradients:
+        """Return each agent's part of the loss's gradient on the agents' networks, through Q_tot's mixer."""
+        online = learner.online
+        networks = lambda agents: replace(online, monotonic=replace(online.monotonic, agents=agents))
+        loss = lambda agents: self.loss(networks(agents), learner.target.network, batch)[0]
+        return gradients_by_agent(loss, online.monotonic.agents)
 
     def insight(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T k"]]:
         values = self.evaluate(learner.online, learner.target.network, episode)

@@ -31,6 +31,7 @@ class TrainOptions(TypedDict, total=False):
         device: the device to train on (the best there is)
         config (FILE): settings from a YAML file; the command line wins
         audit: stop at settings that have no effect
+        measure: also measure `stationarity`: how far the team moves between reports
     """
 
     seeds: NumberText
@@ -45,6 +46,7 @@ class TrainOptions(TypedDict, total=False):
     device: Literal["cpu", "gpu"]
     config: RunPath
     audit: bool
+    measure: Literal["stationarity"]
 
 
 @command(options=TrainOptions)

@@ -56,6 +56,7 @@ class Config:
     device: Literal["cpu", "gpu"] | None = None
     source: str | None = None  # a run to take the first weights from
     audit: bool = True  # whether a setting without effect stops the run
+    measure: Literal["stationarity"] | None = None  # between reports, beside training
     learners: dict[str, Tree] = field(default_factory=dict)
     env: Tree = field(default_factory=dict)
     notes: list[str] = field(default_factory=list, compare=False)  # to be printed at the start; not saved

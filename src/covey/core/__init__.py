@@ -5,6 +5,7 @@ from .environment import AbstractEnvironment, Vectorised
 from .experience import AbstractExperience
 from .host import AbstractHostEnvironment, HostObservation, HostStep
 from .layout import EntityLayout, EntityRows
+from .measures import AgentGradients, HasAgentGradients, HasPolicy
 from .roles import Frozen, OptState, Target, learner_parameters
 from .scene import (
     Colour,
@@ -31,12 +32,15 @@ __all__ = [
     "AbstractExperience",
     "AbstractHostEnvironment",
     "Action",
+    "AgentGradients",
     "Colour",
     "EntityLayout",
     "EntityRows",
     "Frozen",
     "HasActionNames",
+    "HasAgentGradients",
     "HasDecisions",
+    "HasPolicy",
     "HasTrainingCurves",
     "HostObservation",
     "HostStep",

@@ -1,6 +1,7 @@
 """One-step games of N players and N actions, paid for being unlike, or alike."""
 
 import math
+from typing import Annotated
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -8,9 +9,9 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from ..core import AbstractEnvironment, Action, Observation, Scene, Spec, Step
-from ..errors import SettingError
+from ..ranges import Between
 
-_MOST_PLAYERS = 32
+Players = Annotated[int, Between(2, 32)]
 _RING = 0.85  # radius of the ring of actions in a scene
 
 
@@ -23,23 +24,20 @@ class CrowdGame(AbstractEnvironment[CrowdGameState]):
 
         unlike: reward i = 1 / k_i,      alike: reward i = k_i / N
 
-    Everybody observes a constant 1. The best return is 1, for each player and as their mean: all players on
-    different actions, or all on the same. Uniform random play returns 1 - (1 - 1/N)^N unlike, and
-    (2N - 1) / N^2 alike. Players with one common policy do no better than that when unlike: for any policy p
-    the mean is (1/N) sum over a of 1 - (1 - p_a)^N, which is largest where p is uniform; deterministic, it is
-    1/N. Alike, common players reach 1.
+    Everybody observes a constant 1, and 0 until the game is over. The best return is 1, for each player and
+    as their mean: all players on different actions, or all on the same. Uniform random play returns
+    1 - (1 - 1/N)^N unlike, and (2N - 1) / N^2 alike. Players with one common policy do no better than that
+    when unlike: for a policy p the mean is (1/N) sum over a of 1 - (1 - p_a)^N, which is largest where p is
+    uniform; deterministic, it is 1/N. Alike, common players reach 1.
     """
 
     spec: Spec
     alike: bool
 
-    def __init__(self, agents: int = 4, alike: bool = True):
-        if not 2 <= agents <= _MOST_PLAYERS:
-            problem = "do not make this game"
-            raise SettingError("agents", problem, f"set it between 2 and {_MOST_PLAYERS}", value=agents)
+    def __init__(self, agents: Players = 4, alike: bool = True):
         self.alike = alike
         names = tuple(f"agent_{i}" for i in range(agents))
-        self.spec = Spec(names, features=1, state=1, actions=agents, horizon=1)
+        self.spec = Spec(names, features=2, state=2, actions=agents, horizon=1)
 
     @property
     def random_return(self) -> float:
@@ -61,9 +59,11 @@ class CrowdGame(AbstractEnvironment[CrowdGameState]):
 
     def observe(self, state: CrowdGameState) -> Observation:
         agents, n = state.choices.shape
+        over = 1.0 * (state.choices[0] >= 0)
+        public = jnp.stack([jnp.ones_like(over), over], axis=1)
         return Observation(
-            agents=jnp.ones((n, agents, 1)),
-            state=jnp.ones((n, 1)),
+            agents=jnp.broadcast_to(public[:, None], (n, agents, 2)),
+            state=public,
             legal=jnp.ones((n, agents, agents), bool),
             alive=jnp.ones((n, agents), bool),
             first=state.choices[0] < 0,
@@ -89,12 +89,12 @@ class CrowdGame(AbstractEnvironment[CrowdGameState]):
         )
 
 
-def Specialise(agents: int = 4) -> CrowdGame:  # noqa: N802
+def Specialise(agents: Players = 4) -> CrowdGame:  # noqa: N802
     """N players and N actions: a player gets 1 / (players on its action), so that all should differ."""
     return CrowdGame(agents, alike=False)
 
 
-def Synchronise(agents: int = 4) -> CrowdGame:  # noqa: N802
+def Synchronise(agents: Players = 4) -> CrowdGame:  # noqa: N802
     """N players and N actions: a player gets (players on its action) / N, so that all should agree."""
     return CrowdGame(agents, alike=True)
 

@@ -1,15 +1,17 @@
 """Agents' networks: feed-forward or recurrent, shared among agents or not."""
 
 import abc
+from collections.abc import Callable
+from dataclasses import fields
 from typing import Literal
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
-from ..core import Observation, Spec
+from ..core import AgentGradients, Observation, Spec
 from ..ops import named
 from ..parts import Factory
 from ..ranges import Depth, NonNegative, Width
@@ -189,6 +191,23 @@ class AgentNetworks(eqx.Module):
         n = len(self.groups)
         return jnp.concatenate([x, jnp.broadcast_to(jnp.eye(n), (*x.shape[:-1], n))], axis=-1)
 
+    @property
+    def weight_groups(self) -> tuple[int, ...]:
+        """The group of each agent; those of one group share weights."""
+        return self.groups
+
+    def unshared(self) -> "AgentNetworks":
+        """Return the same networks with a copy of the weights for each agent.
+
+        The gradient of a copy is the part that reaches the weights through that agent's outputs.
+        """
+        nets = self.per_agent() if len(self.groups) > 1 else self.nets
+        same = {field.name: getattr(self, field.name) for field in fields(self)}
+        copy = object.__new__(AgentNetworks)  # `groups` is static, and no argument of `__init__`
+        for name, value in (same | {"nets": nets, "groups": tuple(range(len(self.groups)))}).items():
+            object.__setattr__(copy, name, value)
+        return copy
+
     def step(
         self, h: Float[Array, "agents h"], x: Float[Array, "agents i"]
     ) -> tuple[Float[Array, "agents h"], Float[Array, "agents o"]]:
@@ -205,6 +224,19 @@ class AgentNetworks(eqx.Module):
             return self.nets.unroll(h, xs, first)
         one = lambda net, h, x: net.unroll(h, x, first)
         return jax.vmap(one, (0, 0, 1), (0, 1))(self.per_agent(), h, xs)
+
+
+def gradients_by_agent(
+    loss: Callable[[AgentNetworks], Float[Array, ""]], networks: AgentNetworks
+) -> AgentGradients:
+    """Return the part of a loss's gradient that reaches shared weights through each agent's outputs."""
+    return agent_gradients(jax.grad(loss)(networks.unshared()), networks.groups)
+
+
+def agent_gradients(tree: PyTree[Array], groups: tuple[int, ...]) -> AgentGradients:
+    """Return gradients whose arrays have agents as the first axis as one row for each agent."""
+    rows = [x.reshape(len(groups), -1) for x in jax.tree.leaves(tree)]
+    return AgentGradients(jnp.concatenate(rows, axis=1), groups)
 
 
 class AgentCarry(eqx.Module):

@@ -95,6 +95,11 @@ class IdentityNetworks(eqx.Module):
         return False
 
     @property
+    def weight_groups(self) -> tuple[int, ...]:
+        """All agents share the hypernetwork."""
+        return (0,) * len(self.groups)
+
+    @property
     def nets(self) -> AbstractAgent:
         """The networks that are made."""
         return self.make().nets

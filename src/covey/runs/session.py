@@ -16,6 +16,7 @@ from .engine import Engine, States
 from .folder import RunFolder
 from .metrics import Numbers, TensorBoard, check_numbers, convention, report_rows
 from .progress import Progress
+from .stationarity import StationarityMeter
 
 
 @dataclass
@@ -52,6 +53,7 @@ class Training:
         self.save_seconds = 0.0
         self.stop = False
         self.audit: Audit | None = None
+        self.meter: StationarityMeter | None = None
 
     def prepare(self, new: bool = True) -> None:
         """Print what will be done and how much memory it takes, and compile it.
@@ -70,6 +72,10 @@ class Training:
             say(note)
         say(self.engine.memory())
         self.audit = Audit(config, self.engine) if config.audit else None
+        if config.measure:
+            self.meter = StationarityMeter(self.engine)
+            for note in self.meter.notes():
+                say(note)
         began = time.perf_counter()
         self.engine.compile_together("chunk", *["init"] * new)
         self.compile_seconds = time.perf_counter() - began
@@ -116,12 +122,15 @@ class Training:
         boards = TensorBoard(self.folder.tensorboard, self.config.seeds, self.steps() + 1)
         if self.audit:
             self.audit.begin(self.states, self.point.clock)
+        if self.meter:
+            self.meter.begin(self.states)
         while not self.stop and not self.over():
             metrics, fingerprints, rate = self._advance()
             check_numbers(metrics, self.config.environment)
             if self.audit:
                 half = 2 * self.steps() >= self.config.steps
                 self.audit.after_chunk(self.states, metrics, self.point.clock, half)
+            metrics |= self.meter.after_chunk(self.states, self.point.clock) if self.meter else {}
             rows = self._report(metrics, fingerprints)
             boards.write(rows)
             self.show_progress(rows, rate)

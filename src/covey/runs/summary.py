@@ -17,6 +17,9 @@ def finish(training: Training, status: Literal["finished", "interrupted"]) -> Ru
     report = training.audit.finish(training.states) if training.audit else None
     content = _content(training, status, evaluation, wall)
     content["audit"] = report.to_json() if report else None
+    meter = training.meter
+    if meter:
+        content["stationarity"] = meter.summary(training.folder)
     training.folder.write_json(training.folder.summary, content)
 
     say = training.progress.say
@@ -25,6 +28,8 @@ def finish(training: Training, status: Literal["finished", "interrupted"]) -> Ru
     say(f"{done:,} steps in {wall:.0f} s ({_rate(training):,.0f} environment steps/s while training)")
     if training.point.spent:
         say(_spent_line(training))
+    if meter:
+        say(f"stationarity: measured {meter.reports} times in {meter.seconds:.1f} s of these {wall:.0f} s")
     for line in report.lines() if report else ():
         say(line)
     label = f"greedy {training.team} return\n(sum over ≤ {training.spec.horizon} steps)"

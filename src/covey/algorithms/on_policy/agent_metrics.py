@@ -63,17 +63,21 @@ def observe_from(obs: Observation, k: Int[Array, ""]) -> Observation:
     )
 
 
+def agent_losses(
+    unroll: _Unroll, params: PyTree[Array], chunks: Chunk, clip: float, entropy
+) -> Float[Array, " agents"]:
+    """Return the actor's loss of each agent: the mean over the steps in which it lives."""
+    terms = jax.vmap(lambda chunk: policy_terms(unroll(params, chunk), chunk, clip))(chunks)
+    loss = terms["policy_loss"] - entropy * terms["entropy"]
+    active = chunks.active
+    return jnp.sum(loss * active, axis=(0, 1)) / jnp.maximum(jnp.sum(active, axis=(0, 1)), 1)
+
+
 def gradient_variance(
     unroll: _Unroll, params: PyTree[Array], chunks: Chunk, clip: float, entropy
 ) -> Float[Array, ""]:
     """Return the mean over agents of |g_i - g|^2: g_i is the gradient of agent i's loss, g their mean."""
-
-    def losses(params: PyTree[Array]) -> Float[Array, " agents"]:
-        terms = jax.vmap(lambda chunk: policy_terms(unroll(params, chunk), chunk, clip))(chunks)
-        loss = terms["policy_loss"] - entropy * terms["entropy"]
-        active = chunks.active
-        return jnp.sum(loss * active, axis=(0, 1)) / jnp.maximum(jnp.sum(active, axis=(0, 1)), 1)
-
+    losses = lambda params: agent_losses(unroll, params, chunks, clip, entropy)
     grads = jax.tree.leaves(jax.jacrev(losses)(params))
     apart = [jnp.sum((g - jnp.mean(g, axis=0)) ** 2) / len(g) for g in grads]
     return jnp.sum(jnp.stack(apart))

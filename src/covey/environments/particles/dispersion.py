@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from ...core import AbstractEnvironment, Action, Observation, Scene, Spec, Step
+from ...ranges import Count, Members, Positive
 from . import observations, physics, vmas_physics
 from .physics import fold
 
@@ -43,16 +44,15 @@ class Dispersion(AbstractEnvironment[DispersionState]):
 
     def __init__(
         self,
-        agents: int = 4,
-        food: int | None = None,
+        agents: Members = 4,
+        food: Members | None = None,
         continuous: bool = False,
         share_reward: bool = False,
         penalise_by_time: bool = False,
-        food_radius: float = 0.05,
-        horizon: int = 100,
+        food_radius: Positive = 0.05,
+        horizon: Count = 100,
     ):
         self.food = agents if food is None else food
-        observations.check_counts(agents=agents, food=self.food, horizon=horizon)
         self.food_radius = food_radius
         self.share_reward = share_reward
         self.penalise_by_time = penalise_by_time

@@ -1,6 +1,7 @@
 """VMAS's navigation: each agent goes to its goal, and bumps into nobody on the way."""
 
 from itertools import combinations
+from typing import Annotated
 
 import equinox as eqx
 import jax
@@ -11,13 +12,14 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from ...core import AbstractEnvironment, Action, Observation, Scene, Spec, Step
 from ...errors import SettingError
 from ...ops import named
+from ...ranges import Between, Count
 from . import observations, physics, vmas_physics
 from .physics import fold
 
 _AGENT_RADIUS = 0.1
 _GOAL_RADIUS = 0.05
 _APART = 2 * _AGENT_RADIUS + 0.05  # agents and goals, when an episode begins
-_MOST_AGENTS = 16  # more, and their goals, find no room in the field
+Travellers = Annotated[int, Between(1, 16)]  # more, and their goals, find no room in the field
 _NEAR = 2 * _AGENT_RADIUS + 0.005  # agents that collide
 _SUBSTEPS = 2
 _BEAMS = 12
@@ -61,16 +63,15 @@ class Navigation(AbstractEnvironment[NavigationState]):
 
     def __init__(
         self,
-        agents: int = 4,
+        agents: Travellers = 4,
         continuous: bool = False,
         collisions: bool = True,
-        agents_with_same_goal: int = 1,
+        agents_with_same_goal: Travellers = 1,
         split_goals: bool = False,
         observe_all_goals: bool = False,
         share_reward: bool = True,
-        horizon: int = 100,
+        horizon: Count = 100,
     ):
-        observations.check_counts(agents=agents, horizon=horizon)
         _check_goals(agents, collisions, agents_with_same_goal, split_goals)
         self.collisions = collisions
         self.agents_with_same_goal = agents_with_same_goal
@@ -155,11 +156,9 @@ class Navigation(AbstractEnvironment[NavigationState]):
 
 def _check_goals(agents: int, collisions: bool, same: int, split: bool) -> None:
     """Refuse goals that no team can have."""
-    if agents > _MOST_AGENTS:
-        raise SettingError("agents", "find no room", f"set it to {_MOST_AGENTS} or less", value=agents)
-    if not 1 <= same <= agents:
-        problem = "is no part of the team"
-        remedy = f"set it between 1 and `agents={agents}`"
+    if same > agents:
+        problem = "is more than the team"
+        remedy = f"set it to at most `agents={agents}`"
         raise SettingError("agents_with_same_goal", problem, remedy, value=same)
     if same > 1 and collisions:
         problem = "would meet at one goal, where bodies have no room"
