@@ -76,8 +76,8 @@ def test_a_scene_shows_each_player_on_its_own_action():
     scene = jax.jit(env.scene)(state)
     slots = np.asarray(scene.objects[..., 0])
     players = np.asarray(scene.agents[..., 0])
-    np.testing.assert_allclose(players[0], slots[2], atol=1e-6)
-    np.testing.assert_allclose(players[2], slots[0], atol=1e-6)
+    np.testing.assert_allclose(players[0], 0.8 * slots[2], atol=1e-6)
+    np.testing.assert_allclose(players[2], 0.8 * slots[0], atol=1e-6)
     nearest = np.linalg.norm(players[:, None] - slots[None], axis=2).argmin(1)
     assert nearest.tolist() == [2, 2, 0, 2]
     gaps = np.linalg.norm(players[:, None] - players[None], axis=2) + np.eye(4)

@@ -12,7 +12,10 @@ from ..core import AbstractEnvironment, Action, Observation, Scene, Spec, Step
 from ..ranges import Between
 
 Players = Annotated[int, Between(2, 32)]
-_RING = 0.85  # radius of the ring of actions in a scene
+# radii, in a scene, of the rings of actions, of the players that chose first, and of those who wait
+_ACTIONS_RING = 1.0
+_RING = 0.8
+_WAITING_RING = 0.35
 
 
 class CrowdGameState(eqx.Module):
@@ -70,7 +73,7 @@ class CrowdGame(AbstractEnvironment[CrowdGameState]):
         )
 
     def scene(self, state: CrowdGameState) -> Scene:
-        """Show the actions on a ring, and the players in rows on the actions that they chose."""
+        """Show the actions on a ring, and the players in rows before the actions that they chose."""
         agents, n = state.choices.shape
         slots = _ring(agents, _RING)
         radius = min(0.08, 0.8 * math.pi * _RING / agents)
@@ -78,11 +81,11 @@ class CrowdGame(AbstractEnvironment[CrowdGameState]):
         place = jnp.sum((state.choices[:, None] == state.choices) & earlier, axis=1)  # in the row, 0 first
         inwards = 1 - place * min(2.2 * radius, (_RING - radius) / agents) / _RING
         chosen = jnp.swapaxes(jnp.asarray(slots)[state.choices], 1, 2) * inwards[:, None]
-        waiting = jnp.broadcast_to(_ring(agents, 0.4)[..., None], chosen.shape)
+        waiting = jnp.broadcast_to(_ring(agents, _WAITING_RING)[..., None], chosen.shape)
         taken = jnp.any(state.choices[:, None] == jnp.arange(agents)[:, None], axis=0)
         return Scene(
             agents=jnp.where(state.choices[:, None] < 0, waiting, chosen),
-            objects=jnp.broadcast_to(slots[..., None], (agents, 2, n)),
+            objects=jnp.broadcast_to(_ring(agents, _ACTIONS_RING)[..., None], (agents, 2, n)),
             agent_radii=(radius,) * agents,
             object_radii=(0.5 * radius,) * agents,
             highlighted=taken,

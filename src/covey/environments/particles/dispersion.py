@@ -59,7 +59,7 @@ class Dispersion(AbstractEnvironment[DispersionState]):
         self.spec = Spec(
             names=tuple(f"agent_{i}" for i in range(agents)),
             features=4 + 3 * self.food,
-            actions=vmas_physics.spec_actions(continuous),
+            actions=vmas_physics.count_actions(continuous),
             horizon=horizon,
             bounds=(-1.0, 1.0) if continuous else None,
         )
@@ -72,7 +72,7 @@ class Dispersion(AbstractEnvironment[DispersionState]):
         return state, self.observe(state)
 
     def step(self, state: DispersionState, action: Action, key: PRNGKeyArray) -> tuple[DispersionState, Step]:
-        pos, vel = vmas_physics.move(state.pos, state.vel, vmas_physics.drive(action), edge=_EDGE)
+        pos, vel = vmas_physics.advance(state.pos, state.vel, vmas_physics.drive(action), edge=_EDGE)
         distance = physics.length(observations.displacements(pos, state.food))
         takes = (distance < _AGENT_RADIUS + self.food_radius) & ~state.eaten
         eaters = fold(jnp.add, 1.0 * takes)

@@ -81,7 +81,7 @@ class Navigation(AbstractEnvironment[NavigationState]):
         self.spec = Spec(
             names=tuple(f"agent_{i}" for i in range(agents)),
             features=4 + 2 * (agents if observe_all_goals else 1) + _BEAMS * collisions,
-            actions=vmas_physics.spec_actions(continuous),
+            actions=vmas_physics.count_actions(continuous),
             horizon=horizon,
             bounds=(-1.0, 1.0) if continuous else None,
         )
@@ -103,7 +103,7 @@ class Navigation(AbstractEnvironment[NavigationState]):
     def step(self, state: NavigationState, action: Action, key: PRNGKeyArray) -> tuple[NavigationState, Step]:
         touch = 2 * _AGENT_RADIUS if self.collisions else None
         force = vmas_physics.drive(action)
-        pos, vel = vmas_physics.move(state.pos, state.vel, force, _SUBSTEPS, touch)
+        pos, vel = vmas_physics.advance(state.pos, state.vel, force, _SUBSTEPS, touch)
         before = physics.length(state.pos - state.goals)
         distance = physics.length(pos - state.goals)
         state = NavigationState(pos, vel, state.goals, state.t + 1)

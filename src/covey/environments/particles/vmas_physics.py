@@ -42,7 +42,7 @@ def _push_apart(pos: Float[Array, "agents 2 n"], touch: float) -> Float[Array, "
     return jnp.stack(forces)
 
 
-def move(
+def advance(
     pos: Float[Array, "agents 2 n"],
     vel: Float[Array, "agents 2 n"],
     force: Float[Array, "agents 2 n"],
@@ -64,7 +64,7 @@ def move(
     return pos, vel
 
 
-def spec_actions(continuous: bool) -> int:
+def count_actions(continuous: bool) -> int:
     """Return the number of an agent's actions, or of their dimensions."""
     return AXES if continuous else CHOICES
 
