@@ -14,6 +14,7 @@ Departures: those of QMIX.
 """
 
 import abc
+from dataclasses import replace
 from typing import ClassVar
 
 import equinox as eqx
