@@ -5,6 +5,7 @@ Nothing here imports JAX before a function is called, so that `covey --help` ans
 
 from .experiments import ablate, resume, train
 from .inspection import compare, crossplay, describe, evaluate, list_names, study, versus, watch
+from .machine import doctor
 from .migration import migrate
 from .own import check, new
 from .reports import export, plot, report
@@ -20,6 +21,7 @@ __all__ = [
     "compare",
     "crossplay",
     "describe",
+    "doctor",
     "evaluate",
     "export",
     "list_names",
