@@ -1,5 +1,8 @@
 """Small worlds whose observations show what the loop did with them."""
 
+import os
+import time
+
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
@@ -97,3 +100,28 @@ class HostRecall(AbstractHostEnvironment):
         return HostStep(
             self.look(), np.full(2, won), terminated=self.t == 3, truncated=False, counts={"won": won}
         )
+
+
+class Failing(HostRecall):
+    """`HostRecall` that fails at the given step of its copy: it raises, hangs, dies, or gives a NaN."""
+
+    def __init__(self, how="raise", at=2):
+        super().__init__()
+        self.how = how
+        self.left = at
+
+    def __str__(self):
+        return "failing"
+
+    def step(self, action):
+        self.left -= 1
+        outcome = super().step(action)
+        if self.left:
+            return outcome
+        if self.how == "raise":
+            raise ValueError("lost the engine")
+        if self.how == "hang":
+            time.sleep(1000)
+        if self.how == "die":
+            os._exit(3)
+        return outcome._replace(reward=np.full(2, np.nan))

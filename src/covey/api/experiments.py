@@ -28,6 +28,8 @@ class TrainOptions(TypedDict, total=False):
         report_every (N): steps between reports (about a second of work)
         save_every (S): seconds between checkpoints (60)
         source (--from RUN[:PART]): start from the weights of another run, or of a part of it
+        workers (N): processes that step the copies of a Python world (0: this one)
+        deadline (S): seconds in which a worker must do something, or it is restarted (60)
         device: the device to train on (the best there is)
         config (FILE): settings from a YAML file; the command line wins
         audit: stop at settings that have no effect
@@ -43,6 +45,8 @@ class TrainOptions(TypedDict, total=False):
     report_every: NumberText
     save_every: NumberText
     source: str
+    workers: NumberText
+    deadline: NumberText
     device: Literal["cpu", "gpu"]
     config: RunPath
     audit: bool

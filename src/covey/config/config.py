@@ -53,6 +53,8 @@ class Config:
     eval_episodes: Size = 32
     report_every: Count = 10_000  # a chunk: compiled as one program, and fixed whatever the clock says
     save_every: Index = 60  # seconds between checkpoints, more if slow to write; no part of the result
+    workers: Index = 0  # processes for the copies of a Python world; 0: this one; no part of the result
+    deadline: Count = 60  # seconds in which a worker must do something
     device: Literal["cpu", "gpu"] | None = None
     source: str | None = None  # a run to take the first weights from
     audit: bool = True  # whether a setting without effect stops the run
@@ -109,16 +111,20 @@ class Config:
     def build(self) -> tuple[AnyEnvironment, tuple[LearnerSlot, ...]]:
         """Return the environment, and the learners that between them control all its agents."""
         env, _ = make_environment(self.environment, self.env)
-        teams = {team: env.spec.members(team) for team in env.spec.teams}
+        return env, self.learner_slots(env.spec)
+
+    def learner_slots(self, spec: Spec) -> tuple[LearnerSlot, ...]:
+        """Return the learners that control all agents of a world with this spec."""
+        teams = {team: spec.members(team) for team in spec.teams}
         if ALL_TEAMS in self.learners:
-            teams = {ALL_TEAMS: tuple(range(env.spec.agents))}
+            teams = {ALL_TEAMS: tuple(range(spec.agents))}
         check_teams(self.learners, teams, self.environment)
-        self.refuse_actions(env.spec)
+        self.refuse_actions(spec)
         slots = []
         for team, members in teams.items():
             tree = self.learners.get(team, {"name": IDLE})
             slots.append(LearnerSlot(team, make_algorithm(tree["name"], without_name(tree))[0], members))
-        return env, tuple(slots)
+        return tuple(slots)
 
     def elsewhere(self, environment: str, env: Mapping[str, Any]) -> "Config":
         """Return the same learners in another environment, each with the team in its own team's place."""

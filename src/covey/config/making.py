@@ -47,6 +47,11 @@ def make_environment(name: str, *layers: Mapping[str, Any]) -> tuple[AnyEnvironm
     return env, tree
 
 
+def make_world(name: str, tree: Tree) -> AnyEnvironment:
+    """Return an environment with all of its settings; other processes call it, too."""
+    return make_environment(name, tree)[0]
+
+
 def algorithm_class(name: str) -> type[AbstractAlgorithm]:
     """Return the class of an algorithm by its name."""
     if name.startswith(RUN_PREFIX):  # its settings name an algorithm, and only a loaded class has a name

@@ -14,13 +14,17 @@ from jaxtyping import Array, Key, PyTree
 
 from ..algorithms.frozen_opponent import FrozenOpponent
 from ..config.config import Config
+from ..config.making import make_world
 from ..core import AbstractHostEnvironment
+from ..errors import RUN_FIELD, SettingError
 from ..ops import named
 from ..training import costs
 from ..training.devices import Layout
-from ..training.host import Host, StandIn, in_turn
+from ..training.host import Host, HostReport, in_turn
 from ..training.loop import Trainer, TrainState
 from ..training.numbers import same_program, split_numbers, stack_numbers
+from ..training.stand_in import StandIn
+from ..training.workers import Workers
 from . import frozen_opponents, memory, sizes
 
 States = list[TrainState]  # one for each lane, with the lane's seeds as first axis
@@ -51,13 +55,26 @@ class Engine:
         length = max(slot.algorithm.experience.rollout_length(env.spec, config.envs) for slot in slots)
         sizes.check_sizes(config, env.spec, slots, length, memory.available_memory())
         self.trainer = Trainer(world, slots, config.envs, length)
-        self.runner: Any = Host(self.trainer, lambda: config.build()[0]) if self.hosted else self.trainer  # pyright: ignore
+        if config.workers and not self.hosted:
+            problem = f"is for worlds that are Python programs, and {config.environment} is compiled"
+            raise SettingError(f"{RUN_FIELD}workers", problem, "leave it out")
+        self.runner: Any = self._host() if self.hosted else self.trainer
         self.layout = Layout(config.seeds, alone=self.hosted)
         horizon = env.spec.horizon
         # A reset takes one of the horizon + 1 places of an episode in a rollout, and is no step.
         self.iteration_steps = max(1, round(config.envs * length * horizon / (horizon + 1)))
         self.iterations = max(1, round(config.report_every / self.iteration_steps))  # of a chunk
         self.lender = next((lender for lender in lenders if self._can_borrow(lender)), None)
+
+    def _host(self) -> Host:
+        """Return what steps a Python world, in this process or in others."""
+        config = self.config
+        make: Any = partial(make_world, config.environment, config.env)
+        workers = None
+        if config.workers:
+            world: Any = self.trainer.env
+            workers = Workers(make, world, config.envs, config.workers, config.deadline)
+        return Host(self.trainer, make, workers)
 
     def program(
         self, f: Callable[..., Any], *args: Any, shared: int = 0, donate: int | None = None
@@ -202,13 +219,14 @@ class Engine:
             results.append(self.evaluation(number, weights, self.keys([seeds[i] for i in lane]), steps))
         return self.join(results)
 
-    def take_spent(self) -> dict[str, float]:
-        """Return where the seconds since the last call went, in a world that is a Python program."""
-        if not self.hosted:
-            return {}
-        spent = dict(self.runner.seconds)
-        self.runner.seconds = dict.fromkeys(spent, 0.0)
-        return spent
+    def host_report(self) -> HostReport:
+        """Return what happened in a Python world since the last call: nothing in others."""
+        return self.runner.report() if self.hosted else HostReport()
+
+    def close(self) -> None:
+        """End the worker processes."""
+        if self.hosted and self.runner.workers:
+            self.runner.workers.close()
 
     def updates(self, clock: int) -> int:
         """Return the number of updates of all learners together in the first `clock` iterations."""

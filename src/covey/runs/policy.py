@@ -15,22 +15,45 @@ from ..config.catalogue import nearest
 from ..config.config import Config
 from ..core import Observation, Spec, as_numbers
 from ..errors import UserError
+from ..training.host import StandIn
 from ..training.loop import Trainer
 from . import checkpoint
 from .engine import Engine
 from .folder import RunFolder
+from .provenance import read_spec
 
 _Observations = Float[np.ndarray, "agents features"] | Mapping[str, Float[np.ndarray, " features"]]
 
 
 def load_trained(folder: RunFolder, seed: int) -> tuple[Engine, tuple[Any, ...]]:
     """Return a run's engine, and the learners of one of its seeds."""
+    engine = Engine(_config_with(folder, seed))
+    learners = checkpoint.restore_learners(folder.last, engine.all_seeds(engine.shapes).learners)
+    return engine, jax.tree.map(lambda x: jnp.asarray(x[seed]), learners)
+
+
+def load_player(folder: RunFolder, seed: int) -> tuple[Trainer, tuple[Any, ...]]:
+    """Return what acts in a run, and the learners of a seed; its world is made only for an older run."""
+    config = _config_with(folder, seed)
+    spec = read_spec(folder)
+    if spec is None:
+        engine, learners = load_trained(folder, seed)
+        return engine.trainer, learners
+    slots = config.learner_slots(spec)
+    init = lambda key: tuple(slot.algorithm.init(slot.spec(spec), key) for slot in slots)
+    of_seeds = lambda x: jax.ShapeDtypeStruct((config.seeds, *x.shape), x.dtype)
+    shapes = jax.tree.map(of_seeds, jax.eval_shape(init, jr.key(0)))
+    learners = checkpoint.restore_learners(folder.last, shapes)
+    trainer = Trainer(StandIn(spec), slots, copies=1, length=1)
+    return trainer, jax.tree.map(lambda x: jnp.asarray(x[seed]), learners)
+
+
+def _config_with(folder: RunFolder, seed: int) -> Config:
+    """Return a run's configuration, if it trained the seed."""
     config = Config.from_yaml(folder.config)
     if not 0 <= seed < config.seeds:
         raise UserError(f"seed {seed} is not in {folder.path}: it trained seeds 0 to {config.seeds - 1}")
-    engine = Engine(config)
-    learners = checkpoint.restore_learners(folder.last, engine.all_seeds(engine.shapes).learners)
-    return engine, jax.tree.map(lambda x: jnp.asarray(x[seed]), learners)
+    return config
 
 
 class Policy:
@@ -44,8 +67,7 @@ class Policy:
 
     @staticmethod
     def load(path: str | Path, seed: int = 0) -> "Policy":
-        engine, learners = load_trained(RunFolder.existing(path), seed)
-        return Policy(engine.trainer, learners)
+        return Policy(*load_player(RunFolder.existing(path), seed))
 
     @property
     def spec(self) -> Spec:

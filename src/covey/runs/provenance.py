@@ -12,6 +12,9 @@ from typing import Any
 
 import jax
 
+from ..config.settings import rebuild
+from ..config.trees import dump
+from ..core import Spec
 from .folder import RunFolder
 
 _PACKAGES = ("covey", "jax", "jaxlib", "equinox", "optax", "numpy")
@@ -56,9 +59,24 @@ def collect_provenance(world: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def write_provenance(folder: RunFolder, status: str, world: Mapping[str, str] = MappingProxyType({})) -> None:
-    """Write the status of the run; the rest stays as it was when the run first started."""
+def write_provenance(
+    folder: RunFolder,
+    status: str,
+    world: Mapping[str, str] = MappingProxyType({}),
+    spec: Spec | None = None,
+) -> None:
+    """Write the status of the run; the rest stays as it was when the run first started.
+
+    The spec of its world is kept so that a policy can be loaded where the world is not installed.
+    """
     known = folder.read_json(folder.run)
     if not known:
         known = {"status": status, "time": time.strftime("%Y-%m-%d %H:%M:%S"), **collect_provenance(world)}
-    folder.write_json(folder.run, known | {"status": status})
+    kept = {"spec": dump(spec)} if spec is not None else {}
+    folder.write_json(folder.run, known | {"status": status} | kept)
+
+
+def read_spec(folder: RunFolder) -> Spec | None:
+    """Return the spec of a run's world; None for a run that has not kept it."""
+    tree = folder.read_json(folder.run).get("spec")
+    return rebuild(Spec, tree) if tree else None

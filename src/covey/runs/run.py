@@ -74,7 +74,7 @@ def _complete(training: Training, begin: Callable[[], None]) -> RunResult:
     """Begin, train, and write down how it ended, however it ends."""
     folder = training.folder
     status = "failed"
-    provenance.write_provenance(folder, "running", training.engine.versions)
+    provenance.write_provenance(folder, "running", training.engine.versions, training.spec)
     try:
         with stop_on_signals(training):
             begin()
@@ -83,4 +83,5 @@ def _complete(training: Training, begin: Callable[[], None]) -> RunResult:
         status = end
         return finish(training, end)
     finally:
+        training.engine.close()
         provenance.write_provenance(folder, status)

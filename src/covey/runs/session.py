@@ -1,7 +1,7 @@
 """A run in progress: chunk after chunk, reports, evaluations and checkpoints between them."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -11,12 +11,15 @@ from ..audit.audit import Audit
 from ..config.config import Config
 from ..text import count, signed
 from ..training.costs import HasNotes
-from . import checkpoint, warm_start
+from ..training.host import HostReport
+from . import checkpoint, launch, warm_start
 from .engine import Engine, States
 from .folder import RunFolder
 from .metrics import Numbers, TensorBoard, check_numbers, convention, report_rows
 from .progress import Progress
 from .stationarity import StationarityMeter
+
+_SLOW_STEP = 1.0  # milliseconds; faster worlds lose more to the exchange with workers than they win
 
 
 @dataclass
@@ -31,6 +34,7 @@ class ResumePoint:
     busy: float = 0.0  # of them, those spent on collecting and learning
     done: int = 0  # steps taken in these seconds, of all seeds
     spent: dict[str, float] = field(default_factory=dict)  # where the busy seconds went, in a Python world
+    faults: dict[str, int] = field(default_factory=dict)  # of its worker processes
 
 
 class Training:
@@ -152,9 +156,18 @@ class Training:
         self.point.reports += 1
         self.point.busy += spent
         self.point.done += taken
-        for what, seconds in self.engine.take_spent().items():
-            self.point.spent[what] = self.point.spent.get(what, 0.0) + seconds
+        if self.engine.hosted:
+            self._note_python_world(self.engine.host_report())
         return metrics, fingerprints, taken / spent
+
+    def _note_python_world(self, happened: HostReport) -> None:
+        """Add up where the time went and what went wrong; say it, and at first what a step takes."""
+        if not self.point.spent or self.point.reports == 1:
+            self.progress.say(step_line(self.config, happened, launch.cores()))
+        self.point.spent = added(self.point.spent, happened.seconds)
+        self.point.faults = added(self.point.faults, happened.faults)
+        for line in happened.news:
+            self.progress.say(line)
 
     def _report(self, metrics: Numbers, fingerprints: tuple[Any, ...]) -> list[dict[str, Any]]:
         """Evaluate where an evaluation is due, and write a row for each seed."""
@@ -197,6 +210,23 @@ class Training:
         checkpoint.save(self.folder.last, self.engine.layout.own(self.states), facts)
         self.saved = time.perf_counter()
         self.save_seconds = self.saved - began
+
+
+def added(a: Mapping[str, float], b: Mapping[str, float]) -> dict[str, Any]:
+    """Return sums by name."""
+    return {name: a.get(name, 0) + b.get(name, 0) for name in {**a, **b}}
+
+
+def step_line(config: Config, happened: HostReport, cores: int) -> str:
+    """Return what a step of a Python world took, and whether worker processes could help."""
+    milliseconds = 1000 * happened.seconds["world"] / max(1, happened.ticks * config.envs)
+    took = f"a step of one copy takes {milliseconds:.2f} ms"
+    useful = min(config.envs, cores)
+    if config.workers:
+        return f"{took}, with {count(min(config.workers, config.envs), 'worker')}"
+    if milliseconds > _SLOW_STEP and useful > 1:
+        return f"{took}: --workers {useful} would step copies side by side"
+    return took
 
 
 def seconds_between_saves(least: int, writing: float) -> float:

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from ..text import memory_size
+from ..text import count, memory_size
 from .results import CurveRequest, Evaluation, RunResult, summarise
 from .session import Training
 
@@ -30,6 +30,10 @@ def finish(training: Training, status: Literal["finished", "interrupted"]) -> Ru
         say(_spent_line(training))
     if meter:
         say(f"stationarity: measured {meter.reports} times in {meter.seconds:.1f} s of these {wall:.0f} s")
+    restarts = training.point.faults.get("restarts", 0)
+    if restarts:
+        given_up = training.point.faults.get("given_up", 0)
+        say(f"{count(restarts, 'worker')} restarted, {count(given_up, 'episode')} given up")
     for line in report.lines() if report else ():
         say(line)
     label = f"greedy {training.team} return\n(sum over ≤ {training.spec.horizon} steps)"
@@ -53,6 +57,7 @@ def _content(training: Training, status: str, evaluation: Evaluation, wall: floa
             "env_steps_per_second": round(_rate(training)),
             "compile_seconds": round(training.compile_seconds, 2),
             "wall_seconds": round(wall, 2),
+            **_workers(training),
             **{f"{what}_seconds": round(spent, 2) for what, spent in training.point.spent.items()},
         },
     }
@@ -62,6 +67,19 @@ def _rate(training: Training) -> float:
     """Return the environment steps per second while training, of all seeds."""
     point = training.point
     return point.done / point.busy if point.busy else 0.0
+
+
+def _workers(training: Training) -> dict[str, Any]:
+    """Return the worker processes of a Python world, and how often they had to be restarted."""
+    config = training.config
+    faults = training.point.faults
+    if not config.workers and not faults:
+        return {}
+    return {
+        "workers": min(config.workers, config.envs),
+        "worker_restarts": faults.get("restarts", 0),
+        "episodes_given_up": faults.get("given_up", 0),
+    }
 
 
 def _spent_line(training: Training) -> str:

@@ -4,11 +4,12 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import Array, Int, PRNGKeyArray, PyTree, UInt8
+from jaxtyping import Array, Int, PRNGKeyArray, UInt8
 
 from ..ops import named
 from .loop import Trainer
 from .rows import RowLayout
+from .stand_in import one_copy
 
 
 class Acting:
@@ -60,8 +61,3 @@ class Acting:
         obs = self.outcomes.unpack(rows).obs
         carry, *choice = self.trainer.act(learners, carry, obs, named(key, t, "act"), steps, self.explore)
         return [t + 1, *jax.tree.leaves(carry)], self.choices.pack(tuple(choice))
-
-
-def one_copy(tree: PyTree) -> PyTree[jax.ShapeDtypeStruct]:
-    """Return the shapes of one copy's arrays, from those of n."""
-    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), tree)

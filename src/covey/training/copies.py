@@ -1,5 +1,6 @@
 """Copies of a world that is a Python program, stepped one after another in this process."""
 
+import os
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,6 +28,8 @@ class Copy:
     def __init__(self, world: AbstractHostEnvironment):
         self.world = world
         self.spec = world.spec
+        bare = type(world).__str__ is object.__str__
+        self.title = type(world).__name__ if bare else str(world)
         self.t = 0
         spec = self.spec
         self.shapes = {
@@ -80,19 +83,19 @@ class Copy:
 
     def refuse(self, problem: str) -> NoReturn:
         raise UserError(
-            f"{self.world} {problem}, at step {self.t} of an episode: mend the world, or train another"
+            f"{self.title} {problem}, at step {self.t} of an episode: mend the world, or train another"
         )
 
     def failure(self, error: Exception) -> Exception:
         """Return a world's exception as a sentence with its place; a sentence, or our own fault, as it is."""
         frames = traceback.extract_tb(error.__traceback__)
         own = [frame for frame in frames if not Path(frame.filename).resolve().is_relative_to(_COVEY)]
-        if isinstance(error, UserError) or not own:
+        if isinstance(error, UserError) or not own or os.environ.get("COVEY_TRACEBACK"):
             return error
         place = f"{Path(own[-1].filename).name}, line {own[-1].lineno}"
         reason = next(iter(str(error).strip().splitlines()), "")
         return WorldError(
-            f"{self.world} failed at step {self.t} of an episode ({place}): "
+            f"{self.title} failed at step {self.t} of an episode ({place}): "
             f"{type(error).__name__}: {reason} (COVEY_TRACEBACK=1 shows the whole traceback)"
         )
 
@@ -110,8 +113,9 @@ class Recording:
     `rows` is the same memory as a `Step` of arrays `[moments, n, ...]`.
     """
 
-    def __init__(self, layout: RowLayout, moments: int, n: int):
-        self.bytes = np.zeros((moments, n, layout.size), np.uint8)
+    def __init__(self, layout: RowLayout, moments: int, n: int, memory: Any = None):
+        shape = (moments, n, layout.size)
+        self.bytes = np.zeros(shape, np.uint8) if memory is None else np.ndarray(shape, np.uint8, memory)
         self.rows: Any = layout.views(self.bytes)
 
     def begin(self, obs: Observation) -> None:
@@ -175,8 +179,9 @@ class LocalCopies:
         t: int,
         orders: Int[np.ndarray, " n"],
         action: Shaped[np.ndarray, "n agents ..."],
-    ) -> None:
-        """Let every copy do what its order says, and write moment t."""
+        seeds: Callable[[], Int[np.ndarray, " n"]],
+    ) -> bool:
+        """Let every copy do what its order says, and write moment t; return that no step was lost."""
         for i, order in enumerate(orders.tolist()):
             if order == STEP:
                 recording.write(t, i, self.each[i].step(action[i]), False)
@@ -185,3 +190,4 @@ class LocalCopies:
             else:
                 recording.write(t, i, self.each[i].reset(order), True)
         recording.fill_team_rewards(t, self.members)
+        return False

@@ -4,58 +4,33 @@ The worlds themselves are in no checkpoint: a run that is resumed gives up the e
 if a time limit had cut them, and begins new ones. Its bits then differ from an unbroken run's.
 """
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
 from time import perf_counter
 from typing import NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import Array, Int, PRNGKeyArray, PyTree, UInt8, UInt32
+from jaxtyping import Array, Bool, Int, PRNGKeyArray, PyTree, UInt8, UInt32
 
 from ..core import (
-    AbstractEnvironment,
     AbstractHostEnvironment,
-    Action,
     Metrics,
     Observation,
-    Spec,
-    Step,
     Trajectory,
 )
 from ..ops import named
-from .acting import Acting, one_copy
+from .acting import Acting
 from .copies import REST, STEP, LocalCopies, Recording
 from .loop import Trainer, TrainState, bit_sums, collecting_metrics
 from .rollout import Actors, Rollout, first_episodes, rollout
-from .rows import RowLayout
+from .stand_in import StandIn, outcome_layout
+from .workers import WorkerCopies, Workers
 
-
-class StandIn(AbstractEnvironment[None]):
-    """The shapes of a host world, from which the trainer plans. Its observations are zeros."""
-
-    spec: Spec
-    counts: tuple[str, ...] = eqx.field(static=True, default=())
-
-    def reset(self, key: PRNGKeyArray, n: int) -> tuple[None, Observation]:
-        agents = (n, self.spec.agents)
-        return None, Observation(
-            agents=jnp.zeros((*agents, self.spec.features), self.spec.feature_type),
-            state=jnp.zeros((n, self.spec.state)),
-            legal=jnp.ones((*agents, self.spec.actions), bool),
-            alive=jnp.ones(agents, bool),
-            first=jnp.ones(n, bool),
-        )
-
-    def step(self, state: None, action: Action, key: PRNGKeyArray) -> tuple[None, Step]:
-        n = action.shape[0]
-        reward = jnp.zeros((n, self.spec.agents))
-        over = jnp.zeros(n, bool)
-        counts = {name: jnp.zeros(n) for name in self.counts}
-        return None, Step(self.reset(key, n)[1], reward, self.spec.team_mean(reward), over, over, counts)
+AnyCopies = LocalCopies | WorkerCopies
 
 
 class Played(NamedTuple):
@@ -63,32 +38,49 @@ class Played(NamedTuple):
 
     outcomes: UInt8[np.ndarray, "moments n width"]
     choices: UInt8[np.ndarray, "steps n choice_width"]
+    lost: Bool[np.ndarray, "steps n"]  # steps that a worker lost: its copies were reset instead
     carry: tuple[PyTree[Array], ...]
     seconds: dict[str, float]
+
+
+@dataclass
+class HostReport:
+    """Where the time of training in a Python world went, by ticks, and what went wrong in its workers."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    ticks: int = 0
+    faults: dict[str, int] = field(default_factory=dict)
+    news: list[str] = field(default_factory=list)
+
+    def add_seconds(self, seconds: Mapping[str, float]) -> None:
+        for what, more in seconds.items():
+            self.seconds[what] = self.seconds.get(what, 0.0) + more
 
 
 class Host:
     """`Trainer`'s init, chunk, evaluate and episodes for worlds that `make` makes, one for each copy.
 
     Acting, and all that follows a rollout, is compiled, once for all seeds. The worlds of each seed are found
-    by its key. `trainer.env` is the worlds' `StandIn`. `seconds` says where the time of training went.
+    by its key. `trainer.env` is the worlds' `StandIn`. The copies live here or in processes of `workers`.
     """
 
-    def __init__(self, trainer: Trainer, make: Callable[[], AbstractHostEnvironment]):
+    def __init__(
+        self, trainer: Trainer, make: Callable[[], AbstractHostEnvironment], workers: Workers | None = None
+    ):
         self.trainer = trainer
         self.make = make
-        self.copies: dict[bytes, LocalCopies] = {}  # to train on, by seed
-        self.evaluation_copies: LocalCopies | None = None
-        self.seconds: dict[str, float] = {"world": 0.0, "acting": 0.0, "learning": 0.0}
-        action = jax.ShapeDtypeStruct((trainer.copies, *trainer.spec.action_shape), trainer.spec.action_type)
-        outcome = jax.eval_shape(lambda action: trainer.env.step(None, action, jr.key(0))[1], action)
-        self.outcomes = RowLayout(one_copy(outcome))
+        self.copies: dict[bytes, AnyCopies] = {}  # to train on, by seed
+        self.evaluation_copies: AnyCopies | None = None
+        self.happened = HostReport()
+        self.workers = workers
+        assert isinstance(trainer.env, StandIn)
+        self.outcomes = outcome_layout(trainer.env)
         self._acting: dict[bool, Acting] = {}  # by whether it explores
         self._init = jax.jit(lambda key: trainer.init(key))
         self._begin = jax.jit(lambda learners, key: trainer.begin(learners, key, trainer.copies))
         self._seeds = jax.jit(lambda key: jr.randint(key, (trainer.copies,), 0, np.iinfo(np.int32).max))
         self._tick_seeds = jax.jit(self._seeds_of_ticks, static_argnums=1)
-        self._assembled = jax.jit(self._assemble, static_argnums=4)
+        self._assembled = jax.jit(self._assemble, static_argnums=5)
         self._learn_compiled = jax.jit(self._learn, donate_argnums=0)  # the old state is used nowhere else
         self._first_episodes = jax.jit(first_episodes)
         self._fingerprints = jax.jit(lambda learners: tuple(bit_sums(learner) for learner in learners))
@@ -118,11 +110,22 @@ class Host:
             state = replace(state, actors=result.actors)
             state, metrics = self._learn_compiled(state, result.trajectory, result.ended, clock)
             all_metrics.append(jax.block_until_ready(metrics))
-            self.seconds["learning"] += perf_counter() - began
-            for what, spent in played.seconds.items():
-                self.seconds[what] += spent
+            self.happened.add_seconds(played.seconds | {"learning": perf_counter() - began})
+            self.happened.ticks += self.trainer.length
         stacked = jax.tree.map(lambda *xs: jnp.stack(xs), *all_metrics)
         return state, stacked, self._fingerprints(state.learners)
+
+    def report(self) -> HostReport:
+        """Return what happened since the last call."""
+        happened = self.happened
+        self.happened = HostReport()
+        if self.workers:
+            happened.news = self.workers.news
+            happened.faults = {"restarts": self.workers.restarts, "given_up": self.workers.given_up}
+            self.workers.news = []
+            self.workers.restarts = 0
+            self.workers.given_up = 0
+        return happened
 
     def evaluate(
         self, learners: tuple, key: PRNGKeyArray, steps: Int[Array, ""], episodes: int
@@ -144,11 +147,13 @@ class Host:
         actors = replace(self._begin(learners, key), obs=first)
         length = self.trainer.spec.horizon
         played = self._play(self.evaluation_copies, learners, actors, key, steps, length, training=False)
+        if played.lost.any():  # the same episodes again
+            return self.episodes(learners, key, steps)
         return self._assemble_played(actors, played, False)
 
     def _play(
         self,
-        copies: LocalCopies,
+        copies: AnyCopies,
         learners: tuple,
         actors: Actors,
         key: PRNGKeyArray,
@@ -169,25 +174,24 @@ class Host:
         fixed = acting.fixed(learners, key, steps)
         moving = acting.moving(actors.carry)
         over = np.array(actors.over)
-        seeds = None
+        lost = np.zeros((length, n), bool)
+        seeds = cache(lambda: np.asarray(self._tick_seeds(key, length)))
         world = 0.0
         began = perf_counter()
         for t in range(length):
             moving, choices[t] = acting.act(fixed, moving, recording.bytes[t])
             orders = np.full(n, STEP)
             if over.any():
-                if training and seeds is None:
-                    seeds = np.asarray(self._tick_seeds(key, length))
-                orders[over] = seeds[t][over] if seeds is not None else REST
+                orders[over] = seeds()[t][over] if training else REST
             before = perf_counter()
-            copies.play(recording, t + 1, orders, action[t])
+            lost[t] = copies.play(recording, t + 1, orders, action[t], lambda t=t: seeds()[t])
             world += perf_counter() - before
             over = recording.over(t + 1) & ~over if training else recording.over(t + 1) | over
             if over.all() and not training:
                 recording.rows.obs.first[t + 2 :] = True
                 break
         seconds = {"world": world, "acting": perf_counter() - began - world}
-        return Played(recording.bytes, choices, acting.carry(moving), seconds)
+        return Played(recording.bytes, choices, lost, acting.carry(moving), seconds)
 
     def _acting_of(self, learners: tuple, carry: tuple, explore: bool) -> Acting:
         if explore not in self._acting:
@@ -195,7 +199,8 @@ class Host:
         return self._acting[explore]
 
     def _assemble_played(self, actors: Actors, played: Played, explore: bool) -> Rollout:
-        return self._assembled(actors, played.carry, played.outcomes, played.choices, explore)
+        arrays = (played.outcomes, played.choices, played.lost)
+        return self._assembled(actors, played.carry, *arrays, explore)
 
     def _assemble(
         self,
@@ -203,6 +208,7 @@ class Host:
         carry: tuple,
         outcomes: UInt8[Array, "moments n width"],
         choices: UInt8[Array, "steps n choice_width"],
+        lost: Bool[Array, "steps n"],
         explore: bool,
     ) -> Rollout:
         """Return what was played as the rollout that `Trainer.rollout` would return."""
@@ -210,6 +216,7 @@ class Host:
 
         def tick(actors: Actors, t: Int[Array, ""]) -> tuple[Actors, Trajectory, Metrics]:
             step, action, extras = jax.tree.map(lambda x: x[t], taken)
+            actors = replace(actors, over=actors.over | lost[t])
             after, ended = self.trainer.absorb(actors, step)
             return replace(after, obs=step.obs), self.trainer.taken(actors, action, step, extras), ended
 
@@ -228,14 +235,16 @@ class Host:
         """Return the seeds with which copies are reset, if they are, at each tick of a rollout."""
         return jax.vmap(lambda t: self._seeds(named(key, t, "reset")))(jnp.arange(length))
 
-    def _new_copies(self) -> LocalCopies:
-        return LocalCopies(self.make, self.trainer.copies)
+    def _new_copies(self) -> AnyCopies:
+        return self.workers.copies() if self.workers else LocalCopies(self.make, self.trainer.copies)
 
-    def _reset(self, copies: LocalCopies, key: PRNGKeyArray) -> Observation:
+    def _reset(self, copies: AnyCopies, key: PRNGKeyArray) -> Observation:
         """Begin an episode in every copy."""
         n = self.trainer.copies
         recording = Recording(self.outcomes, 1, n)
-        copies.play(recording, 0, np.asarray(self._seeds(key)), np.zeros((n, 1)))
+        seeds = np.asarray(self._seeds(key)).astype(int)
+        action = np.zeros((n, *self.trainer.spec.action_shape), self.trainer.spec.action_type)
+        copies.play(recording, 0, seeds, action, lambda: seeds)
         return jax.tree.map(lambda x: x[0], recording.rows.obs)
 
 
