@@ -47,7 +47,7 @@ def make_environment(name: str, *layers: Mapping[str, Any]) -> tuple[AnyEnvironm
     return env, tree
 
 
-def make_world(name: str, tree: Tree) -> AnyEnvironment:
+def make_named_world(name: str, tree: Tree) -> AnyEnvironment:
     """Return an environment with all of its settings; other processes call it, too."""
     return make_environment(name, tree)[0]
 

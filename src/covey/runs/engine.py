@@ -14,7 +14,7 @@ from jaxtyping import Array, Key, PyTree
 
 from ..algorithms.frozen_opponent import FrozenOpponent
 from ..config.config import Config
-from ..config.making import make_world
+from ..config.making import make_named_world
 from ..core import AbstractHostEnvironment
 from ..errors import RUN_FIELD, SettingError
 from ..ops import named
@@ -69,7 +69,7 @@ class Engine:
     def _host(self) -> Host:
         """Return what steps a Python world, in this process or in others."""
         config = self.config
-        make: Any = partial(make_world, config.environment, config.env)
+        make: Any = partial(make_named_world, config.environment, config.env)
         workers = None
         if config.workers:
             world: Any = self.trainer.env

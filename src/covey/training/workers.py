@@ -69,7 +69,7 @@ class _Worker:
         context = get_context("spawn")
         self.pipe, theirs = context.Pipe()
         arguments = (make, theirs, name, n, workers, number, share.start, share.stop)
-        self.process: Any = context.Process(target=serve, args=arguments, daemon=True)
+        self.process: Any = context.Process(target=run_worker, args=arguments, daemon=True)
         self.process.start()
         theirs.close()
         self.started = False
@@ -242,7 +242,9 @@ class WorkerCopies:
                 workers.in_a_row[number] = 0
 
 
-def serve(make: Make, pipe: Any, name: str, n: int, workers: int, number: int, start: int, stop: int) -> None:
+def run_worker(
+    make: Make, pipe: Any, name: str, n: int, workers: int, number: int, start: int, stop: int
+) -> None:
     """Run a worker: wait for a group's turn, do its orders, reply; end with the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     _end_with_parent()
