@@ -72,7 +72,7 @@ class Dispersion(AbstractEnvironment[DispersionState]):
         return state, self.observe(state)
 
     def step(self, state: DispersionState, action: Action, key: PRNGKeyArray) -> tuple[DispersionState, Step]:
-        pos, vel = vmas_physics.advance(state.pos, state.vel, vmas_physics.drive(action), edge=_EDGE)
+        pos, vel = vmas_physics.integrate(state.pos, state.vel, vmas_physics.drive(action), edge=_EDGE)
         distance = physics.length(observations.displacements(pos, state.food))
         takes = (distance < _AGENT_RADIUS + self.food_radius) & ~state.eaten
         eaters = fold(jnp.add, 1.0 * takes)

@@ -103,7 +103,7 @@ class Navigation(AbstractEnvironment[NavigationState]):
     def step(self, state: NavigationState, action: Action, key: PRNGKeyArray) -> tuple[NavigationState, Step]:
         touch = 2 * _AGENT_RADIUS if self.collisions else None
         force = vmas_physics.drive(action)
-        pos, vel = vmas_physics.advance(state.pos, state.vel, force, _SUBSTEPS, touch)
+        pos, vel = vmas_physics.integrate(state.pos, state.vel, force, _SUBSTEPS, touch)
         before = physics.length(state.pos - state.goals)
         distance = physics.length(pos - state.goals)
         state = NavigationState(pos, vel, state.goals, state.t + 1)

@@ -42,7 +42,7 @@ def _push_apart(pos: Float[Array, "agents 2 n"], touch: float) -> Float[Array, "
     return jnp.stack(forces)
 
 
-def advance(
+def integrate(
     pos: Float[Array, "agents 2 n"],
     vel: Float[Array, "agents 2 n"],
     force: Float[Array, "agents 2 n"],
