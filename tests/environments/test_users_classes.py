@@ -17,6 +17,7 @@ PYMARL = f"{TOYS / 'pymarl_style.py'}:Lift"
 JAXMARL = f"{Path(__file__).parent / 'test_jaxmarl.py'}:SimpleMPE"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "options"), [(XUANCE, ["env.sides=3"]), (PYMARL, ["env.weight=2.0"])])
 def test_a_class_trains_from_its_file(name, options, tmp_path):
     # fails if a class is not recognised, an option does not reach it, or the run cannot be finished
