@@ -2,8 +2,8 @@
 
 * empty: nothing was compiled before;
 * full: the same command again, with everything in the cache of compiled programs;
-* a number changed: `gamma` has another value, with the cache as before. Numbers are constants of the compiled
-  program, so the chunk is compiled anew, and the program of the first state is not.
+* a number changed: `gamma` has another value, with the cache as before. Numbers are data of the compiled
+  program, so nothing is compiled anew.
 
 With `--source FOLDER …` the command also runs from other checkouts' `src`, in the same turns.
 """
