@@ -1,8 +1,8 @@
 """A grid of numbers as one program, beside the same runs with their numbers compiled in.
 
 Learning rate × discount × entropy of MAPPO on `spread`. First the whole grid in one process, where runs
-borrow each other's programs. Then some of its runs each with its numbers as constants of its own programs, as grids
-were trained before. The cache of compiled programs starts empty. Seconds of the rest follow from these runs.
+borrow each other's programs. Then some of its runs, each with its numbers as constants of its own programs,
+as grids were trained before. The cache of compiled programs starts empty. Seconds of the rest follow.
 """
 
 import os
