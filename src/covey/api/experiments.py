@@ -62,6 +62,7 @@ def train(
     out: RunPath | None = None,
     quiet: bool = False,
     report: bool = True,
+    watch: bool = False,
     env: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Run:
@@ -80,6 +81,7 @@ def train(
         out (DIR): the run's folder (one under runs/)
         quiet: print only the run's folder
         report: write report.html into the run's folder
+        watch: open a page that follows the training
         env: settings of the environment, by their names without `env.`
     """
     _check_names(algorithm, environment)
@@ -99,7 +101,8 @@ def train(
             if name in pairs and pairs[name] != value:
                 raise UserError(f"{name} is given twice, as {pairs[name]} and as {value}: give it once")
             pairs[name] = value
-    result = train_run(Config.parse(algorithm, environment, pairs, run_options), out, quiet)
+    config = Config.parse(algorithm, environment, pairs, run_options)
+    result = train_run(config, out, quiet, begun=_open_live if watch else lambda folder: None)
     return Run(result.close(learning_curve, report_writer(report)).path)
 
 
@@ -167,6 +170,17 @@ def ablate(
     if line and not quiet:
         print(line)
     return result
+
+
+def _open_live(folder: RunFolder) -> None:
+    """Serve a page that follows a run, and open it."""
+    import webbrowser
+
+    from ..show.report import LiveReport
+
+    address = LiveReport([folder.path]).start()
+    print(f"watch: {address}", flush=True)
+    webbrowser.open(address)
 
 
 def _check_names(algorithm: str | None, environment: str | None) -> None:

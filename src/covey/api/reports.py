@@ -1,11 +1,13 @@
 """Commands that show what runs found: `report`, `plot`, `export`."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 from ..commands import command
 from ..errors import UserError
+from ..ranges import Index
 from ..runs import launch
 from .results import RunPath, WrittenFile
 
@@ -18,6 +20,8 @@ def report(
     *,
     out: RunPath | None = None,
     replay: bool = True,
+    watch: bool = False,
+    port: Index = 0,
     say: Callable[[str], None] | None = None,
 ) -> WrittenFile:
     """Write one page on runs: a verdict, curves, a replay, settings, data.
@@ -28,14 +32,21 @@ def report(
         runs (RUN): the runs' folders, or folders of runs
         out (FILE): the page (report.html: in the folder, if there is one)
         replay: let the trained agents play
+        watch: serve the page on this machine while training goes on, until Ctrl-C; then write it
+        port (N): with --watch: the port to serve it at (one that is free)
         say: receives a line for each group that plays
     """
     paths = _listed(runs)
     launch.prepare("cpu")
-    from ..show.report import check_page_path, write_report
+    from ..show.report import LiveReport, check_page_path, write_report
 
     file = Path(out) if out else (Path(paths[0]) if len(paths) == 1 else Path()) / _NAME
     check_page_path(file)
+    if watch:
+        server = LiveReport(paths, port)
+        print(f"watch: {server.address} (Ctrl-C ends it)", flush=True)
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
     return WrittenFile(write_report(paths, file, replay, say or (lambda line: None)), "report")
 
 

@@ -18,12 +18,16 @@ from .summary import finish
 
 
 def train_run(
-    config: Config, out: str | Path | None = None, quiet: bool = False, lenders: list[Engine] | None = None
+    config: Config,
+    out: str | Path | None = None,
+    quiet: bool = False,
+    lenders: list[Engine] | None = None,
+    begun: Callable[[RunFolder], None] = lambda folder: None,
 ) -> RunResult:
     """Train a new run; `RunResult.close` finishes it.
 
-    `lenders` are the engines of earlier runs, whose programs this one borrows where it differs in numbers
-    alone. It adds its own.
+    `begun` receives the folder before the first step. `lenders` are the engines of earlier runs, whose
+    programs this one borrows where it differs in numbers alone. It adds its own.
     """
     lenders = [] if lenders is None else lenders
     name = f"{config.algorithm}_{config.environment}".replace("/", "-").replace(":", "-")
@@ -38,6 +42,7 @@ def train_run(
             folder.discard()
             raise
         copy_user_files(config, folder).to_yaml(folder.config)
+        begun(folder)
         return _complete(training, training.start)
 
 

@@ -4,7 +4,7 @@ const Curves = (() => {
   const AXES = { step: "environment steps of each seed", seconds: "seconds", updates: "updates" };
   const choice = { metric: null, axis: "step", kind: "IQM", bands: true, seeds: true, logarithmic: false };
   const charts = [], hidden = new Map();
-  let data = null, draws = {};
+  let data = null, draws = {}, chosen = false;
 
   const colour = i => {
     const probe = document.createElement("span");
@@ -183,7 +183,7 @@ const Curves = (() => {
     const made = document.createElement("select");
     made.id = "choose-" + name;
     for (const value of values) made.append(new Option(value, value, false, value === choice[name]));
-    made.onchange = () => { choice[name] = made.value; redrawAll(); };
+    made.onchange = () => { choice[name] = made.value; chosen ||= name === "metric"; redrawAll(); };
     return control(label, made);
   }
   function toggle(name, label) {
@@ -203,7 +203,7 @@ const Curves = (() => {
     }
     const rank = name => name === data.worlds[0].score ? 0 : name.startsWith("eval/return") ? 1 : name.startsWith("eval/") ? 2 : name.startsWith("train/") ? 3 : 4;
     const names = [...metrics].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
-    if (!names.includes(choice.metric)) choice.metric = names[0];
+    if (!chosen || !names.includes(choice.metric)) choice.metric = names[0];
     document.getElementById("curve-controls").replaceChildren(
       select("metric", names, "metric"), select("axis", Object.keys(AXES).filter(axis => axes.has(axis)), "over"),
       select("kind", Object.keys(Numbers.kinds), "centre"), toggle("bands", "95 % interval"), toggle("seeds", "every seed"));
@@ -236,13 +236,14 @@ const Curves = (() => {
     });
     let wide = innerWidth;
     addEventListener("resize", () => { if (innerWidth !== wide) { wide = innerWidth; redrawAll(); } });
-    document.querySelectorAll(".metric").forEach(button => {
-      button.onclick = () => {
-        choice.metric = button.dataset.metric;
-        document.getElementById("choose-metric").value = choice.metric;
-        redrawAll();
-        document.getElementById("curves").scrollIntoView();
-      };
+    document.addEventListener("click", event => {
+      const button = event.target.closest(".metric");
+      if (!button) return;
+      chosen = true;
+      choice.metric = button.dataset.metric;
+      document.getElementById("choose-metric").value = choice.metric;
+      redrawAll();
+      document.getElementById("curves").scrollIntoView();
     });
   }
 

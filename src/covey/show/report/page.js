@@ -1,7 +1,8 @@
 "use strict";
 // The page itself: its theme, its data to save, and the newest state of an experiment that still trains.
 (() => {
-  const root = document.documentElement, data = JSON.parse(document.getElementById("report-data").textContent);
+  const root = document.documentElement;
+  let data = JSON.parse(document.getElementById("report-data").textContent);
   root.classList.add("script");
 
   const stored = { get() { try { return localStorage.getItem("covey-theme"); } catch { return null; } },
@@ -47,12 +48,42 @@
   }
   document.getElementById("save-csv").onclick = () => save("curves.csv", "text/csv", table());
   document.getElementById("save-json").onclick = () => save("report.json", "application/json", JSON.stringify(data, null, 1));
-  const copy = document.getElementById("copy-commands");
-  copy.onclick = async () => {
+  document.addEventListener("click", async event => {
+    const copy = event.target;
+    if (copy.id !== "copy-commands") return;
     try { await navigator.clipboard.writeText(document.getElementById("commands").textContent); copy.textContent = "copied"; }
     catch { getSelection().selectAllChildren(document.getElementById("commands")); copy.textContent = "selected"; }
     setTimeout(() => { copy.textContent = "copy"; }, 2000);
-  };
+  });
+  // While runs train: when their files change, the page takes the newest sections and data from its server
+  let known = null, pending = false;
+  async function follow() {
+    if (pending || document.hidden) return;
+    pending = true;
+    const facts = document.querySelector(".facts");
+    try {
+      const stamp = await (await fetch("stamp", { cache: "no-store" })).text();
+      if (known !== null && stamp !== known) {
+        const answer = await fetch("./", { cache: "no-store" });
+        const next = new DOMParser().parseFromString(await answer.text(), "text/html"), fresh = JSON.parse(next.getElementById("report-data").textContent);
+        const names = content => JSON.stringify(content.worlds.map(world => [world.name, world.groups.map(group => group.label)]));
+        if (names(fresh) !== names(data)) { location.reload(); return; }
+        for (const id of ["verdict", "profiles", "settings", "training", "cost"]) {
+          const old = document.getElementById(id), made = next.getElementById(id);
+          if (old && made) old.replaceWith(document.adoptNode(made));
+          else if (made && id === "profiles") document.getElementById("curves").after(document.adoptNode(made));
+        }
+        facts.textContent = next.querySelector(".facts").textContent + " · live";
+        data = fresh;
+        Curves.update(data);
+      } else if (known === null) facts.textContent += " · live";
+      known = stamp;
+    } catch {
+      facts.textContent = facts.textContent.replace(/ · (live|no longer live)$/, "") + " · no longer live";
+    }
+    pending = false;
+  }
+  if (data.live) { follow(); setInterval(follow, 2000); }
   Curves.start(data);
   Replay.start(data.replays);
 })();
