@@ -363,3 +363,30 @@ def test_every_algorithm_can_be_made(algorithm):
 @pytest.mark.parametrize("environment", catalogue.ENVIRONMENTS)
 def test_every_environment_can_be_made(environment):
     Config.parse("random", environment).build()
+
+
+# Catches an original preset with a key that nobody reads, or with a map that is not there.
+@pytest.mark.parametrize("path", sorted(tuned.ORIGINALS.rglob("*.yaml")), ids=lambda path: path.parent.name)
+def test_every_original_preset_can_be_built(path: Path):
+    maps = yaml_text.read_file(path).get("maps", {})
+    assert all(f"{path.stem}/{name}" in catalogue.ENVIRONMENTS for name in maps)
+    for name in ("3m", "MMM2", "terran_5_vs_5"):
+        parsed = Config.parse(path.parent.name, f"{path.stem}/{name}", ["preset=original"])
+        assert parsed.preset == "original"
+
+
+# Catches a map's own values that are lost, and those of another algorithm that are not taken over.
+def test_original_presets_by_map():
+    of = lambda algorithm, name: Config.parse(algorithm, f"skirmish/{name}", ["preset=original"])
+    for algorithm in ("mappo", "ippo", "hyper_mappo"):
+        easy = of(algorithm, "3m")
+        hard = of(algorithm, "corridor")
+        assert (easy.envs, hard.envs) == (8, 8)
+        assert easy.learners["team"]["experience"]["steps"] == 400
+        assert (easy.learners["team"]["epochs"], hard.learners["team"]["epochs"]) == (15, 5)
+    assert of("mappo", "5m_vs_6m").learners["team"]["clip"] == 0.05
+    alike = [of(name, "2s3z") for name in ("qmix", "vdn", "iql", "cw_qmix", "ow_qmix")]
+    assert {x.envs for x in alike} == {1}
+    assert {x.learners["team"]["experience"]["steps"] for x in alike} == {50}
+    assert [x.learners["team"]["alpha"] for x in alike[3:]] == [0.75, 0.5]
+    assert Config.parse("qmix", "spread", ["preset=original"]).envs == Config.envs

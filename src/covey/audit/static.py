@@ -8,7 +8,7 @@ from .. import yaml_text
 from ..config import making, settings
 from ..config.config import Config
 from ..config.settings import Tree
-from ..config.tuned import tuned_settings
+from ..config.tuned import preset_settings
 from ..core import Spec
 from ..errors import UserError
 from ..ranges import bare
@@ -43,14 +43,14 @@ def examine(run: Config, trainer: Any, everything: bool = False) -> StaticFindin
     covey's own algorithms and worlds, the settings that nobody chose; of its parts, all but the first.
     """
     findings = StaticFindings()
-    tuned = tuned_settings((tree["name"] for tree in run.learners.values()), run.environment)[0]
-    tuned = tuned if run.preset == "tuned" else {}
+    names = (tree["name"] for tree in run.learners.values())
+    preset = preset_settings(names, run.environment, run.preset)[0]
     for slot in trainer.slots:
         if not slot.learns:
             continue
         traced = TracedLearner(slot, trainer.spec, trainer.copies, trainer.length)
         prefix = f"{slot.name}." if len(run.learners) > 1 else ""
-        tried = learner_settings(run.learners[slot.name], tuned, traced)
+        tried = learner_settings(run.learners[slot.name], preset, traced)
         refuse_truth_as_text(tried.settings, prefix)
         structure = LearnerStructure(traced)
         findings.structures[slot.name] = structure

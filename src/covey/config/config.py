@@ -27,7 +27,7 @@ from .paths import find_config, replace_files
 from .renamed import RENAMED_FIELDS
 from .settings import SettingPlace, Tree
 from .teams import ALL_TEAMS, IDLE, assign_algorithms, check_teams, route_settings, split_opponents
-from .tuned import tuned_settings
+from .tuned import original_settings, tuned_settings
 
 _WITH_FILES = ("algorithm", "environment", "learners", "env")  # the fields that may name a user's files
 _SEEDS = Between(1, 10_000)
@@ -100,11 +100,11 @@ class Config:
         run["algorithm"], of_learners = split_opponents(run["algorithm"], of_learners, env.spec)
         names, notes = assign_algorithms(run["algorithm"], run["environment"], env.spec)
         check_teams(run.get("learners", {}), names, run["environment"])
-        tuned, preset = _read_preset(names, run, required="preset" in options)
-        learners = _resolve_learners(names, env.spec, tuned, run.get("learners", {}), of_learners)
-        resolved = {"preset": "tuned" if tuned else "original", "learners": learners, "env": env_tree}
+        name, preset, fields = _read_preset(names, run, required="preset" in options)
+        learners = _resolve_learners(names, env.spec, preset, run.get("learners", {}), of_learners)
+        resolved = {"preset": name, "learners": learners, "env": env_tree}
         notes += _odd_settings(run["environment"], env_tree, learners)
-        config = cls(**_with_intervals(preset | run) | resolved, notes=notes)
+        config = cls(**_with_intervals(fields | run) | resolved, notes=notes)
         config.refuse_actions(env.spec)
         return config
 
@@ -215,17 +215,22 @@ def _read_fields(path: Path) -> dict[str, Any]:
 
 def _read_preset(
     names: Mapping[str, str], run: Mapping[str, Any], required: bool
-) -> tuple[dict[str, Tree], dict[str, Any]]:
-    """Return the tuned settings of each algorithm, and the fields of the run that go with them."""
-    if run.get("preset") == "original":
-        return {}, {}
+) -> tuple[Literal["original", "tuned"], dict[str, Tree], dict[str, Any]]:
+    """Return the name of the preset, its settings of each algorithm, and the fields of the run in it."""
     environment = run["environment"]
-    tuned, preset = tuned_settings(names.values(), environment, required)
-    return tuned, _check_fields(preset, f"the preset for {environment}")
+    name: Literal["original", "tuned"] = "tuned"
+    preset: dict[str, Tree] = {}
+    fields: dict[str, Any] = {}
+    if run.get("preset") != "original":
+        preset, fields = tuned_settings(names.values(), environment, required)
+    if not preset:
+        name = "original"
+        preset, fields = original_settings(names.values(), environment)
+    return name, preset, _check_fields(fields, f"the preset for {environment}")
 
 
 def _resolve_learners(
-    names: Mapping[str, str], spec: Spec, tuned: Mapping[str, Tree], file: Mapping[str, Tree], typed: Tree
+    names: Mapping[str, str], spec: Spec, preset: Mapping[str, Tree], file: Mapping[str, Tree], typed: Tree
 ) -> dict[str, Tree]:
     """Return each slot's tree, from presets, a file, an earlier run, the command line; the last wins."""
     for path, value in typed.items():
@@ -235,7 +240,7 @@ def _resolve_learners(
     routed = route_settings(typed, names)
     learners = {}
     for slot, name in names.items():
-        layers = tuned.get(name, {}), without_name(file.get(slot, {})), _opponent_settings(slot, name, spec)
+        layers = preset.get(name, {}), without_name(file.get(slot, {})), _opponent_settings(slot, name, spec)
         learners[slot] = make_algorithm(name, *layers, routed[slot])[1]
     return learners
 
