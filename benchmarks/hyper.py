@@ -49,6 +49,14 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "low rank": {"hyper.rank": 2},
     "accumulated": {"compose": "accumulate"},
     "weights": {"output": "weights"},
+    "small": {"norm_weight": 1e-3},
+    "without mean": {"zero_mean": True},
+    "limited": {"hyper.limit": 1.0},
+    "trust: stop": {"trust": "stop"},
+    "trust: adapt": {"trust": "adapt"},
+    "smooth policies": {"smooth_on": "policy"},
+    "slow": {"hyper_every": 4},
+    "shares": {"smooth_share": 0.1, "align_share": 0.1},
 }
 STAGES = 3
 TEAMS = {"pursuit": ("adversary", "agent")}  # worlds in which both teams learn
@@ -209,7 +217,9 @@ def main() -> None:
     launch.prepare("cpu")
     results: dict[str, dict[str, Any]] = {}
     for world in worlds:
-        folder = lambda v, world=world: options.out / f"{world}-{v.replace(' ', '-')}-{seeds}"
+        folder = lambda v, world=world: (
+            options.out / f"{world}-{v.replace(':', '').replace(' ', '-')}-{seeds}"
+        )
         runs = {
             v: train_in_stages(
                 v, world, folder(v), options.steps, seeds=seeds, eval_episodes=options.eval_episodes

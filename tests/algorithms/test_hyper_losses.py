@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from covey.algorithms.hyper_mappo import unroll_policies
 from covey.algorithms.on_policy.passes import Chunk, PolicyCarry, PolicyExtras
+from covey.algorithms.on_policy.regularisers import unroll_policies
 from covey.core import Observation, Spec
 from covey.networks.agents import FeedForward
 from covey.networks.distributions import Categorical
@@ -124,6 +124,30 @@ def test_alignment():
     assert float(found["increment_norm"]) == pytest.approx(size.mean(), rel=1e-5)
     whole = found["policy_loss"] + 0.1 * found["smooth_loss"] + 0.05 * found["align_loss"]
     assert float(found["actor_loss"]) == pytest.approx(float(whole), rel=1e-5)
+
+
+def test_the_size_of_increments():
+    # Would break: a norm for its square, a step left out, increments that are not compared with theta alone.
+    algorithm, learner = made(norm_weight=0.5, smooth_weight=0.0, align_weight=0.0)
+    found = told(algorithm, learner, chunk([0, 1], [True, False]))
+    x, y = SEEN[:2, :, 0], SEEN[:2, :, 1]
+    square = np.mean(x**2 + 4 * y**2 + (x + y) ** 2)
+    assert float(found["norm_loss"]) == pytest.approx(square, rel=1e-5)
+    assert float(found["actor_loss"]) == pytest.approx(float(found["policy_loss"]) + 0.5 * square, rel=1e-5)
+
+
+def test_smoothness_of_policies():
+    # Would break: another place than today's, the KL the other way round, a first step that is compared.
+    algorithm, learner = made(smooth_on="policy")
+    found = told(algorithm, learner, chunk([0, 1], [True, False]))
+    x, y = SEEN[:2, :, 0], SEEN[:2, :, 1]
+
+    def log_policy(t):  # at the second step, with the increments of step t
+        logit = np.stack([x[1] * x[t] + x[t] + y[t], 2 * y[1] * y[t]], axis=-1)
+        return logit - np.log(np.exp(logit).sum(axis=-1, keepdims=True))
+
+    kl = np.sum(np.exp(log_policy(0)) * (log_policy(0) - log_policy(1)), axis=-1)
+    assert float(found["smooth_loss"]) == pytest.approx(kl.mean(), rel=1e-4)
 
 
 def test_accumulated_weights_by_hand():

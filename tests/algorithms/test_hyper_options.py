@@ -8,12 +8,24 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from covey.algorithms.hyper_mappo import unroll_policies
+from covey.algorithms.on_policy.regularisers import unroll_policies
 from covey.core import Target
 from covey.errors import UserError
 from covey.networks.increments import chosen_layers, other_layers
 from covey.parts import HardTarget
-from toys.hyper import BOX, PLAIN, SMALL, SPEC, chunks_of, gradients, hyper_mappo, reached, rolled, stirred
+from toys.hyper import (
+    BOX,
+    PLAIN,
+    SMALL,
+    SPEC,
+    chunks_of,
+    gradients,
+    hyper_mappo,
+    reached,
+    rolled,
+    stirred,
+    with_terms,
+)
 
 OPTIONS = {
     "as it comes": hyper_mappo(),
@@ -113,6 +125,9 @@ WRONG = {
     "hyper.rank=0": {"output": "weights", "hyper": {"rank": 2}},
     "never trains: set output=increment": {"output": "weights", "hyper": {"history": "kl_weighted"}},
     "divisor of it": {"hyper": {"heads": 3}},
+    "set hyper.limit=0": {"output": "weights", "hyper": {"limit": 1.0}},
+    "zero_mean=true moves .* set compose=base": {"zero_mean": True, "compose": "accumulate"},
+    "zero_mean=true moves .* set smooth_over=time": {"zero_mean": True, "smooth_over": "update"},
 }
 
 
@@ -125,7 +140,7 @@ def test_what_cannot_be_says_what_can(remedy, options):
 
 def difference(algorithm, learner, chunk, **options):
     """How far an option moves gradients of the actor, and of the hypernetwork."""
-    find = jax.jit(lambda c: [gradients(replace(algorithm, **o), learner, c)[0] for o in ({}, options)])
+    find = jax.jit(lambda c: [gradients(with_terms(algorithm, **o), learner, c)[0] for o in ({}, options)])
     size = lambda x, y: float(jnp.abs(x - y).max())
     pairs = zip(*find(chunk), strict=True)
     return [max(map(size, jax.tree.leaves(a), jax.tree.leaves(b))) for a, b in pairs]
@@ -137,7 +152,7 @@ def still():
     algorithm = hyper_mappo(PLAIN, smooth_weight=0.0, align_weight=0.0)
     learner = stirred(algorithm)
     chunk = jax.jit(
-        lambda x: replace(algorithm, smooth_weight=1.0).ppo.make_chunks(x.ppo, rolled(algorithm, x), 5)
+        lambda x: with_terms(algorithm, smooth_weight=1.0).ppo.make_chunks(x.ppo, rolled(algorithm, x), 5)
     )
     return algorithm, learner, chunk(learner), stirred(algorithm, size=0.5)
 
@@ -159,7 +174,7 @@ def test_alignment_moves_both(still):
 def test_a_target_holds_on_to_something_else(still):
     # Would break: align_to=target that still uses the rollout's policies.
     algorithm, learner, chunk, moved = still
-    aligned = replace(algorithm, align_weight=1.0)
+    aligned = with_terms(algorithm, align_weight=1.0)
     found = [
         jax.jit(lambda x: gradients(aligned, x, chunk)[1])(replace(moved, target=target))["align_loss"]
         for target in (None, Target(learner.hyper), Target(moved.hyper))
@@ -171,7 +186,7 @@ def test_a_target_holds_on_to_something_else(still):
 def test_smoothness_over_updates_is_measured_from_the_start(still):
     # Would break: old increments that are not those of the update's start: 0 there, more once it has moved.
     algorithm, learner, chunk, moved = still
-    algorithm = replace(algorithm, smooth_weight=1.0, smooth_over="update")
+    algorithm = with_terms(algorithm, smooth_weight=1.0, smooth_over="update")
     loss = jax.jit(lambda params, start: algorithm.loss(params, start, chunk, 0.0)[1]["smooth_loss"])
     assert float(loss((learner.ppo.actor, learner.hyper), learner)) == 0
     assert float(loss((learner.ppo.actor, moved.hyper), learner)) > 1e-2

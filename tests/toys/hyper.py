@@ -1,6 +1,6 @@
 """Small hyper_mappos, and rollouts of them on random observations."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import jax
 import jax.numpy as jnp
@@ -8,6 +8,7 @@ import jax.random as jr
 import numpy as np
 
 from covey.algorithms.hyper_mappo import HyperMAPPO
+from covey.algorithms.on_policy.regularisers import Regularisers
 from covey.algorithms.ppo import PPO
 from covey.core import Observation, Spec, Trajectory
 from covey.networks.agents import FeedForward, Recurrent
@@ -24,7 +25,18 @@ N, T = 3, 12
 def hyper_mappo(net=PLAIN, ppo=(), hyper=(), **options):
     base = {"actor": net, "critic": net, "epochs": 1, "chunk": 5, "sharing": "all"} | dict(ppo)
     sizes = {"width": 8, "heads": 2} | dict(hyper)
-    return HyperMAPPO(ppo=PPO(**base), hyper=Factory(Hypernetwork, **sizes), **options)
+    terms = {f.name: options.pop(f.name) for f in fields(Regularisers) if f.name in options}
+    made = {
+        "ppo": PPO(**base),
+        "hyper": Factory(Hypernetwork, **sizes),
+        "regularisers": Regularisers(**terms),
+    }
+    return HyperMAPPO(**made, **options)
+
+
+def with_terms(algorithm, **terms):
+    """The same algorithm with other regularisers."""
+    return replace(algorithm, regularisers=replace(algorithm.regularisers, **terms))
 
 
 def stirred(algorithm, spec=SPEC, size=0.3):

@@ -5,10 +5,12 @@
     L = L_actor + w_s L_smooth + w_a L_align       and the critic's loss, which is MAPPO's
     L_smooth = mean over steps of |theta_t - sg(theta_{t-1})|^2          smooth_over=time
              = mean over steps of |D(o_t) - D_old(o_t)|^2                smooth_over=update
+             = the same with the policies' KL in place of |.|^2          smooth_on=policy
     L_align  = mean over steps of KL(pi_old || pi), old: of the rollout (behaviour), or of D^- (target)
 
 D^- is a copy of D, made every so many optimiser steps; D_old is D at the start of the update. Everything else
-is MAPPO's, which learns alone with `layers=none`; chunks start from the carry of the rollout.
+is MAPPO's, which learns alone with `layers=none`; chunks start from the carry of the rollout. L_norm, the
+mean of |theta_t - theta|^2, and zero_mean, trust and hyper_every are additions, off by default.
 
 Departures: D sees no rewards; theta takes no gradient from L_smooth, where a chunk's first step is left out.
 """
@@ -41,12 +43,14 @@ from ..networks.distributions import AbstractDistribution
 from ..networks.hypernetworks import Hypernetwork
 from ..networks.increments import Layers, Output
 from ..parts import AbstractOptimiser, AbstractTarget, Adam, ConstantSchedule, Factory, HardTarget, promoted
-from ..ranges import NonNegative
+from ..ranges import Count, Positive
 from ..training.costs import cost_lines
 from . import ppo
+from .on_policy import pace
 from .on_policy.agent_metrics import agent_losses
 from .on_policy.networks import ActorCritic
 from .on_policy.passes import Chunk, PolicyCarry, chunk_length, policy_terms, run_epochs
+from .on_policy.regularisers import OldNetworks, Regularisers, mean_increment, unroll_policies
 from .ppo import PPO
 
 _Params = tuple[Actor, Hypernetwork]
@@ -58,6 +62,7 @@ class Learner(eqx.Module):
     hyper_opt_state: OptState | None = None
     target: Target[Hypernetwork] | None = None
     steps: Int[Array, ""] | None = None  # of the optimiser
+    pace: Float[Array, ""] | None = None  # a factor on the policy's steps; None: trust=none
 
 
 class HyperMAPPO(AbstractAlgorithm[Learner]):
@@ -69,10 +74,11 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
     output: Output = "increment"  # or all of a layer's weights
     compose: Literal["base", "accumulate"] = "base"
     hyper: Factory[Hypernetwork] = Factory(Hypernetwork)
-    smooth_weight: NonNegative = 0.1
-    smooth_over: Literal["time", "update"] = "time"
-    align_weight: NonNegative = 0.05
-    align_to: Literal["behaviour", "target"] = "behaviour"
+    regularisers: Regularisers = promoted(Regularisers())
+    zero_mean: bool = False  # the mean increment of each minibatch moves into the actor's weights
+    trust: pace.Trust = "none"  # by the whole policy's KL: stop an update's steps, or adapt their length
+    target_kl: Positive = 0.01
+    hyper_every: Count = 1  # steps of the actor for one of the hypernetwork
     target: AbstractTarget = HardTarget(100)  # in optimiser steps
     optimiser: AbstractOptimiser = Adam(ConstantSchedule(1e-4), eps=1e-5)
 
@@ -84,12 +90,33 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
         base = self.ppo.init(spec, key)
         if self.layers == "none":
             return Learner(base)
+        hyper = self.hyper(spec, base.actor, self.layers, self.output, key=ops.named(key, "hyper"))
+        self.check(hyper)
+        terms = self.regularisers
+        target = ops.init_target(hyper) if terms.aligns and terms.align_to == "target" else None
+        opt_state = ops.init_opt_state(self.optimiser, hyper)
+        start = None if self.trust == "none" else jnp.ones(())
+        return Learner(base, hyper, opt_state, target, jnp.zeros((), int), start)
+
+    def check(self, hyper: Hypernetwork) -> None:
+        """Refuse settings that contradict each other."""
+        terms = self.regularisers
         if self.compose == "accumulate" and self.output == "weights":
             remedy = "set `output=increment`"
             raise SettingError("compose", "adds increments up", remedy, value=self.compose)
-        hyper = self.hyper(spec, base.actor, self.layers, self.output, key=ops.named(key, "hyper"))
-        target = ops.init_target(hyper) if self.align_weight and self.align_to == "target" else None
-        return Learner(base, hyper, ops.init_opt_state(self.optimiser, hyper), target, jnp.zeros((), int))
+        clashes = {
+            "output=increment": self.output == "weights",
+            "compose=base": self.compose == "accumulate",
+            "hyper.rank=0": hyper.head.rank > 0,
+            "hyper.limit=0": hyper.limit > 0,
+            "smooth_over=time": terms.smooths and not terms.over_time,
+            "align_to=behaviour": terms.aligns and terms.align_to == "target",
+        }
+        for remedy in (remedy for remedy, clash in clashes.items() if self.zero_mean and clash):
+            problem = (
+                "moves a constant from the hypernetwork into the actor, which would change more than that"
+            )
+            raise SettingError("zero_mean", problem, f"set `{remedy}`", value=True)
 
     def init_carry(self, spec: Spec, learner: Learner) -> PolicyCarry:
         base = self.ppo.init_carry(spec, learner.ppo)
@@ -111,43 +138,49 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
 
     def chunk_length(self, learner: Learner) -> int:
         """Return the steps of a chunk: several where anything depends on the step before."""
-        several = self.compose == "accumulate" or (self.smooth_weight and self.smooth_over == "time")
+        several = self.compose == "accumulate" or self.regularisers.over_time
         recurrent = learner.hyper is not None and learner.hyper.history == "recurrent"
         return self.ppo.chunk if several or recurrent else chunk_length(learner.ppo, self.ppo.chunk)
 
     def terms(self, params: _Params, fixed: Learner, chunk: Chunk) -> tuple[Metrics, Metrics]:
         """Return a chunk's terms by agent, and by row of increments. `fixed` holds D_old, and today's D^-."""
-        actor, hyper = params
-        delta, theta, policy = unroll_policies(hyper, actor, chunk)
-        agent_terms = policy_terms(policy, chunk, self.ppo.clip)
-        if self.align_weight:
-            old = chunk.extras.more[1]
-            if fixed.target is not None:
-                old = unroll_policies(fixed.target.network, actor, chunk)[2]
-            agent_terms["align_loss"] = jax.lax.stop_gradient(old).kl(policy)
-        size = lambda x: jnp.sum(x**2, axis=-1).reshape(len(x), -1)
-        row_terms = {"increment_norm": jnp.sqrt(size(theta))}
-        if self.smooth_weight and self.smooth_over == "time":
-            row_terms["smooth_loss"] = size(theta - jax.lax.stop_gradient(jnp.roll(theta, 1, axis=0)))
-        elif self.smooth_weight and fixed.hyper is not None:
-            row_terms["smooth_loss"] = size(delta - unroll_policies(fixed.hyper, fixed.ppo.actor, chunk)[0])
-        return agent_terms, row_terms
+        new = unroll_policies(params[1], params[0], chunk)
+        assert fixed.hyper is not None
+        old = OldNetworks(fixed.ppo.actor, fixed.hyper, fixed.target and fixed.target.network)
+        agent_terms, row_terms = self.regularisers.terms(params, new, old, chunk)
+        row_terms |= {"increment": new.delta} if self.zero_mean else {}
+        return policy_terms(new.policy, chunk, self.ppo.clip) | agent_terms, row_terms
+
+    def losses(self, params: _Params, fixed: Learner, batch: Chunk, entropy) -> tuple[Metrics, Metrics]:
+        """Return the policy's loss and those of the regularisers, without weights; and metrics."""
+        agent_terms, row_terms = jax.vmap(lambda chunk: self.terms(params, fixed, chunk))(batch)
+        by_agent = params[1].increments == "agent"
+        policy_loss, metrics = self.ppo.policy_objective(agent_terms, batch, entropy)
+        losses = self.regularisers.losses(agent_terms, row_terms, batch, by_agent)
+        rows = batch.active if by_agent else batch.valid[..., None]
+        metrics["increment_norm"] = ops.mean(row_terms["increment_norm"], rows, exact=False)
+        metrics |= {f"{name}_loss": x for name, x in losses.items()}
+        if self.zero_mean:
+            metrics["increment"] = mean_increment(row_terms["increment"], batch, by_agent)
+        named = {name: ops.term(f"{name}_loss")(x) for name, x in losses.items()}
+        return {"policy": policy_loss} | named, metrics
 
     def loss(
         self, params: _Params, fixed: Learner, batch: Chunk, entropy
     ) -> tuple[Float[Array, ""], Metrics]:
-        agent_terms, row_terms = jax.vmap(lambda chunk: self.terms(params, fixed, chunk))(batch)
-        loss, metrics = self.ppo.policy_objective(agent_terms, batch, entropy)
-        if self.align_weight:
-            align_loss = ops.mean(agent_terms["align_loss"], batch.active)
-            loss += self.align_weight * ops.term("align_loss")(align_loss)
-        rows = batch.active if params[1].increments == "agent" else batch.valid[..., None]
-        metrics["increment_norm"] = ops.mean(row_terms["increment_norm"], rows, exact=False)
-        if self.smooth_weight:
-            rows = rows & batch.has_previous[..., None] if self.smooth_over == "time" else rows
-            metrics["smooth_loss"] = ops.mean(row_terms["smooth_loss"], rows)
-            loss += self.smooth_weight * ops.term("smooth_loss")(metrics["smooth_loss"])
+        losses, metrics = self.losses(params, fixed, batch, entropy)
+        loss = losses.pop("policy")
+        for name, value in losses.items():
+            loss += self.regularisers.weights[name] * value
         return loss, metrics | {"actor_loss": loss}
+
+    def gradients(self, params: _Params, fixed: Learner, batch: Chunk, entropy) -> tuple[_Params, Metrics]:
+        """Return the gradient of the sum; term by term where shares of the hypernetwork's are asked for."""
+        terms = self.regularisers
+        if not terms.by_terms:
+            return ops.gradients(self.loss, params, fixed, batch, entropy)
+        losses = lambda params: self.losses(params, fixed, batch, entropy)
+        return pace.weighed_gradients(losses, params, terms.weights, terms.shares, lambda params: params[1])
 
     def improve(self, learner: Learner, start: Learner, batch: Chunk, entropy) -> tuple[Learner, Metrics]:
         """Take a gradient step of actor and hypernetwork, each with its own optimiser, then the critic's."""
@@ -156,14 +189,41 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
         base = learner.ppo
         params = (base.actor, learner.hyper)
         fixed = replace(start, target=learner.target)
-        grads, metrics = ops.gradients(self.loss, params, fixed, batch, entropy)
-        hyper, hyper_opt_state = ops.step(self.optimiser, learner.hyper, learner.hyper_opt_state, grads[1])
+        grads, metrics = self.gradients(params, fixed, batch, entropy)
+        increment = metrics.pop("increment", None)
+        hyper, opt_state = ops.step(self.optimiser, learner.hyper, learner.hyper_opt_state, grads[1])
         scale = self.ppo.next_scale(base, batch)
         critic_grads, critic_metrics = ops.gradients(self.ppo.critic_loss, base.critic, batch, scale)
         base = self.ppo.descend(base, ActorCritic(grads[0], critic_grads), scale)
         steps = jnp.asarray(learner.steps) + 1
-        target = learner.target and self.target(hyper, learner.target, steps)
-        return Learner(base, hyper, hyper_opt_state, target, steps), metrics | critic_metrics
+        target = learner.target
+        if self.hyper_every > 1:
+            before = (learner.hyper, learner.hyper_opt_state)
+            hyper, opt_state = pace.where_due(steps % self.hyper_every == 0, (hyper, opt_state), before)
+        new = Learner(base, hyper, opt_state, target, steps, learner.pace)
+        if new.pace is not None:
+            new, more = self.keep_trust(learner, new, metrics["kl"])
+            metrics |= more
+        if increment is not None:
+            assert new.hyper is not None
+            actor, hyper = new.hyper.give_away(new.ppo.actor, increment)
+            new = replace(new, ppo=replace(new.ppo, actor=actor), hyper=hyper)
+        if target is not None and new.hyper is not None:
+            new = replace(new, target=self.target(new.hyper, target, steps))
+        return new, metrics | critic_metrics
+
+    def keep_trust(self, old: Learner, new: Learner, kl: Float[Array, ""]) -> tuple[Learner, Metrics]:
+        """Return the learner whose policy took `pace` times the step; its critic took the whole step."""
+        factor = jnp.asarray(new.pace)
+        if self.trust == "stop":
+            factor = jnp.where(ops.pooled(kl) > self.target_kl, 0.0, factor)
+        policy = lambda x: (x.ppo.actor, x.hyper)
+        states = lambda x: (x.ppo.actor_opt_state, x.hyper_opt_state)
+        actor, hyper = pace.paced(factor, policy(new), policy(old))
+        actor_state, hyper_state = pace.where_due(factor > 0, states(new), states(old))
+        base = replace(new.ppo, actor=actor, actor_opt_state=actor_state)
+        new = replace(new, ppo=base, hyper=hyper, hyper_opt_state=hyper_state, pace=factor)
+        return new, {"pace": factor}
 
     def update(self, learner: Learner, batch: Trajectory, key: PRNGKeyArray, step) -> tuple[Learner, Metrics]:
         if learner.hyper is None:
@@ -174,7 +234,12 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
         unroll = lambda params, chunk: unroll_policies(params[1], params[0], chunk)[2]
         params = (learner.ppo.actor, learner.hyper)
         about_agents = self.ppo.metrics_of_agents(unroll, params, chunks, step)
+        if self.trust == "stop":
+            learner = replace(learner, pace=jnp.ones(()))
         learner, metrics = run_epochs(improve, learner, chunks, self.ppo.epochs, self.ppo.minibatches, key)
+        if self.trust == "adapt":
+            factor = pace.adapted_pace(jnp.asarray(learner.pace), ops.pooled(metrics["kl"]), self.target_kl)
+            learner = replace(learner, pace=factor)
         return learner, metrics | about_agents
 
     def policy(self, learner: Learner, episode: Trajectory, step) -> AbstractDistribution:
@@ -212,8 +277,3 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
         """Return the costs of this algorithm beside MAPPO's, for the start of a run."""
         both = {} if self.layers == "none" else {"mappo": self.ppo, "hyper_mappo": self}
         return cost_lines(both, spec, copies, length)
-
-
-def unroll_policies(hyper: Hypernetwork, actor: Actor, chunk: Chunk):
-    """Return a chunk's increments, the sums added to the actor's weights, and the policies with them."""
-    return hyper.unroll_policies(actor, chunk.carry.more, chunk.carry.actor, chunk.obs, chunk.extras.more)

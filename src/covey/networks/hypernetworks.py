@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 from ..core import Observation, Spec
 from ..errors import SettingError
 from ..ops import masked, named
-from ..ranges import Extras, Members, Width
+from ..ranges import Extras, Members, NonNegative, Width
 from . import increments as inc
 from .actors import Actor
 from .attention import Attention, TransformerBlock
@@ -54,6 +54,7 @@ class Hypernetwork(eqx.Module):
     agent_id: bool = eqx.field(static=True)
     layers: Layers = eqx.field(static=True)
     output: Output = eqx.field(static=True)
+    limit: float = eqx.field(static=True)
 
     def __init__(
         self,
@@ -66,6 +67,7 @@ class Hypernetwork(eqx.Module):
         history: History = "none",
         increments: IncrementRows = "shared",
         rank: Extras = 0,
+        limit: NonNegative = 0.0,
         k: Members = 3,
         width: Width = 64,
         heads: Width = 4,
@@ -79,6 +81,7 @@ class Hypernetwork(eqx.Module):
         self.agent_id = agent_id
         self.layers = layers
         self.output = output
+        self.limit = limit
         _check_settings(self, actor, rank)
         part = lambda name: named(key, name)
         features = spec.features + agent_id * spec.agents + self.recalls_moments * spec.actions
@@ -166,11 +169,20 @@ class Hypernetwork(eqx.Module):
         elif past is not None:
             preceding = past if done is None else preceding_moments(past, obs, *done)
             code = self.recall(preceding, code, obs, policy)
-        delta = self.head(code)
+        delta = inc.limited(self.head(code), self.limit)
         if carry.theta is None:
             return HyperCarry(hidden, past, base, None), delta, delta
         theta = accumulate(carry.theta, delta, obs.first)
         return HyperCarry(hidden, past, base, theta[-1]), delta, theta
+
+    def give_away(self, actor: Actor, mean: Float[Array, " P"]) -> tuple[Actor, "Hypernetwork"]:
+        """Move a constant from all increments into the actor's own weights; no policy changes."""
+        net = actor.networks.nets
+        first = () if actor.networks.shared else (len(actor.networks.groups),)
+        change = inc.increment_tree(net, self.layers, jnp.broadcast_to(mean, (*first, len(mean))))
+        actor = eqx.tree_at(lambda a: a.networks.nets, actor, eqx.apply_updates(net, change))
+        bias = self.head.linear.bias - mean
+        return actor, eqx.tree_at(lambda h: h.head.linear.bias, self, bias)
 
     def unroll_policies(
         self,
@@ -286,3 +298,5 @@ def _check_settings(hyper: Hypernetwork, actor: Actor, rank: int) -> None:
         raise SettingError("hyper.history", problem, "set `output=increment`", value=hyper.history)
     if rank and hyper.output == "weights":
         raise SettingError("hyper.rank", "is for increments, not whole weights", "set `hyper.rank=0`")
+    if hyper.limit and hyper.output == "weights":
+        raise SettingError("hyper.limit", "is for increments, not whole weights", "set `hyper.limit=0`")

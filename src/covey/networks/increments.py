@@ -69,6 +69,14 @@ class IncrementHead(eqx.Module):
         return jnp.concatenate(parts, axis=-1)
 
 
+def limited(delta: Float[Array, "*b P"], limit: float) -> Float[Array, "*b P"]:
+    """Return D / sqrt(1 + |D|^2 / limit^2): small ones as they are, none above the limit; 0: none."""
+    if not limit:
+        return delta
+    square = jnp.sum(delta**2, axis=-1, keepdims=True)
+    return delta * jax.lax.rsqrt(1 + square / limit**2)
+
+
 class IncrementedLinear(eqx.Module):
     """y = (x W + b) + (x dW + db): never x (W + dW), so that a zero increment changes no bit.
 
