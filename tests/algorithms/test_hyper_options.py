@@ -126,8 +126,8 @@ WRONG = {
     "never trains: set output=increment": {"output": "weights", "hyper": {"history": "kl_weighted"}},
     "divisor of it": {"hyper": {"heads": 3}},
     "set hyper.limit=0": {"output": "weights", "hyper": {"limit": 1.0}},
-    "zero_mean=true moves .* set compose=base": {"zero_mean": True, "compose": "accumulate"},
-    "zero_mean=true moves .* set smooth_over=time": {"zero_mean": True, "smooth_over": "update"},
+    "zero_mean=True moves .* set compose=base": {"zero_mean": True, "compose": "accumulate"},
+    "zero_mean=True moves .* set smooth_over=time": {"zero_mean": True, "smooth_over": "update"},
 }
 
 
