@@ -32,6 +32,7 @@ OPTIONS = {
     "own context": hyper_mappo(hyper={"context": "own", "increments": "agent"}),
     "for each agent": hyper_mappo(hyper={"increments": "agent"}),
     "recurrent": hyper_mappo(hyper={"history": "recurrent"}),
+    "lstm": hyper_mappo(hyper={"history": "recurrent", "cell": "lstm"}),
     "last k": hyper_mappo(hyper={"history": "last_k", "k": 2}),
     "attention": hyper_mappo(hyper={"history": "attention", "increments": "agent"}),
     "kl weighted": hyper_mappo(hyper={"history": "kl_weighted"}),
@@ -47,6 +48,7 @@ OPTIONS = {
     "accumulated": hyper_mappo(compose="accumulate"),
     "low rank": hyper_mappo(hyper={"rank": 1}),
     "over updates": hyper_mappo(smooth_over="update"),
+    "acting by the target": hyper_mappo(act_with="target"),
     "to a target": hyper_mappo(align_to="target", target=HardTarget(2)),
 }
 
@@ -174,7 +176,7 @@ def test_alignment_moves_both(still):
 def test_a_target_holds_on_to_something_else(still):
     # Would break: align_to=target that still uses the rollout's policies.
     algorithm, learner, chunk, moved = still
-    aligned = with_terms(algorithm, align_weight=1.0)
+    aligned = with_terms(algorithm, align_weight=1.0, align_to="target")
     found = [
         jax.jit(lambda x: gradients(aligned, x, chunk)[1])(replace(moved, target=target))["align_loss"]
         for target in (None, Target(learner.hyper), Target(moved.hyper))

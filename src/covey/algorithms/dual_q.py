@@ -54,6 +54,7 @@ from . import maddpg
 from .maddpg import MADDPG
 from .off_policy.actor_step import blend_values, disagreement, policy_evaluator
 from .off_policy.deterministic import LocalCritics, Vectors
+from .off_policy.last_action import LastActionCarry
 
 
 class LocalNetworks(eqx.Module):
@@ -91,6 +92,8 @@ class DualQ(AbstractAlgorithm[Learner]):
 
     def init(self, spec: Spec, key: PRNGKeyArray) -> Learner:
         base = self.maddpg
+        learner = base.init(spec, key)
+        spec = base.observed_spec(spec)
         critics = LocalCritics(
             self.local_critic, spec, spec.teams[0], base.sharing, base.agent_id, key=ops.named(key, "local")
         )
@@ -100,13 +103,12 @@ class DualQ(AbstractAlgorithm[Learner]):
         online = LocalNetworks(critics, mixer)
         local_opt_state = ops.init_opt_state(self.local_optimiser, critics, critics.networks.stacked)
         mixer_opt_state = ops.init_opt_state(self.mixer_optimiser, mixer)
-        learner = base.init(spec, key)
         first_step = jnp.full((), -1, int)
         return Learner(
             learner, online, ops.init_target(online), local_opt_state, mixer_opt_state, first_step
         )  # fmt: skip
 
-    def init_carry(self, spec: Spec, learner: Learner) -> Float[Array, "agents h"]:
+    def init_carry(self, spec: Spec, learner: Learner) -> Float[Array, "agents h"] | LastActionCarry:
         return self.maddpg.init_carry(spec, learner.maddpg)
 
     def act(self, learner: Learner, carry, obs: Observation, key, step, explore: bool):
@@ -161,6 +163,8 @@ class DualQ(AbstractAlgorithm[Learner]):
     def update(self, learner: Learner, batch: Trajectory, key: PRNGKeyArray, step) -> tuple[Learner, Metrics]:
         first_step = jnp.where(learner.first_step < 0, step, learner.first_step)
         alpha = self.alpha(step - first_step)
+        if self.maddpg.last_action:
+            batch = jax.vmap(lambda t: self.maddpg.observed(learner.maddpg, t))(batch)
         next_actions = self.maddpg.next_actions(learner.maddpg, batch, key, step)
         base, metrics = self.maddpg.improve_critics(learner.maddpg, batch, next_actions)
         actors = base.online.actors
@@ -180,9 +184,9 @@ class DualQ(AbstractAlgorithm[Learner]):
 
     def insight(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T k"]]:
         """Return MADDPG's insight, each team member's local value, and the mixer's joint value."""
-        obs = episode.current_obs
-        actions = learner.maddpg.online.actors.vectors(episode.action, obs)
         insight = self.maddpg.insight(learner.maddpg, episode)
+        obs = self.maddpg.observed(learner.maddpg, episode).current_obs
+        actions = learner.maddpg.online.actors.vectors(episode.action, obs)
         local = learner.online.critics(obs, actions)
         return insight | {"Q_local": local, "Q_tot": self.joint_value(learner.online, obs, actions)}
 

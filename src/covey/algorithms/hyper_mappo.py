@@ -78,6 +78,7 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
     zero_mean: bool = False  # the mean increment of each minibatch moves into the actor's weights
     trust: pace.Trust = "none"  # by the whole policy's KL: stop an update's steps, or adapt their length
     target_kl: Positive = 0.01
+    act_with: Literal["online", "target"] = "online"  # the hypernetwork that plays; target: D^-
     hyper_every: Count = 1  # steps of the actor for one of the hypernetwork
     target: AbstractTarget = HardTarget(100)  # in optimiser steps
     optimiser: AbstractOptimiser = Adam(ConstantSchedule(1e-4), eps=1e-5)
@@ -92,8 +93,8 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
             return Learner(base)
         hyper = self.hyper(spec, base.actor, self.layers, self.output, key=ops.named(key, "hyper"))
         self.check(hyper)
-        terms = self.regularisers
-        target = ops.init_target(hyper) if terms.aligns and terms.align_to == "target" else None
+        needs_target = self.act_with == "target" or self.regularisers.aligns_to_target
+        target = ops.init_target(hyper) if needs_target else None
         opt_state = ops.init_opt_state(self.optimiser, hyper)
         start = None if self.trust == "none" else jnp.ones(())
         return Learner(base, hyper, opt_state, target, jnp.zeros((), int), start)
@@ -110,7 +111,8 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
             "hyper.rank=0": hyper.head.rank > 0,
             "hyper.limit=0": hyper.limit > 0,
             "smooth_over=time": terms.smooths and not terms.over_time,
-            "align_to=behaviour": terms.aligns and terms.align_to == "target",
+            "align_to=behaviour": terms.aligns_to_target,
+            "act_with=online": self.act_with == "target",
         }
         for remedy in (remedy for remedy, clash in clashes.items() if self.zero_mean and clash):
             problem = (
@@ -130,6 +132,8 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
         hyper = learner.hyper
         if hyper is None:
             return self.ppo.act(learner.ppo, carry, obs, key, step, explore)
+        if self.act_with == "target" and learner.target is not None:
+            hyper = learner.target.network
         context, _, theta = hyper.unroll(actor, carry.more, jax.tree.map(lambda x: x[None], obs))
         networks = replace(learner.ppo.networks, actor=hyper.add_increments(actor, theta[0]))
         carry, action, extras, policy = networks.act(carry, obs, key, explore)
@@ -146,10 +150,12 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
         """Return a chunk's terms by agent, and by row of increments. `fixed` holds D_old, and today's D^-."""
         new = unroll_policies(params[1], params[0], chunk)
         assert fixed.hyper is not None
-        old = OldNetworks(fixed.ppo.actor, fixed.hyper, fixed.target and fixed.target.network)
-        agent_terms, row_terms = self.regularisers.terms(params, new, old, chunk)
+        target = fixed.target.network if fixed.target and self.regularisers.aligns_to_target else None
+        old = OldNetworks(fixed.ppo.actor, fixed.hyper, target)
+        agent_terms = policy_terms(new.policy, chunk, self.ppo.clip)
+        more_terms, row_terms = self.regularisers.terms(params, new, old, chunk)
         row_terms |= {"increment": new.delta} if self.zero_mean else {}
-        return policy_terms(new.policy, chunk, self.ppo.clip) | agent_terms, row_terms
+        return agent_terms | more_terms, row_terms
 
     def losses(self, params: _Params, fixed: Learner, batch: Chunk, entropy) -> tuple[Metrics, Metrics]:
         """Return the policy's loss and those of the regularisers, without weights; and metrics."""

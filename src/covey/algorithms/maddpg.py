@@ -54,6 +54,12 @@ from .off_policy.deterministic import (
     JointCritics,
     Vectors,
 )
+from .off_policy.last_action import (
+    LastActionCarry,
+    recall_actions,
+    spec_with_last_actions,
+    with_last_actions,
+)
 
 
 class Learner(eqx.Module):
@@ -76,6 +82,7 @@ class MADDPG(AbstractAlgorithm[Learner]):
     critic_input: JointCriticInput = "observations"
     sharing: Sharing = "none"
     agent_id: bool = False  # among networks' inputs, one-hot; needed where they are shared
+    last_action: bool = False  # at the end of each agent's observation, one-hot where actions are discrete
     gamma: Unit = 0.95
     temperature: PositiveSchedule = ConstantSchedule(1.0)  # of Gumbel draws, where actions are discrete
     noise: NonNegativeSchedule = ConstantSchedule(0.1)  # its deviation, in halves of a continuous range
@@ -85,11 +92,14 @@ class MADDPG(AbstractAlgorithm[Learner]):
     critic_optimiser: AbstractOptimiser = Adam(ConstantSchedule(1e-2), clip=0.5, clip_by="variable")
 
     def init(self, spec: Spec, key: PRNGKeyArray) -> Learner:
+        spec = self.observed_spec(spec)
         sharing = (self.sharing, self.agent_id)
         actors = DeterministicActors(self.actor, spec, *sharing, key=ops.named(key, "actor"))
         critics = JointCritics(self.critic, spec, *sharing, self.critic_input, key=ops.named(key, "critic"))
         if actors.recurrent:
             require_whole_episodes(self.experience, "`actor=feed_forward`")
+        if self.last_action:
+            require_whole_episodes(self.experience, "`last_action=False`")
         online = DeterministicNetworks(actors, critics)
         stacked = actors.networks.stacked
         actor_opt_state = ops.init_opt_state(self.actor_optimiser, actors, stacked)
@@ -97,15 +107,30 @@ class MADDPG(AbstractAlgorithm[Learner]):
         updates = jnp.zeros((), int)
         return Learner(online, ops.init_target(online), actor_opt_state, critic_opt_state, updates)
 
-    def init_carry(self, spec: Spec, learner: Learner) -> Float[Array, "agents h"]:
-        return learner.online.actors.init_carry()
+    def observed_spec(self, spec: Spec) -> Spec:
+        """Return the spec of what networks read."""
+        return spec_with_last_actions(spec) if self.last_action else spec
+
+    def observed(self, learner: Learner, t: Trajectory) -> Trajectory:
+        """Return a trajectory with the observations that networks read."""
+        if not self.last_action:
+            return t
+        return recall_actions(t, learner.online.actors.vectors(t.action, t.current_obs))
+
+    def init_carry(self, spec: Spec, learner: Learner) -> Float[Array, "agents h"] | LastActionCarry:
+        hidden = learner.online.actors.init_carry()
+        return LastActionCarry(hidden, jnp.zeros((spec.agents, spec.actions))) if self.last_action else hidden
 
     def act(self, learner: Learner, carry, obs: Observation, key, step, explore: bool):
         actors = learner.online.actors
-        carry, x = actors.step(carry, obs)
-        if explore:
-            return carry, actors.explore(x, obs.legal, self.noise(step), key), None
-        return carry, actors.best(x, obs.legal), None
+        hidden = carry
+        if self.last_action:
+            hidden = carry.hidden
+            obs = with_last_actions(obs, carry.action)
+        hidden, x = actors.step(hidden, obs)
+        action = actors.explore(x, obs.legal, self.noise(step), key) if explore else actors.best(x, obs.legal)
+        after = LastActionCarry(hidden, actors.vectors(action, obs)) if self.last_action else hidden
+        return after, action, None
 
     def next_actions(self, learner: Learner, batch: Trajectory, key, step) -> Float[Array, "b ..."]:
         """Return the target actors' actions after each step."""
@@ -169,6 +194,7 @@ class MADDPG(AbstractAlgorithm[Learner]):
         return replace(learner, target=self.target(learner.online, learner.target, updates), updates=updates)
 
     def update(self, learner: Learner, batch: Trajectory, key: PRNGKeyArray, step) -> tuple[Learner, Metrics]:
+        batch = jax.vmap(lambda t: self.observed(learner, t))(batch) if self.last_action else batch
         next_actions = self.next_actions(learner, batch, key, step)
         learner, critic_metrics = self.improve_critics(learner, batch, next_actions)
         evaluate = policy_evaluator(batch, key, self.temperature(step))
@@ -178,6 +204,7 @@ class MADDPG(AbstractAlgorithm[Learner]):
     def insight(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T k"]]:
         """Return each agent's value of the joint action taken."""
         taken = learner.online.actors.vectors(episode.action, episode.current_obs)
+        episode = self.observed(learner, episode)
         return {"Q": learner.online.critics(episode.current_obs, taken)}
 
     def decisions(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T *k"]]:

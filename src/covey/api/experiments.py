@@ -27,7 +27,7 @@ class TrainOptions(TypedDict, total=False):
         eval_episodes (N): episodes of an evaluation (32)
         report_every (N): steps between reports (about a second of work)
         save_every (S): seconds between checkpoints (60)
-        source (--from RUN[:PART]): start from the weights of another run, or of a part of it
+        source (--from RUN[:PART]): start from the weights of another run, a part of it, or an exported agent
         workers (N): processes that step the copies of a Python world (0: this one)
         deadline (S): seconds in which a worker must do something, or it is restarted (60)
         device: the device to train on (the best there is)

@@ -78,27 +78,42 @@ def export(
     csv: bool = False,
     marl_eval: bool = False,
     rliable: bool = False,
+    agent: str | None = None,
+    seed: Index | None = None,
     out: RunPath | None = None,
 ) -> WrittenFile:
-    """Write what runs measured for other tools.
+    """Write what runs measured for other tools, or one agent's networks to a file of their own.
+
+    An agent's file is a zip of NumPy arrays, named in agent.json; `covey train … --from FILE` starts from it.
 
     Args:
         runs (RUN): the runs' folders, or folders of runs
         csv: a row for each metric, report and seed (curves.csv)
         marl_eval: evaluations as marl-eval reads them (marl_eval.json)
         rliable: matrices of scores by algorithm, runs by tasks (rliable.json)
+        agent (NAME): one agent's networks, such as those of adversary_0 (RUN/NAME.npz)
+        seed (K): with --agent: one of the run's seeds, counted from 0 (all: the first axis of every array)
         out (FILE): another file
     """
-    chosen = {"csv": csv, "marl-eval": marl_eval, "rliable": rliable}
+    chosen = {"csv": csv, "marl-eval": marl_eval, "rliable": rliable, "agent": agent is not None}
     kinds = [kind for kind, wanted in chosen.items() if wanted]
     if len(kinds) != 1:
-        raise UserError("choose one format: --csv, --marl-eval or --rliable")
+        raise UserError("choose one format: --csv, --marl-eval or --rliable, or one --agent")
+    if seed is not None and agent is None:
+        raise UserError("--seed chooses among the networks of an agent: name it with --agent")
+    paths = _listed(runs)
+    if agent is not None and len(paths) != 1:
+        raise UserError("--agent is of one run: name one")
     launch.prepare("cpu")
+    if agent is not None:
+        from ..runs.agent_file import export_agent
+
+        return WrittenFile(export_agent(paths[0], agent, out, seed), "agent")
     from ..show.exports import export_data
 
     names = {"csv": "curves.csv", "marl-eval": "marl_eval.json", "rliable": "rliable.json"}
     file = Path(out or names[kinds[0]])
-    return WrittenFile(export_data(_listed(runs), kinds[0], file), "data")  # pyright: ignore[reportArgumentType]
+    return WrittenFile(export_data(paths, kinds[0], file), "data")  # pyright: ignore[reportArgumentType]
 
 
 def _listed(runs: Sequence[RunPath] | RunPath) -> list[RunPath]:

@@ -8,7 +8,7 @@ from jaxtyping import Array, Bool, Float, Shaped
 from ..core import Observation, Spec
 from .actors import Actor
 from .distributions import AbstractDistribution
-from .layers import GRU
+from .layers import GRU, LSTM
 
 
 class Moments(eqx.Module):
@@ -41,10 +41,13 @@ class HyperCarry(eqx.Module):
         return eqx.tree_at(lambda c: c.past, self, past)
 
 
-def unroll_gru(
-    core: GRU, hidden: Float[Array, "*rows d"], code: Float[Array, "t *rows d"], first: Bool[Array, " t"]
-) -> tuple[Float[Array, "*rows d"], Float[Array, "t *rows d"]]:
-    """Run a recurrent core along t moments; return its last state and the states after each.
+def unroll_cell(
+    core: GRU | LSTM,
+    hidden: Float[Array, "*rows s"],
+    code: Float[Array, "t *rows d"],
+    first: Bool[Array, " t"],
+) -> tuple[Float[Array, "*rows s"], Float[Array, "t *rows d"]]:
+    """Run a recurrent core along t moments; return its last state and the outputs after each.
 
     The state is reset where an episode starts.
     """
@@ -54,7 +57,8 @@ def unroll_gru(
         h = core(jnp.where(first, 0.0, h), gates)
         return h, h
 
-    return jax.lax.scan(tick, hidden, (core.project(code), first))
+    state, states = jax.lax.scan(tick, hidden, (core.project(code), first))
+    return state, states[..., : code.shape[-1]]
 
 
 def accumulate(

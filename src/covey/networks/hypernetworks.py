@@ -22,12 +22,13 @@ from .hyper_carry import (
     empty_moments,
     make_moments,
     preceding_moments,
-    unroll_gru,
+    unroll_cell,
 )
 from .increments import IncrementHead, Layers, Output
-from .layers import GRU, MLP
+from .layers import GRU, LSTM, MLP
 
 Context = Literal["team", "own"]
+Cell = Literal["gru", "lstm"]
 History = Literal["none", "recurrent", "last_k", "attention", "kl_weighted"]
 IncrementRows = Literal["shared", "agent"]
 
@@ -43,7 +44,7 @@ class Hypernetwork(eqx.Module):
 
     encoder: MLP
     attention: Attention | None
-    core: GRU | MLP | TransformerBlock | None
+    core: GRU | LSTM | MLP | TransformerBlock | None
     position: Float[Array, "k+1 d"] | None  # the embedding of each moment's place, for attention over them
     head: IncrementHead
     scales: Float[Array, " others"]  # of the layers that get no increments
@@ -65,6 +66,7 @@ class Hypernetwork(eqx.Module):
         *,
         context: Context = "team",
         history: History = "none",
+        cell: Cell = "gru",
         increments: IncrementRows = "shared",
         rank: Extras = 0,
         limit: NonNegative = 0.0,
@@ -87,7 +89,7 @@ class Hypernetwork(eqx.Module):
         features = spec.features + agent_id * spec.agents + self.recalls_moments * spec.actions
         self.encoder = MLP(features, width, width, activated=True, key=part("encoder"))
         self.attention = Attention(width, heads, key=part("agents")) if context == "team" else None
-        self.core = self.make_core(width, heads, part("core"))
+        self.core = self.make_core(cell, width, heads, part("core"))
         self.position = None
         if history == "attention":
             self.position = 0.1 * jax.random.normal(part("place"), (k + 1, width))
@@ -98,10 +100,12 @@ class Hypernetwork(eqx.Module):
         self.head = IncrementHead(width, inc.layer_shapes(net, layers), rank, start, key=part("head"))
         self.scales = jnp.ones(len(inc.other_layers(net, layers)))
 
-    def make_core(self, width: int, heads: int, key: PRNGKeyArray) -> GRU | MLP | TransformerBlock | None:
+    def make_core(
+        self, cell: Cell, width: int, heads: int, key: PRNGKeyArray
+    ) -> GRU | LSTM | MLP | TransformerBlock | None:
         """Return the network that combines each code with the past."""
         if self.history == "recurrent":
-            return GRU(width, width, key=key)
+            return {"gru": GRU, "lstm": LSTM}[cell](width, width, key=key)
         if self.history == "last_k":
             return MLP((self.k + 1) * width, width, activated=True, key=key)
         return TransformerBlock(width, heads, key=key) if self.history == "attention" else None
@@ -120,8 +124,9 @@ class Hypernetwork(eqx.Module):
         rows = (spec.agents,) if self.increments == "agent" else ()
         size = inc.increment_size(self.head.shapes)
         compares_policies = self.history == "kl_weighted"
+        state = self.width * (2 if isinstance(self.core, LSTM) else 1)
         return HyperCarry(
-            hidden=jnp.zeros((*rows, self.width)) if self.history == "recurrent" else None,
+            hidden=jnp.zeros((*rows, state)) if self.history == "recurrent" else None,
             past=empty_moments(spec, actor, self.k, compares_policies) if self.recalls_moments else None,
             base=actor.init_carry() if compares_policies else None,
             theta=jnp.zeros((*rows, size)) if accumulates else None,
@@ -164,8 +169,8 @@ class Hypernetwork(eqx.Module):
         code = self.encode(make_moments(obs, no_action, None, jnp.ones(t, bool)))[0]
         if base is not None:
             base, policy = actor.unroll_with_carry(base, obs)
-        if isinstance(self.core, GRU) and hidden is not None:
-            hidden, code = unroll_gru(self.core, hidden, code, obs.first)
+        if isinstance(self.core, GRU | LSTM) and hidden is not None:
+            hidden, code = unroll_cell(self.core, hidden, code, obs.first)
         elif past is not None:
             preceding = past if done is None else preceding_moments(past, obs, *done)
             code = self.recall(preceding, code, obs, policy)
@@ -177,12 +182,8 @@ class Hypernetwork(eqx.Module):
 
     def give_away(self, actor: Actor, mean: Float[Array, " P"]) -> tuple[Actor, "Hypernetwork"]:
         """Move a constant from all increments into the actor's own weights; no policy changes."""
-        net = actor.networks.nets
-        first = () if actor.networks.shared else (len(actor.networks.groups),)
-        change = inc.increment_tree(net, self.layers, jnp.broadcast_to(mean, (*first, len(mean))))
-        actor = eqx.tree_at(lambda a: a.networks.nets, actor, eqx.apply_updates(net, change))
-        bias = self.head.linear.bias - mean
-        return actor, eqx.tree_at(lambda h: h.head.linear.bias, self, bias)
+        less = eqx.tree_at(lambda h: h.head.linear.bias, self, self.head.linear.bias - mean)
+        return inc.add_to_weights(actor, self.layers, mean), less
 
     def unroll_policies(
         self,

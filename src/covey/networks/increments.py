@@ -160,6 +160,14 @@ def increment_tree(net: PyTree, layers: Layers, delta: Float[Array, "*b P"]) -> 
     return eqx.tree_at(lambda net: chosen_layers(net, layers), empty, filled)
 
 
+def add_to_weights(actor: Actor, layers: Layers, delta: Float[Array, " P"]) -> Actor:
+    """Return the actor with other weights of its own, those of each group changed alike."""
+    net = actor.networks.nets
+    first = () if actor.networks.shared else (len(actor.networks.groups),)
+    change = increment_tree(net, layers, jnp.broadcast_to(delta, (*first, len(delta))))
+    return eqx.tree_at(lambda a: a.networks.nets, actor, eqx.apply_updates(net, change))
+
+
 def add_increments(
     actor: Actor,
     layers: Layers,

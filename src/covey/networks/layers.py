@@ -140,6 +140,33 @@ class GRU(eqx.Module):
         return _unroll(self.hidden, h, gates, first)
 
 
+class LSTM(eqx.Module):
+    """Long short-term memory (Hochreiter and Schmidhuber, 1997) in PyTorch's form.
+
+    The state is h and c side by side, of which h is the output. Weights start as U(+-1/sqrt(h)).
+    """
+
+    inputs: tuple[Linear, Linear, Linear, Linear]
+    hidden: tuple[Linear, Linear, Linear, Linear]
+
+    def __init__(self, i: int, h: int, *, key: PRNGKeyArray):
+        gate = lambda name, size: Linear(size, h, bound=h**-0.5, key=named(key, name))
+        self.inputs = (gate("in", i), gate("forget", i), gate("new", i), gate("out", i))
+        self.hidden = (gate("in h", h), gate("forget h", h), gate("new h", h), gate("out h", h))
+
+    def project(self, x: Float[Array, "*b i"]) -> tuple[Float[Array, "*b h"], ...]:
+        """Compute the part of the gates that does not depend on the past, for all steps at once."""
+        return tuple(layer(x) for layer in self.inputs)
+
+    def __call__(
+        self, state: Float[Array, "*b s"], gates: tuple[Float[Array, "*b h"], ...]
+    ) -> Float[Array, "*b s"]:
+        h, c = jnp.split(state, 2, axis=-1)
+        add, forget, new, out = (x + y for x, y in zip(gates, _apply(self.hidden, h), strict=True))
+        c = jax.nn.sigmoid(forget) * c + jax.nn.sigmoid(add) * jnp.tanh(new)
+        return jnp.concatenate([jax.nn.sigmoid(out) * jnp.tanh(c), c], axis=-1)
+
+
 def are_plain(layers: Iterable[Callable]) -> bool:
     """Return True if all layers are linear and the same for every row."""
     return all(type(layer) is Linear for layer in layers)

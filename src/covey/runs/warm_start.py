@@ -1,7 +1,7 @@
 """Warm starts: first weights from another run, whole, of some parts, or of one agent for all of its team."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -11,8 +11,9 @@ from jaxtyping import PyTree
 from ..config.config import Config
 from ..core import Spec
 from ..errors import UserError
-from ..networks.agents import AbstractAgent, AgentNetworks
+from ..networks.agents import AgentNetworks
 from . import checkpoint
+from .agent_file import TrainedAgent, read_agent, trained_agent
 from .engine import Engine, States
 from .folder import RunFolder
 
@@ -23,7 +24,7 @@ _SAME_SHAPES = (
 
 
 def with_weights(source: str, engine: Engine, states: States) -> States:
-    """Return new states with weights from `RUN`, `RUN:actor+critic` or `RUN:agent_0`.
+    """Return new states with weights from `RUN`, `RUN:actor+critic`, `RUN:agent_0` or an agent's file.
 
     Counters and optimiser states stay new.
     """
@@ -41,70 +42,36 @@ def _load_weights(source: str, engine: Engine, states: States) -> tuple[Any, ...
     slots = engine.trainer.slots
     shapes = engine.all_seeds(engine.shapes).learners
     like = tuple(x if slot.learns else None for x, slot in zip(shapes, slots, strict=True))
+    if Path(source).is_file():
+        return _from_agent(read_agent(Path(source)), engine, states)
     if Path(source).is_dir() or ":" not in source:
         return checkpoint.restore_learners(RunFolder.existing(source).last, like, _SAME_SHAPES)
     run, _, parts = source.rpartition(":")
     folder = RunFolder.existing(run)
     other = Engine(Config.from_yaml(folder.config))
     if parts in other.trainer.spec.names:
-        new = engine.join([state.learners for state in states])
-        new = tuple(x if slot.learns else None for x, slot in zip(new, slots, strict=True))
-        return _from_agent(folder, other, parts, engine, new)
+        return _from_agent(trained_agent(folder, other, parts), engine, states)
     return eqx.combine(*(checkpoint.restore_part(folder.last, like, part) for part in parts.split("+")))
 
 
-class _TrainedAgent(NamedTuple):
-    """An agent and its networks, by their path in its learner; the first axis of arrays is seeds."""
-
-    name: str
-    team: str
-    nets: dict[str, AbstractAgent]
-
-
-def _from_agent(
-    folder: RunFolder, other: Engine, name: str, engine: Engine, new: tuple[Any, ...]
-) -> tuple[Any, ...]:
+def _from_agent(agent: TrainedAgent, engine: Engine, states: States) -> tuple[Any, ...]:
     """Return learners in which each agent of the team has this one's networks, where shapes agree."""
-    world = other.trainer.spec
-    learners = checkpoint.restore_learners(folder.last, other.all_seeds(other.shapes).learners)
-    i, slot = next((i, s) for i, s in enumerate(other.trainer.slots) if name in s.spec(world).names)
-    place = slot.spec(world).names.index(name)
-    team = next(team for team in world.teams if world.names.index(name) in world.members(team))
-    nets = {
-        path: _net_of(networks, place)
-        for path, networks in _agent_networks(learners[i])
-        if len(networks.groups) > place
-    }
-    agent = _TrainedAgent(name, team, nets)
+    new = engine.join([state.learners for state in states])
     taken: list[str] = []
-    slots = zip(engine.trainer.slots, new, strict=True)
-    taught = tuple(_with_networks(x, slot.spec(engine.trainer.spec), agent, taken) for slot, x in slots)
+    spec = engine.trainer.spec
+    taught = tuple(
+        _with_networks(x, slot.spec(spec), agent, taken) if slot.learns else None
+        for slot, x in zip(engine.trainer.slots, new, strict=True)
+    )
     if not taken:
         raise UserError(
-            f"--from: no network here has the shape of {name}'s in {folder.path}: take a run of the same "
-            "algorithm, settings and observations"
+            f"--from: no network here has the shape of {agent.name}'s in {agent.source}: take a run of the "
+            "same algorithm, settings and observations"
         )
     return taught
 
 
-def _agent_networks(learner: PyTree) -> list[tuple[str, AgentNetworks]]:
-    """Return all agent networks, each with its path."""
-    leaves = jax.tree_util.tree_flatten_with_path(learner, is_leaf=_is_agent_networks)[0]
-    return [(jax.tree_util.keystr(path), x) for path, x in leaves if _is_agent_networks(x)]
-
-
-def _is_agent_networks(x: Any) -> bool:
-    return isinstance(x, AgentNetworks)
-
-
-def _net_of(networks: AgentNetworks, place: int) -> AbstractAgent:
-    """Return the network of one agent; axes are seeds and, if agents do not share, groups before it."""
-    if not networks.stacked:
-        return networks.nets
-    return jax.tree.map(lambda x: x[:, networks.groups[place]], networks.nets)
-
-
-def _with_networks(learner: PyTree, spec: Spec, agent: _TrainedAgent, taken: list[str]) -> PyTree:
+def _with_networks(learner: PyTree, spec: Spec, agent: TrainedAgent, taken: list[str]) -> PyTree:
     """Return the learner with the agent's networks for its team, or for everybody where it has none.
 
     The paths of replaced networks are added to `taken`.
@@ -114,7 +81,7 @@ def _with_networks(learner: PyTree, spec: Spec, agent: _TrainedAgent, taken: lis
     def replaced(path: Any, x: Any) -> Any:
         where = jax.tree_util.keystr(path)
         near = [net for at, net in agent.nets.items() if at.endswith(where) or where.endswith(at)]
-        if not _is_agent_networks(x) or not near or len(x.groups) != spec.agents:
+        if not isinstance(x, AgentNetworks) or not near or len(x.groups) != spec.agents:
             return x
         net = agent.nets.get(where, near[0])
         groups = np.array(sorted({x.groups[i] for i in members})) if members else np.array([], int)
@@ -126,7 +93,7 @@ def _with_networks(learner: PyTree, spec: Spec, agent: _TrainedAgent, taken: lis
         nets = [_put(o, n, groups if x.stacked else None) for o, n in zip(old, new, strict=True)]
         return eqx.tree_at(lambda networks: jax.tree.leaves(networks.nets), x, nets)
 
-    return jax.tree_util.tree_map_with_path(replaced, learner, is_leaf=_is_agent_networks)
+    return jax.tree_util.tree_map_with_path(replaced, learner, is_leaf=lambda x: isinstance(x, AgentNetworks))
 
 
 def _same_shapes(old: list[Any], new: list[Any], stacked: bool) -> bool:

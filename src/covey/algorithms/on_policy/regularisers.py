@@ -63,6 +63,10 @@ class Regularisers(eqx.Module):
         return bool(self.align_weight or self.align_share)
 
     @property
+    def aligns_to_target(self) -> bool:
+        return self.aligns and self.align_to == "target"
+
+    @property
     def over_time(self) -> bool:
         """True if a step is compared with the one before it."""
         return self.smooths and self.smooth_over == "time"
