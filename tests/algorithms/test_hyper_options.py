@@ -48,7 +48,6 @@ OPTIONS = {
     "accumulated": hyper_mappo(compose="accumulate"),
     "low rank": hyper_mappo(hyper={"rank": 1}),
     "over updates": hyper_mappo(smooth_over="update"),
-    "acting by the target": hyper_mappo(act_with="target"),
     "to a target": hyper_mappo(align_to="target", target=HardTarget(2)),
 }
 
@@ -80,6 +79,27 @@ def test_what_was_acted_is_learned_from(name):
     assert not other_layers(actor.networks.nets, algorithm.layers) or reached(
         other_layers(actor.networks.nets, algorithm.layers)
     )
+
+
+def test_the_target_may_play():
+    # Would break: the online hypernetwork that plays though the target should, or learning that takes the
+    # target's policies for its own.
+    algorithm = hyper_mappo(act_with="target")
+    learner = stirred(algorithm)
+
+    @jax.jit
+    def find(learner):
+        batch = rolled(algorithm, learner)
+        chunk = chunks_of(algorithm, learner, batch)
+        likely = lambda hyper: jax.vmap(
+            lambda c: unroll_policies(hyper, learner.ppo.actor, c).policy.log_prob(c.extras.choice)
+        )(chunk)
+        kl = gradients(algorithm, learner, chunk)[1]["kl"]
+        return likely(learner.target.network), likely(learner.hyper), chunk.extras.log_prob, chunk.valid, kl
+
+    target, online, left, valid, kl = find(learner)
+    np.testing.assert_allclose(target[valid], left[valid], atol=2e-5)
+    assert float(jnp.abs(online[valid] - left[valid]).max()) > 0.1 and float(kl) > 0.01
 
 
 def test_continuous_actions():

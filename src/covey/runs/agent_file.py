@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import PyTree, Shaped
 
 from ..config.config import Config
+from ..core import OptState
 from ..errors import UserError
 from ..files import atomic
 from ..networks.agents import AgentNetworks
@@ -47,7 +48,8 @@ def trained_agent(folder: RunFolder, engine: Engine, name: str) -> TrainedAgent:
     i, slot = next((i, s) for i, s in enumerate(engine.trainer.slots) if name in s.spec(world).names)
     place = slot.spec(world).names.index(name)
     team = next(team for team in world.teams if world.names.index(name) in world.members(team))
-    leaves = jax.tree_util.tree_flatten_with_path(learners[i], is_leaf=is_agent_networks)[0]
+    is_leaf = lambda x: is_agent_networks(x) or isinstance(x, OptState)  # which holds trees like networks
+    leaves = jax.tree_util.tree_flatten_with_path(learners[i], is_leaf=is_leaf)[0]
     nets = {
         jax.tree_util.keystr(path): _net_of(x, place)
         for path, x in leaves
