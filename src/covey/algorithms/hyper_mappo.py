@@ -41,7 +41,7 @@ from ..networks.actors import Actor
 from ..networks.agents import agent_gradients
 from ..networks.distributions import AbstractDistribution
 from ..networks.hypernetworks import Hypernetwork
-from ..networks.increments import Layers, Output
+from ..networks.increments import Layers, Output, add_to_weights
 from ..parts import AbstractOptimiser, AbstractTarget, Adam, ConstantSchedule, Factory, HardTarget, promoted
 from ..ranges import Count, Positive
 from ..training.costs import cost_lines
@@ -127,13 +127,15 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
         accumulate = self.compose == "accumulate"
         return replace(base, more=learner.hyper.init_carry(spec, learner.ppo.actor, accumulate))
 
+    def player(self, learner: Learner) -> Hypernetwork | None:
+        """Return the hypernetwork that acts."""
+        return learner.target.network if learner.target and self.act_with == "target" else learner.hyper
+
     def act(self, learner: Learner, carry: PolicyCarry, obs: Observation, key, step, explore: bool):
         actor = learner.ppo.actor
-        hyper = learner.hyper
+        hyper = self.player(learner)
         if hyper is None:
             return self.ppo.act(learner.ppo, carry, obs, key, step, explore)
-        if self.act_with == "target" and learner.target is not None:
-            hyper = learner.target.network
         context, _, theta = hyper.unroll(actor, carry.more, jax.tree.map(lambda x: x[None], obs))
         networks = replace(learner.ppo.networks, actor=hyper.add_increments(actor, theta[0]))
         carry, action, extras, policy = networks.act(carry, obs, key, explore)
@@ -211,8 +213,10 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
             new, more = self.keep_trust(learner, new, metrics["kl"])
             metrics |= more
         if increment is not None:
-            assert new.hyper is not None
-            actor, hyper = new.hyper.give_away(new.ppo.actor, increment)
+            # What all increments have in common moves into the actor's own weights; no policy changes.
+            bias = lambda hyper: hyper.head.linear.bias
+            hyper = eqx.tree_at(bias, new.hyper, bias(new.hyper) - increment)
+            actor = add_to_weights(new.ppo.actor, self.layers, increment)
             new = replace(new, ppo=replace(new.ppo, actor=actor), hyper=hyper)
         if target is not None and new.hyper is not None:
             new = replace(new, target=self.target(new.hyper, target, steps))
@@ -249,12 +253,13 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
         return learner, metrics | about_agents
 
     def policy(self, learner: Learner, episode: Trajectory, step) -> AbstractDistribution:
-        if learner.hyper is None:
+        hyper = self.player(learner)
+        if hyper is None:
             return self.ppo.policy(learner.ppo, episode, step)
         carry = jax.tree.map(lambda x: x[0], episode.extras.carry)
         past = episode.extras.more
         args = (learner.ppo.actor, carry.more, carry.actor, episode.current_obs, past)
-        return learner.hyper.unroll_policies(*args)[2]
+        return hyper.unroll_policies(*args)[2]
 
     def agent_gradients(self, learner: Learner, batch: Trajectory, step) -> AgentGradients:
         """Return the gradients of the agents' losses of the policy on theta, the actor's own weights."""

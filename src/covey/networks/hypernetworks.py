@@ -180,11 +180,6 @@ class Hypernetwork(eqx.Module):
         theta = accumulate(carry.theta, delta, obs.first)
         return HyperCarry(hidden, past, base, theta[-1]), delta, theta
 
-    def give_away(self, actor: Actor, mean: Float[Array, " P"]) -> tuple[Actor, "Hypernetwork"]:
-        """Move a constant from all increments into the actor's own weights; no policy changes."""
-        less = eqx.tree_at(lambda h: h.head.linear.bias, self, self.head.linear.bias - mean)
-        return inc.add_to_weights(actor, self.layers, mean), less
-
     def unroll_policies(
         self,
         actor: Actor,
