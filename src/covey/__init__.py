@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 __all__ = [
     "Policy", "Run", "SettingError", "UserError", "ablate", "check", "compare", "crossplay", "describe",
-    "evaluate", "export", "load", "new", "plot", "report", "resume", "sweep", "train", "versus", "watch",
+    "evaluate", "export", "load", "new", "plot", "report", "resume", "sweep", "sync", "train", "versus",
+    "watch",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         report,
         resume,
         sweep,
+        sync,
         train,
         versus,
         watch,

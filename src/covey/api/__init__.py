@@ -8,7 +8,7 @@ from .inspection import compare, crossplay, describe, evaluate, list_names, stud
 from .machine import doctor
 from .migration import migrate
 from .own import check, new
-from .reports import export, plot, report
+from .reports import export, plot, report, sync
 from .results import Film, Run, WrittenFile, load
 from .sweeps import sweep
 
@@ -33,6 +33,7 @@ __all__ = [
     "resume",
     "study",
     "sweep",
+    "sync",
     "train",
     "versus",
     "watch",

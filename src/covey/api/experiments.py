@@ -1,6 +1,6 @@
 """Commands that train: `train`, `resume`, `ablate`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from ..commands import NumberText, command
@@ -13,6 +13,7 @@ from .results import Run, RunPath
 
 if TYPE_CHECKING:
     from ..analysis.ablation_results import Ablation
+    from ..runs.session import Training
 
 
 class TrainOptions(TypedDict, total=False):
@@ -63,6 +64,7 @@ def train(
     quiet: bool = False,
     report: bool = True,
     watch: bool = False,
+    track: Sequence[str] = (),
     env: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Run:
@@ -82,6 +84,7 @@ def train(
         quiet: print only the run's folder
         report: write report.html into the run's folder
         watch: open a page that follows the training
+        track (SINK): also send metrics to wandb, mlflow, or file.py:Class; may be repeated
         env: settings of the environment, by their names without `env.`
     """
     _check_names(algorithm, environment)
@@ -102,12 +105,19 @@ def train(
                 raise UserError(f"{name} is given twice, as {pairs[name]} and as {value}: give it once")
             pairs[name] = value
     config = Config.parse(algorithm, environment, pairs, run_options)
-    result = train_run(config, out, quiet, begun=_open_live if watch else lambda folder: None)
+    result = train_run(config, out, quiet, begun=_followers(track, watch))
     return Run(result.close(learning_curve, report_writer(report)).path)
 
 
 @command()
-def resume(run: RunPath, *, steps: Count | None = None, quiet: bool = False, report: bool = True) -> Run:
+def resume(
+    run: RunPath,
+    *,
+    steps: Count | None = None,
+    quiet: bool = False,
+    report: bool = True,
+    track: Sequence[str] = (),
+) -> Run:
     """Continue a run as if it had never stopped.
 
     Args:
@@ -115,6 +125,7 @@ def resume(run: RunPath, *, steps: Count | None = None, quiet: bool = False, rep
         steps (N): a new end, in steps of each seed
         quiet: print only the run's folder
         report: write report.html into the run's folder
+        track (SINK): also send metrics to wandb, mlflow, or file.py:Class; may be repeated
     """
     RunFolder.existing(run)
     launch.prepare()
@@ -122,7 +133,11 @@ def resume(run: RunPath, *, steps: Count | None = None, quiet: bool = False, rep
     from ..show.plot import learning_curve
     from ..show.report import report_writer
 
-    return Run(resume_run(run, steps, quiet).close(learning_curve, report_writer(report)).path)
+    return Run(
+        resume_run(run, steps, quiet, begun=_followers(track))
+        .close(learning_curve, report_writer(report))
+        .path
+    )
 
 
 @command(options=TrainOptions)
@@ -170,6 +185,23 @@ def ablate(
     if line and not quiet:
         print(line)
     return result
+
+
+def _followers(track: Sequence[str], watch: bool = False) -> "Callable[[Training], None]":
+    """Return what gives a run its sinks and the page that follows it; refuse wrong sinks at once."""
+    from ..runs import sinks
+
+    track = [track] if isinstance(track, str) else track
+    for name in track:
+        sinks.find_sink(name)
+
+    def begin(training: "Training") -> None:
+        tracked = sinks.track(training.config, training.folder)
+        training.sinks = sinks.make_sinks(track, tracked, training.progress.say)
+        if watch:
+            _open_live(training.folder)
+
+    return begin
 
 
 def _open_live(folder: RunFolder) -> None:

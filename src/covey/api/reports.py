@@ -1,4 +1,4 @@
-"""Commands that show what runs found: `report`, `plot`, `export`."""
+"""Commands that show what runs found: `report`, `plot`, `export`, `sync`."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -9,6 +9,7 @@ from ..commands import command
 from ..errors import UserError
 from ..ranges import Index
 from ..runs import launch
+from ..runs.folder import RunFolder
 from .results import RunPath, WrittenFile
 
 _NAME = "report.html"
@@ -114,6 +115,21 @@ def export(
     names = {"csv": "curves.csv", "marl-eval": "marl_eval.json", "rliable": "rliable.json"}
     file = Path(out or names[kinds[0]])
     return WrittenFile(export_data(paths, kinds[0], file), "data")  # pyright: ignore[reportArgumentType]
+
+
+@command()
+def sync(run: RunPath, sink: str) -> str:
+    """Send all metrics of a run to a sink, from its first row on.
+
+    Args:
+        run (RUN): the run's folder
+        sink (SINK): wandb, mlflow, or file.py:Class
+    """
+    folder = RunFolder.existing(run)
+    launch.prepare("cpu")
+    from ..runs.sinks import send_run
+
+    return f"{send_run(folder, sink, print):,} rows of {folder.path} to {sink}"
 
 
 def _listed(runs: Sequence[RunPath] | RunPath) -> list[RunPath]:

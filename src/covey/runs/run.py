@@ -22,11 +22,11 @@ def train_run(
     out: str | Path | None = None,
     quiet: bool = False,
     lenders: list[Engine] | None = None,
-    begun: Callable[[RunFolder], None] = lambda folder: None,
+    begun: Callable[[Training], None] = lambda training: None,
 ) -> RunResult:
     """Train a new run; `RunResult.close` finishes it.
 
-    `begun` receives the folder before the first step. `lenders` are the engines of earlier runs, whose
+    `begun` receives the session before its first step. `lenders` are the engines of earlier runs, whose
     programs this one borrows where it differs in numbers alone. It adds its own.
     """
     lenders = [] if lenders is None else lenders
@@ -42,12 +42,16 @@ def train_run(
             folder.discard()
             raise
         copy_user_files(config, folder).to_yaml(folder.config)
-        begun(folder)
+        begun(training)
         return _complete(training, training.start)
 
 
 def resume_run(
-    path: str | Path, steps: int | None = None, quiet: bool = False, lenders: list[Engine] | None = None
+    path: str | Path,
+    steps: int | None = None,
+    quiet: bool = False,
+    lenders: list[Engine] | None = None,
+    begun: Callable[[Training], None] = lambda training: None,
 ) -> RunResult:
     """Continue from the last checkpoint, as if the run had never stopped; `steps` sets a new end."""
     lenders = [] if lenders is None else lenders
@@ -60,6 +64,7 @@ def resume_run(
         training = Training(config, folder, quiet, lenders)
         training.prepare(new=False)
         lenders.append(training.engine)
+        begun(training)
         return _complete(training, training.restore)
 
 

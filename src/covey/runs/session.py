@@ -17,6 +17,7 @@ from .engine import Engine, States
 from .folder import RunFolder
 from .metrics import Numbers, TensorBoard, check_numbers, convention, report_rows
 from .progress import Progress
+from .sinks import Sink, close_sinks
 from .stationarity import StationarityMeter
 
 _SLOW_STEP = 1.0  # milliseconds; faster worlds lose more to the exchange with workers than they win
@@ -57,6 +58,7 @@ class Training:
         self.save_seconds = 0.0
         self.stop = False
         self.audit: Audit | None = None
+        self.sinks: list[Sink] = []  # that receive every row, too
         self.meter: StationarityMeter | None = None
 
     def prepare(self, new: bool = True) -> None:
@@ -137,6 +139,9 @@ class Training:
             metrics |= self.meter.after_chunk(self.states, self.point.clock) if self.meter else {}
             rows = self._report(metrics, fingerprints)
             boards.write(rows)
+            for sink in self.sinks:
+                for row in rows:
+                    sink.write(row)
             self.show_progress(rows, rate)
             if self.audit:
                 self.audit.after_report(self.states)
@@ -144,6 +149,7 @@ class Training:
             if self.over() or self.stop or time.perf_counter() - self.saved >= wait:
                 self._save()
         boards.close()
+        close_sinks(self.sinks)
 
     def _advance(self) -> tuple[Numbers, tuple[Any, ...], float]:
         """Run a chunk; return its metrics, the fingerprints, and the steps a second."""
