@@ -1,14 +1,19 @@
 """Greedy episodes of one trained seed, recorded step by step: films and logs are made of them."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, PRNGKeyArray, Shaped
+from jaxtyping import Array, Bool, Float, PRNGKeyArray, Shaped, UInt8
+from PIL import Image
 
 from ..config.catalogue import nearest
+from ..config.config import Config
+from ..config.making import make_named_world
 from ..core import Spec, Trajectory
 from ..core.scene import HasTrainingCurves, Insightful, Scene, Scenic
 from ..errors import UserError
@@ -20,6 +25,7 @@ from ..training.host import Host
 from ..training.learners import view_as
 from ..training.loop import Trainer
 
+_FRAME = 480  # pixels of a world's own picture
 _Gauges = dict[str, Float[Array, "n steps k"]]
 
 
@@ -36,6 +42,7 @@ class Episode(NamedTuple):
     alive: Bool[np.ndarray, "moments agents"]
     counts: dict[str, Float[np.ndarray, " steps"]]
     gauges: dict[str, Float[np.ndarray, "steps k"]]
+    frames: UInt8[np.ndarray, "moments height width 3"] | None = None  # the world's own pictures
 
     @property
     def length(self) -> int:
@@ -91,8 +98,12 @@ def record_playback(
     config = engine.config
     trainer = engine.trainer
     key = named(jax.random.key(config.seed + seed), "film", begin)
-    play_episodes = _play_on_host if engine.hosted else _play_compiled
-    rollouts, scenes = play_episodes(engine, learners, key, episodes)
+    camera = Camera(episodes)
+    if engine.hosted:
+        rollouts = _play_on_host(engine, learners, key, episodes, camera)
+        scenes = None
+    else:
+        rollouts, scenes = _play_compiled(engine, learners, key, episodes)
     measure = jax.jit(lambda learners, rollouts: measure_gauges(trainer, learners, rollouts))
     gauges = measure(learners, rollouts)
     rollouts, scenes, gauges = jax.tree.map(np.asarray, (rollouts, scenes, gauges))
@@ -103,7 +114,7 @@ def record_playback(
         world=config.environment.rpartition(":")[2],
         algorithm=config.algorithm,
         seed=seed,
-        episodes=tuple(cut_episode(rollouts, scenes, gauges, i) for i in range(episodes)),
+        episodes=tuple(camera.filmed(i, cut_episode(rollouts, scenes, gauges, i)) for i in range(episodes)),
         follow=_followed_agent(trainer, widths, follow, bool(training)),
         training=training,
     )
@@ -162,10 +173,58 @@ def _play_compiled(
     return jax.jit(lambda learners, key: play_scenes(trainer, learners, key, n))(learners, key)
 
 
-def _play_on_host(engine: Engine, learners: tuple, key: PRNGKeyArray, n: int) -> tuple[Trajectory, None]:
-    """Play in a world that is a Python program; it has no scenes."""
-    host = Host(replace(engine.trainer, copies=n), engine.runner.make)
-    return host.episodes(learners, key, jnp.zeros((), int)).trajectory, None
+def _play_on_host(engine: Engine, learners: tuple, key: PRNGKeyArray, n: int, camera: "Camera") -> Trajectory:
+    """Play in a world that is a Python program; it has no scenes, but perhaps pictures."""
+    host = Host(replace(engine.trainer, copies=n), film_maker(engine.config, engine.runner.make))
+    return host.episodes(learners, key, jnp.zeros((), int), camera.look).trajectory
+
+
+def film_maker(config: Config, make: Callable[[], Any]) -> Callable[[], Any]:
+    """Return what makes a run's world such that it draws itself, where its package must be asked for that."""
+    if not config.environment.startswith(("pz:", "gym:")):
+        return make
+    drawing = partial(make_named_world, config.environment, config.env | {"render_mode": "rgb_array"})
+    try:
+        drawing()
+    except Exception:  # whatever a world answers that cannot be drawn
+        return make
+    return drawing
+
+
+class Camera:
+    """The pictures that the copies of a Python world draw of themselves, moment by moment."""
+
+    def __init__(self, n: int):
+        self.frames: list[list[Any]] = [[] for _ in range(n)]
+
+    def look(self, worlds: Sequence[Any]) -> None:
+        """Take a picture of every copy."""
+        for frames, world in zip(self.frames, worlds, strict=True):
+            frames.append(small_frame(world))
+
+    def filmed(self, i: int, episode: Episode) -> Episode:
+        """Return copy i's episode with its pictures, if it has one for each moment."""
+        frames = self.frames[i][: episode.length + 1]
+        shapes = {None if frame is None else frame.shape for frame in frames}
+        if len(frames) <= episode.length or len(shapes) != 1 or None in shapes:
+            return episode
+        return episode._replace(frames=np.stack(frames))
+
+
+def small_frame(world: Any) -> UInt8[np.ndarray, "height width 3"] | None:
+    """Return a world's picture of itself, made no larger than a film shows it; None if it has none."""
+    render = getattr(world, "render", None)
+    if not callable(render):
+        return None
+    try:
+        frame = np.asarray(render())
+    except Exception:  # a world that was not made to be drawn
+        return None
+    if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
+        return None
+    image = Image.fromarray(frame)
+    image.thumbnail((_FRAME, _FRAME))
+    return np.asarray(image)
 
 
 def play_scenes(

@@ -137,16 +137,23 @@ class Host:
             rounds.append(self._first_episodes(played.trajectory))
         return jax.tree.map(lambda *xs: jnp.concatenate(xs)[:episodes], *rounds)
 
-    def episodes(self, learners: tuple, key: PRNGKeyArray, steps: Int[Array, ""]) -> Rollout:
+    def episodes(
+        self,
+        learners: tuple,
+        key: PRNGKeyArray,
+        steps: Int[Array, ""],
+        look: Callable[[list], None] | None = None,
+    ) -> Rollout:
         """Play greedily in every copy from its beginning to the end of its episode.
 
         The rollout is as long as the longest episode may be. Nothing happens in it after an episode's end.
+        `look` is shown the worlds at every moment until then.
         """
         self.evaluation_copies = self.evaluation_copies or self._new_copies()
         first = self._reset(self.evaluation_copies, named(key, "begin"))
         actors = replace(self._begin(learners, key), obs=first)
         length = self.trainer.spec.horizon
-        played = self._play(self.evaluation_copies, learners, actors, key, steps, length, training=False)
+        played = self._play(self.evaluation_copies, learners, actors, key, steps, length, False, look)
         if played.lost.any():  # the same episodes again
             return self.episodes(learners, key, steps)
         return self._assemble_played(actors, played, False)
@@ -160,6 +167,7 @@ class Host:
         steps: Int[Array, ""],
         length: int,
         training: bool = True,
+        look: Callable[[list], None] | None = None,
     ) -> Played:
         """Take `length` steps in every copy; a copy whose episode is over is reset instead.
 
@@ -177,8 +185,11 @@ class Host:
         lost = np.zeros((length, n), bool)
         seeds = cache(lambda: np.asarray(self._tick_seeds(key, length)))
         world = 0.0
+        shown = [copy.world for copy in copies.each] if look and isinstance(copies, LocalCopies) else []
         began = perf_counter()
         for t in range(length):
+            if look:
+                look(shown)
             moving, choices[t] = acting.act(fixed, moving, recording.bytes[t])
             orders = np.full(n, STEP)
             if over.any():
@@ -190,6 +201,8 @@ class Host:
             if over.all() and not training:
                 recording.rows.obs.first[t + 2 :] = True
                 break
+        if look:
+            look(shown)
         seconds = {"world": world, "acting": perf_counter() - began - world}
         return Played(recording.bytes, choices, lost, acting.carry(moving), seconds)
 

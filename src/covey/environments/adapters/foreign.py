@@ -119,6 +119,11 @@ class ForeignEnvironment(AbstractHostEnvironment):
     def __str__(self) -> str:
         return self.title
 
+    def render(self) -> Any:
+        """Return the world's own picture of itself, if it draws one."""
+        render = getattr(getattr(self.world, "world", None), "render", None)
+        return render() if callable(render) else None
+
     def _limit(self) -> int:
         if not self.world.limit:
             problem = f"is needed, for {self} does not say how long its episodes are"

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import UInt8
 
 from ...text import count
 from ..playback import Episode, Playback
@@ -11,6 +12,7 @@ from .action_table import ActionTable
 from .arena import SIDE, Arena
 from .battlefield import Battlefield
 from .footer import FOOTER_HEIGHT, Footer, has_footer
+from .frames import FrameField, film_palette
 from .panel import PANEL_HEIGHT, PANEL_WIDTH, Heading, SidePanel
 from .theme import PAGE, PLAIN, Picture
 
@@ -21,6 +23,7 @@ LAST = 17 * TICK
 _PAGE_WIDTH = SIDE + PANEL_WIDTH + 3 * PAGE_MARGIN  # twice the size that it is shown at
 _MOST_SHOTS = 240  # of an episode; a longer one gets fewer than three a step
 _STEP_TIME = 4 * TICK  # of a step where nothing moves
+_FRAME_TIME = 2 * TICK  # of a world's own picture
 
 
 class Shot(NamedTuple):
@@ -40,8 +43,15 @@ def page_size(playback: Playback) -> tuple[int, int]:
     return _PAGE_WIDTH, PANEL_HEIGHT + 2 * PAGE_MARGIN + foot
 
 
-def make_field(playback: Playback, episode: Episode) -> Arena | Battlefield | ActionTable:
-    """Return what draws the episode: its scene, or a table of actions where the world has no scene."""
+def palette_of(playback: Playback) -> UInt8[np.ndarray, "256 3"]:
+    """Return the palette of a film."""
+    return film_palette([episode.frames for episode in playback.episodes if episode.frames is not None])
+
+
+def make_field(playback: Playback, episode: Episode) -> Arena | Battlefield | FrameField | ActionTable:
+    """Return what draws the episode: its scene, the world's own pictures, or else a table of actions."""
+    if episode.frames is not None:
+        return FrameField(episode.frames, palette_of(playback))
     if episode.scene is None:
         return ActionTable(playback.spec, episode.action, episode.reward)
     followed = playback.follow.agent if playback.follow else None
@@ -60,7 +70,7 @@ def _episode_shots(playback: Playback, number: int, episode: Episode) -> Iterato
     field = make_field(playback, episode)
     panel = SidePanel(playback.spec, episode, _heading(playback, number))
     per_step = max(1, min(3, _MOST_SHOTS // episode.length)) if field.smooth else 1
-    pace = TICK if field.smooth else _STEP_TIME
+    pace = TICK if field.smooth else _FRAME_TIME if episode.frames is not None else _STEP_TIME
     page = np.full(page_size(playback)[::-1], PLAIN[PAGE], np.uint8)
     field_part = page[PAGE_MARGIN : PAGE_MARGIN + SIDE, PAGE_MARGIN : PAGE_MARGIN + SIDE]
     right = SIDE + 2 * PAGE_MARGIN

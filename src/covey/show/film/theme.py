@@ -66,6 +66,8 @@ def _build_palette() -> tuple[UInt8[np.ndarray, "256 3"], dict[str, int], dict[t
 
 
 PALETTE, PLAIN, RAMPS = _build_palette()
+# The places in the palette that a world's own pictures may take: those of what is drawn in an arena.
+FREE = sorted({int(i) for (_, ground), ramp in RAMPS.items() if ground == ARENA for i in ramp[1:]})
 
 
 def team_colour(i: int) -> str:

@@ -13,7 +13,7 @@ from string import Template
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, UInt8
 from PIL import GifImagePlugin, Image
 
 from ...errors import UserError
@@ -21,23 +21,23 @@ from ...files import atomic
 from ..playback import Playback
 from .arena import SIDE
 from .hover import battle_numbers
-from .reel import PAGE_MARGIN, TICK, page_size, shots
+from .reel import PAGE_MARGIN, TICK, page_size, palette_of, shots
 from .strip import film_strip
-from .theme import PALETTE, TRANSPARENT, Picture
+from .theme import TRANSPARENT, Picture
 
 Writer = Callable[[Playback], bytes]
-_BGRA = np.insert(PALETTE[:, ::-1], 3, 255, axis=1).tobytes()  # the palette in ffmpeg's order
+_Palette = UInt8[np.ndarray, "256 3"]
 
 
-def _image(picture: Picture) -> Image.Image:
+def _image(picture: Picture, palette: _Palette) -> Image.Image:
     image = Image.fromarray(np.ascontiguousarray(picture))
-    image.putpalette(PALETTE.tobytes())
+    image.putpalette(palette.tobytes())
     return image
 
 
-def _png(picture: Picture) -> bytes:
+def _png(picture: Picture, palette: _Palette) -> bytes:
     file = io.BytesIO()
-    _image(picture).save(file, "PNG")
+    _image(picture, palette).save(file, "PNG")
     return file.getvalue()
 
 
@@ -53,18 +53,19 @@ def gif(playback: Playback) -> bytes:
     """Write a GIF of one palette: each picture is the box that has changed, transparent where it has not."""
     chunks = []
     before = None
+    palette = palette_of(playback)
     for picture, milliseconds, *_ in shots(playback):
         cut = picture
         offset = (0, 0)
         if before is None:
-            chunks += GifImagePlugin.getheader(_image(picture), info={"loop": 0})[0]
+            chunks += GifImagePlugin.getheader(_image(picture, palette), info={"loop": 0})[0]
         else:
             changed = picture != before
             rows, columns = _bounding_box(changed)
             cut = np.where(changed, picture, np.uint8(TRANSPARENT))[rows, columns]
             offset = (columns.start, rows.start)
         info = {"duration": milliseconds, "transparency": TRANSPARENT, "disposal": 1}
-        chunks += GifImagePlugin.getdata(_image(cut), offset, **info)
+        chunks += GifImagePlugin.getdata(_image(cut, palette), offset, **info)
         before = picture
     return b"".join([*chunks, b";"])
 
@@ -73,6 +74,7 @@ def mp4(playback: Playback) -> bytes:
     """Write H.264 at an even rate: a picture is sent as many times as its duration has ticks."""
     from imageio_ffmpeg import get_ffmpeg_exe
 
+    bgra = np.insert(palette_of(playback)[:, ::-1], 3, 255, axis=1).tobytes()  # in ffmpeg's order
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "film.mp4"
         width, height = page_size(playback)
@@ -83,7 +85,7 @@ def mp4(playback: Playback) -> bytes:
             assert ffmpeg.stdin is not None
             for shot in shots(playback):
                 for _ in range(shot.milliseconds // TICK):
-                    ffmpeg.stdin.write(shot.picture.tobytes() + _BGRA)
+                    ffmpeg.stdin.write(shot.picture.tobytes() + bgra)
         if ffmpeg.returncode:
             raise UserError("ffmpeg could not encode --out film.mp4: use .gif or .html")
         return path.read_bytes()
@@ -91,9 +93,10 @@ def mp4(playback: Playback) -> bytes:
 
 def html_page(playback: Playback) -> bytes:
     """Write a page that holds everything it needs."""
+    palette = palette_of(playback)
     pictures = [
         (
-            b64encode(_png(shot.picture)).decode(),
+            b64encode(_png(shot.picture, palette)).decode(),
             shot.milliseconds,
             int(shot.moment),
             shot.caption,
@@ -123,7 +126,7 @@ def _script(value: Any) -> str:
 
 def still(playback: Playback) -> bytes:
     """Write moments of the first episode side by side."""
-    return _png(film_strip(playback))
+    return _png(film_strip(playback), palette_of(playback))
 
 
 WRITERS: dict[str, Writer] = {".gif": gif, ".mp4": mp4, ".html": html_page, ".png": still}
