@@ -92,7 +92,7 @@ def main() -> None:
     parser.add_argument("--workers", nargs="+", type=int, default=[0])
     parser.add_argument("--steps", type=int, default=20_000)
     arguments = parser.parse_args()
-    launch.prepare("cpu")
+    launch.prepare("cpu", python_world=True)
     from covey.config.making import make_environment
 
     for name in arguments.worlds:

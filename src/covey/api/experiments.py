@@ -89,7 +89,7 @@ def train(
     """
     _check_names(algorithm, environment)
     device = options.get("device")
-    launch.prepare(device)
+    launch.prepare(device, (environment or "").startswith(catalogue.PYTHON_WORLDS))
     from ..config.config import Config
     from ..runs.run import train_run
     from ..show.plot import learning_curve

@@ -216,6 +216,14 @@ ADAPTERS = {
     "jumanji:": ("covey.environments.adapters.jumanji:jumanji", "name"),
     "jaxmarl:": ("covey.environments.adapters.jaxmarl:jaxmarl", "name"),
 }
+PYTHON_WORLDS = (
+    "pz:",
+    "gym:",
+    "overcooked:",
+    "smac:",
+    "smacv2:",
+    "football:",
+)  # never compiled
 # Gymnasium's `module:ID-v0` is no path to a class.
 _MODULE_AND_ID = re.compile(r"[\w.]+:[\w./-]+-v\d+")
 FILE_MODULE = "covey_file_"  # the prefix of modules that are made from a user's files

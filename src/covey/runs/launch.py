@@ -30,8 +30,11 @@ def cache_folder() -> Path:
     return Path(home) / "covey" / "xla"
 
 
-def prepare(device: str | None = None) -> None:
-    """Set JAX up for training on `device`, `cpu` or `gpu`, or by default on the best there is."""
+def prepare(device: str | None = None, python_world: bool = False) -> None:
+    """Set JAX up for training on `device`, `cpu` or `gpu`, or by default on the best there is.
+
+    In a Python world each tick waits for what it computes. Another thread for it would cost more than acting.
+    """
     if started():
         return
     if device:
@@ -48,6 +51,10 @@ def prepare(device: str | None = None) -> None:
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_folder()))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if python_world:
+        import jax
+
+        jax.config.update("jax_cpu_enable_async_dispatch", False)  # it has no variable
 
 
 def check_device(device: str | None) -> None:
