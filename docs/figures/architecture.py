@@ -13,9 +13,11 @@ PICTURE = ROOT / "docs" / "pictures" / "architecture.svg"
 PURPOSE = {
     "cli": "parses the command line",
     "commands": "names",
+    "compat": "others' calls",
+    "migrate": "others' commands as covey's",
     "api": "train, resume, compare …: what covey exports",
     "show": "films, plots, tables, descriptions",
-    "analysis": "comparisons, grids, runs against runs",
+    "analysis": "comparisons, grids, sweeps, runs against runs",
     "lazy": "imports when used",
     "ranges": "bounds of settings",
     "lab": "the operator lab; needs no run",

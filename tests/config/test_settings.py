@@ -18,6 +18,9 @@ from covey.environments.particles.spread import Spread
 from covey.errors import UserError
 from covey.experience import OnPolicy, Replay
 from covey.networks.agents import AbstractAgent, FeedForward, Recurrent
+from covey.networks.cnn import CNN
+from covey.networks.entity_agent import EntityAgent
+from covey.networks.entity_mixer import EntityMixer
 from covey.networks.mixers import AbstractMixer, IndependentMixer, MonotonicMixer, SumMixer, UnrestrictedMixer
 from covey.parts import (
     AbstractOptimiser,
@@ -98,10 +101,11 @@ def test_the_part_is_chosen_first_and_starts_from_its_defaults():
 
 # Catches a name under which a part can no longer be chosen.
 def test_choices_are_named_after_their_classes():
-    classes = MonotonicMixer, SumMixer, IndependentMixer, UnrestrictedMixer
-    names = "monotonic", "sum", "independent", "unrestricted"
+    classes = MonotonicMixer, SumMixer, IndependentMixer, UnrestrictedMixer, EntityMixer
+    names = "monotonic", "sum", "independent", "unrestricted", "entity"
     assert choices(AbstractMixer) == dict(zip(names, classes, strict=True))
-    assert choices(AbstractAgent) == {"feed_forward": FeedForward, "recurrent": Recurrent}
+    agents = {"feed_forward": FeedForward, "recurrent": Recurrent, "entity": EntityAgent, "cnn": CNN}
+    assert choices(AbstractAgent) == agents
     schedules = {
         "constant": ConstantSchedule,
         "linear": LinearSchedule,
@@ -135,9 +139,12 @@ def test_choices_are_named_after_their_classes():
         ("sharing=some", 'sharing takes team or all or none, not "some"'),
         (
             "mixer=mono",
-            "mixer is one of monotonic, sum, independent, unrestricted, or file.py:Name, not 'mono' (did you",
+            "mixer is one of monotonic, sum, independent, unrestricted, entity, or file.py:Name, not 'mono'",
         ),
-        ("mixer=3", "mixer takes monotonic or sum or independent or unrestricted or file.py:Name, not 3"),
+        (
+            "mixer=3",
+            "mixer takes monotonic or sum or independent or unrestricted or entity or file.py:Name, not 3",
+        ),
         ("epsilon=constant", "epsilon also needs epsilon.value"),
         (
             "optimiser=covey.parts:HardTarget",

@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Bool, Int, Shaped
 
 from ..core import AbstractHostEnvironment
-from ..errors import UserError
+from ..errors import RUN_FIELD, SettingError, UserError
 from .copies import REST, STEP, Copy, Recording, WorldError
 from .rows import RowLayout
 from .stand_in import StandIn, outcome_layout
@@ -168,10 +168,9 @@ class Workers:
         self.each[number].end()
         self.in_a_row[number] += 1
         if self.in_a_row[number] >= MOST_FAILURES:
-            raise UserError(
-                f"a worker of the world {problem}, the {MOST_FAILURES}th time in a row without an episode's "
-                "end: mend the world, or see it fail in this process with --workers 0"
-            )
+            times = f"{problem}, the {MOST_FAILURES}th time in a row without an episode's end"
+            remedy = "mend the world, or see it fail in this process with `run.workers=0`"
+            raise SettingError(f"{RUN_FIELD}workers", f"made a process of the world that {times}", remedy)
         self.each[number] = self._start(number)
         self.generations[number] += 1
         self.restarts += 1

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import UserError
+from ...errors import SettingError
 from .foreign import AbstractForeignWorld, ForeignEnvironment, ForeignMoment
 from .imports import make_world
 from .spaces import kind_of
@@ -36,9 +36,9 @@ def make_xuance(make: Any, options: Mapping[str, Any], title: str) -> Any:
     except AttributeError as error:
         if error.obj is not config:
             raise
-        raise UserError(
-            f"{title} reads {error.name} from its configuration: set env.{error.name}=..."
-        ) from error
+        name = str(error.name)
+        problem = f"is read by {title} from its configuration, and nobody gave it"
+        raise SettingError(name, problem, f"set `{name}=...`") from error
 
 
 def xuance_environment(
