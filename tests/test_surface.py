@@ -14,6 +14,7 @@ PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 SURFACE = (
     "covey",
     "covey.algorithms",
+    "covey.compat.xuance",
     "covey.core",
     "covey.environments",
     "covey.experience",

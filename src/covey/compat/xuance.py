@@ -18,6 +18,8 @@ from ..errors import UserError
 from ..migrate import Translation
 from ..migrate.xuance import translate_xuance
 
+__all__ = ["Runner", "get_runner"]
+
 
 def get_runner(
     algo: str | None = None,

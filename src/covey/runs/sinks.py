@@ -17,7 +17,7 @@ from ..config.config import Config
 from ..errors import UserError
 from .folder import RunFolder
 
-Row = dict[str, Any]
+MetricsRow = dict[str, Any]
 _NO_METRICS = ("report", "seed", "step", "fingerprint", "seen")
 
 
@@ -38,7 +38,7 @@ class TrackedRun:
 class Sink(Protocol):
     """A place for rows of metrics."""
 
-    def write(self, row: Row) -> None: ...
+    def write(self, row: MetricsRow) -> None: ...
 
 
 def track(config: Config, folder: RunFolder, offline: bool = True) -> TrackedRun:
@@ -93,7 +93,7 @@ class _Guarded:
         self.path = path
         self.say = say
 
-    def write(self, row: Row) -> None:
+    def write(self, row: MetricsRow) -> None:
         self._try(lambda sink: sink.write(row))
 
     def close(self) -> None:
@@ -110,7 +110,7 @@ class _Guarded:
             self.say(f"{self.name} receives no more ({reason}); later: covey sync {self.path} {self.name}")
 
 
-def numbers_of(row: Row) -> dict[str, float]:
+def _numbers(row: MetricsRow) -> dict[str, float]:
     """Return a row's metrics, without those that have no value."""
     kept = ((name, x) for name, x in row.items() if name not in _NO_METRICS)
     return {name: float(x) for name, x in kept if isinstance(x, int | float) and not isinstance(x, bool)}
@@ -136,7 +136,7 @@ class WandbSink:
         self.mode = os.environ.get("WANDB_MODE") or ("offline" if run.offline else "online")
         self.seeds: dict[int, Any] = {}
 
-    def write(self, row: Row) -> None:
+    def write(self, row: MetricsRow) -> None:
         seed = row["seed"]
         if seed not in self.seeds:
             self.seeds[seed] = self.wandb.init(
@@ -148,7 +148,7 @@ class WandbSink:
                 mode=self.mode,
                 reinit="create_new",
             )
-        self.seeds[seed].log(numbers_of(row), step=row["step"])
+        self.seeds[seed].log(_numbers(row), step=row["step"])
 
     def close(self) -> None:
         for run in self.seeds.values():
@@ -171,11 +171,11 @@ class MlflowSink:
         self.experiment = found.experiment_id if found else self.client.create_experiment(run.environment)
         self.seeds: dict[int, str] = {}
 
-    def write(self, row: Row) -> None:
+    def write(self, row: MetricsRow) -> None:
         seed = row["seed"]
         if seed not in self.seeds:
             self.seeds[seed] = self._begin(self.run.first_seed + seed)
-        for name, value in numbers_of(row).items():
+        for name, value in _numbers(row).items():
             self.client.log_metric(self.seeds[seed], name, value, step=row["step"])
 
     def _begin(self, seed: int) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from ...core import Vectorised
-from ...errors import UserError
+from ...errors import SettingError, UserError
 from .imports import import_world, make_world
 from .jumanji_copy import jumanji_environment
 from .teams import TeamReward
@@ -59,7 +59,8 @@ def _generator(world: Any, changes: Mapping[str, Any], title: str) -> Any:
     """Return the generator of a world's problems with other options."""
     old = getattr(world, "generator", None) or getattr(world, "_generator", None)
     if old is None:
-        raise UserError(f"{title} has no generator: set its own options, as env.time_limit=100")
+        problem = f"cannot be set: {title} has no generator"
+        raise SettingError("generator", problem, "set the world's own options, as `time_limit=100`")
     kept = {}
     for name in inspect.signature(type(old)).parameters:
         for attribute in (name, f"_{name}"):
