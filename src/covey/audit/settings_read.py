@@ -191,7 +191,7 @@ class TriedSettings:
             switch = _is_switch(other) or (isinstance(other.value, dict) and self.is_chosen(other))
             if not switch or f"{setting.path}.".startswith(f"{other.path}."):
                 continue
-            for value in values(other):
+            for value in (*values(other), *[None] * _is_optional(other)):
                 tree = attempt(
                     lambda other=other, value=value: settings.layer(self.tree, {other.path: value})
                 )
@@ -202,10 +202,16 @@ class TriedSettings:
 
 
 def _is_switch(setting: Setting) -> bool:
-    """Say whether the setting may turn another one on: a choice of a part, a mode, a truth value, a 0."""
+    """Say whether it may turn another setting on: a part, a mode, a truth value, a 0, what may be null."""
     part = isinstance(setting.value, dict) and settings.is_factory(setting.kind)
     mode = get_origin(setting.kind) is Literal
-    return part or mode or isinstance(setting.value, bool) or setting.value == 0
+    return part or mode or isinstance(setting.value, bool) or setting.value == 0 or _is_optional(setting)
+
+
+def _is_optional(setting: Setting) -> bool:
+    """Say whether a setting that has a value may be null, which leaves the choice to another one."""
+    kinds = get_args(setting.kind) if get_origin(setting.kind) in (Union, UnionType) else ()
+    return NoneType in kinds and setting.value is not None
 
 
 def _plain_value(value: Any) -> Any:

@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool, Float
 
 from ... import ops
 from ...core import Metrics
+from ...parts import Number, is_off
 
 Trust = Literal["none", "stop", "adapt"]
 _P = TypeVar("_P")
@@ -18,8 +19,8 @@ _TINY = 1e-12
 def weighed_gradients(
     losses: Callable[[_P], tuple[Metrics, Metrics]],
     params: _P,
-    weights: Mapping[str, float],
-    shares: Mapping[str, float],
+    weights: Mapping[str, Number],
+    shares: Mapping[str, Number],
     part: Callable[[_P], Any],
 ) -> tuple[_P, Metrics]:
     """Return the gradient of `policy` plus all other losses, each times its weight; and metrics.
@@ -36,14 +37,15 @@ def weighed_gradients(
     loss = values["policy"]
     for name in (name for name in values if name != "policy"):
         own = norm(grads[name])
-        weight = shares[name] * size / (own + _TINY) if shares.get(name) else jnp.asarray(weights[name])
+        by_weight = is_off(shares.get(name, 0.0))
+        weight = jnp.asarray(weights[name]) if by_weight else shares[name] * size / (own + _TINY)
         total = jax.tree.map(lambda x, y, w=weight: x + w * y, total, grads[name])
         loss += weight * values[name]
         metrics[f"{name}_share"] = weight * own / (size + _TINY)
     return total, metrics | {"actor_loss": loss}
 
 
-def adapted_pace(pace: Float[Array, ""], kl: Float[Array, ""], target: float) -> Float[Array, ""]:
+def adapted_pace(pace: Float[Array, ""], kl: Float[Array, ""], target: Number) -> Float[Array, ""]:
     """Return a smaller factor on steps that led beyond twice the target, a larger one below half of it."""
     change = jnp.where(kl > 2 * target, 1 / 1.5, jnp.where(kl < 0.5 * target, 1.5, 1.0))
     return jnp.clip(pace * change, 0.01, 10.0)

@@ -12,6 +12,7 @@ from ...core import Metrics
 from ...networks.actors import Actor
 from ...networks.distributions import AbstractDistribution
 from ...networks.hypernetworks import Hypernetwork
+from ...parts import Number, is_off
 from ...ranges import NonNegative
 from .passes import Chunk
 
@@ -56,11 +57,11 @@ class Regularisers(eqx.Module):
 
     @property
     def smooths(self) -> bool:
-        return bool(self.smooth_weight or self.smooth_share)
+        return not (is_off(self.smooth_weight) and is_off(self.smooth_share))
 
     @property
     def aligns(self) -> bool:
-        return bool(self.align_weight or self.align_share)
+        return not (is_off(self.align_weight) and is_off(self.align_share))
 
     @property
     def aligns_to_target(self) -> bool:
@@ -72,17 +73,17 @@ class Regularisers(eqx.Module):
         return self.smooths and self.smooth_over == "time"
 
     @property
-    def weights(self) -> dict[str, float]:
+    def weights(self) -> dict[str, Number]:
         return {"align": self.align_weight, "smooth": self.smooth_weight, "norm": self.norm_weight}
 
     @property
-    def shares(self) -> dict[str, float]:
+    def shares(self) -> dict[str, Number]:
         return {"align": self.align_share, "smooth": self.smooth_share}
 
     @property
     def by_terms(self) -> bool:
         """True if each term's gradient is needed by itself."""
-        return self.report_shares or any(self.shares.values())
+        return self.report_shares or not all(map(is_off, self.shares.values()))
 
     def terms(
         self, params: tuple[Actor, Hypernetwork], new: Unrolled, old: OldNetworks, chunk: Chunk
@@ -95,7 +96,7 @@ class Regularisers(eqx.Module):
             if old.target is not None:
                 policy = unroll_policies(old.target, params[0], chunk).policy
             agent_terms["align_loss"] = jax.lax.stop_gradient(policy).kl(new.policy)
-        if self.norm_weight:
+        if not is_off(self.norm_weight):
             row_terms["norm_loss"] = squares(new.theta)
         if self.smooths and self.smooth_on == "policy":
             agent_terms["smooth_loss"] = self.policy_change(params, new, old, chunk)
@@ -135,7 +136,7 @@ class Regularisers(eqx.Module):
             mask = batch.active if on_policy else rows
             mask = mask & batch.has_previous[..., None] if self.over_time else mask
             losses["smooth"] = ops.mean((agent_terms if on_policy else row_terms)["smooth_loss"], mask)
-        if self.norm_weight:
+        if not is_off(self.norm_weight):
             losses["norm"] = ops.mean(row_terms["norm_loss"], rows)
         return losses
 
