@@ -72,7 +72,7 @@ def finished(tmp_path_factory) -> Path:
         ),
         (
             ["train", "qmix", "spread", "experience.capacity=1000000000"],
-            r"would take.*lower experience\.capacity",
+            r"needs .* GB at least.*set experience\.capacity=\d+ or less",
         ),
         (["train", "qmix", "two_step", "experience.window=1"], r"window cuts episodes.*agent=feed_forward"),
         (["eval", "nowhere"], r"no run folder at nowhere"),

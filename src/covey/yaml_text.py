@@ -18,6 +18,7 @@ _PLAIN = {
 
 
 _DEEPEST = 50  # levels: a setting of a setting of a setting has three
+_LONGEST = 10_000_000  # bytes of a file
 _MOST = 1_000_000  # values, those of an alias counted at each place where it stands
 
 
@@ -100,7 +101,11 @@ def parse_pairs(texts: Iterable[str]) -> dict[str, Any]:
 def read_file(path: Path) -> dict[str, Any]:
     """Read a file of `key: value` lines."""
     try:
-        tree = parse(path.read_text(encoding="utf-8"), str(path))
+        with open(path, "rb") as file:
+            content = file.read(_LONGEST + 1)
+        if len(content) > _LONGEST:
+            raise UserError(f"{path} is longer than {_LONGEST:,} bytes: settings take a page")
+        tree = parse(content.decode("utf-8"), str(path))
     except (OSError, UnicodeError) as error:
         raise UserError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if not isinstance(tree, dict | None):

@@ -19,6 +19,10 @@ class Mine(SumMixer):
 """
 
 
+def row(report: int) -> dict:
+    return {"report": report, "seed": 0, "step": 8 * report}
+
+
 @pytest.fixture
 def folder(tmp_path) -> RunFolder:
     return RunFolder.new(tmp_path / "run", "unused")
@@ -26,16 +30,16 @@ def folder(tmp_path) -> RunFolder:
 
 def test_metrics_are_cut_back_to_a_checkpoint(folder):
     # Breaks if a resumed run keeps rows that were written after its checkpoint, or loses earlier ones.
-    size = folder.append([{"report": 1}, {"report": 2}])
-    folder.append([{"report": 3}])
+    size = folder.append([row(1), row(2)])
+    folder.append([row(3)])
     folder.cut(size)
-    folder.append([{"report": 4}])
+    folder.append([row(4)])
     assert [row["report"] for row in folder.rows()] == [1, 2, 4]
 
 
 def test_a_torn_last_line_is_no_row(folder):
     # Breaks if a line that a sudden end left unfinished is read, or stops the reading.
-    folder.append([{"report": 1}])
+    folder.append([row(1)])
     with open(folder.metrics, "a") as file:
         file.write('{"report": 2')
     assert [row["report"] for row in folder.rows()] == [1]

@@ -22,7 +22,7 @@ def test_an_algorithm():
     page = describe_name("vdn")
     lines = rows(page)
     assert "Rashid" in page
-    assert lines["gamma"] == ["0.99", "a", "number"]
+    assert lines["gamma"] == ["0.99", *["a", "number", "between", "0", "and", "1"]]
     assert lines["mixer"][0] == "sum"  # others may be known, where more algorithms have been loaded
     assert {"monotonic", "sum", "independent", "file.py:Name"} <= set(lines["mixer"][1:])
     assert lines["optimiser.lr.value"][0] == "0.0005"
@@ -41,7 +41,7 @@ def test_everything_can_be_described(name):
 # Sizes of another world than the default one.
 def test_an_environment():
     lines = rows(describe_name("spread"))
-    assert lines["env.agents"] == ["3", "a", "whole", "number"]
+    assert lines["env.agents"] == ["3", *["a", "whole", "number", "between", "1", "and", "4,096"]]
     assert lines["teams"] == ["team", "(3)"]
     assert lines["observation"][0] == "18"
     assert lines["state"][0] == "54"

@@ -37,7 +37,7 @@ class _Cell(NamedTuple):
 
     @property
     def status(self) -> str:
-        return self.folder.read_json(self.folder.run).get("status", "begun") if self.exists else "not begun"
+        return self.folder.read_run().get("status", "begun") if self.exists else "not begun"
 
     @property
     def finished(self) -> bool:
@@ -54,6 +54,8 @@ def train_grid(
     quiet: bool = False,
 ) -> Ablation:
     """Check every combination, then train what is missing; ablation.json follows every run that ends."""
+    if out is not None and RunFolder(out).config.exists():
+        raise UserError(f"--out {out} holds a run: name another folder for the grid")
     cells = plan_grid(algorithm, environment, axes, options, out)
     for cell in cells:
         if cell.exists:
@@ -152,7 +154,7 @@ def _collect(cells: list[_Cell], failures: Mapping[str, str]) -> Ablation:
 
 def _scores(cell: _Cell) -> np.ndarray | None:
     """Return the final greedy return of each seed; None until the run is finished."""
-    summary = cell.folder.read_json(cell.folder.summary) if cell.finished else {}
+    summary = cell.folder.read_summary() if cell.finished else {}
     return np.array(summary["eval"]["team_return"]["per_seed"]) if summary else None
 
 
@@ -168,7 +170,7 @@ def _result(cell: _Cell, first_scores: np.ndarray | None, failures: Mapping[str,
     scores = _scores(cell)
     if scores is None:
         return result
-    summary = cell.folder.read_json(cell.folder.summary)
+    summary = cell.folder.read_summary()
     return replace(
         result,
         convention=summary["eval"]["convention"],

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from ..commands import NumberText, command
 from ..config import catalogue
+from ..config.trust import heeds_trust
 from ..errors import UserError
 from ..ranges import Count
 from ..runs import launch
@@ -55,6 +56,7 @@ class TrainOptions(TypedDict, total=False):
 
 
 @command(options=TrainOptions)
+@heeds_trust
 def train(
     algorithm: str | None = None,
     environment: str | None = None,
@@ -65,6 +67,7 @@ def train(
     report: bool = True,
     watch: bool = False,
     track: Sequence[str] = (),
+    trust: bool = False,
     env: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Run:
@@ -85,6 +88,7 @@ def train(
         report: write report.html into the run's folder
         watch: open a page that follows the training
         track (SINK): also send metrics to wandb, mlflow, or file.py:Class; may be repeated
+        trust: run the Python code that a run from elsewhere names
         env: settings of the environment, by their names without `env.`
     """
     _check_names(algorithm, environment)
@@ -110,11 +114,13 @@ def train(
 
 
 @command()
+@heeds_trust
 def resume(
     run: RunPath,
     *,
     steps: Count | None = None,
     quiet: bool = False,
+    trust: bool = False,
     report: bool = True,
     track: Sequence[str] = (),
 ) -> Run:
@@ -124,6 +130,7 @@ def resume(
         run (RUN): the run's folder
         steps (N): a new end, in steps of each seed
         quiet: print only the run's folder
+        trust: run the Python code that a run from elsewhere names
         report: write report.html into the run's folder
         track (SINK): also send metrics to wandb, mlflow, or file.py:Class; may be repeated
     """
@@ -141,6 +148,7 @@ def resume(
 
 
 @command(options=TrainOptions)
+@heeds_trust
 def ablate(
     algorithm: str,
     environment: str,
@@ -148,6 +156,7 @@ def ablate(
     *,
     out: RunPath | None = None,
     quiet: bool = False,
+    trust: bool = False,
     report: bool = True,
     **options: Unpack[TrainOptions],
 ) -> "Ablation":
@@ -163,6 +172,7 @@ def ablate(
         grid (key=value1,value2): settings and the values of each
         out (DIR): the folder of all runs (one under runs/)
         quiet: print only the folder
+        trust: run the Python code that a run from elsewhere names
         report: write report.html into the folder of all runs
     """
     from ..config import grid as grids

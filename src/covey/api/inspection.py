@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from ..commands import command
+from ..config.trust import heeds_trust
 from ..errors import UserError
 from ..ranges import Count, Index, Unit
 from ..runs import launch
@@ -24,6 +25,7 @@ def evaluate(
     environment: str | None = None,
     env: Mapping[str, Any] | None = None,
     versus: None = None,
+    trust: bool = False,
 ) -> "Evaluation": ...
 @overload
 def evaluate(
@@ -33,8 +35,10 @@ def evaluate(
     versus: RunPath,
     side: str | None = None,
     pairs: bool = False,
+    trust: bool = False,
 ) -> "Match": ...
 @command("eval", json=True)
+@heeds_trust
 def evaluate(
     run: RunPath,
     *,
@@ -44,6 +48,7 @@ def evaluate(
     versus: RunPath | None = None,
     side: str | None = None,
     pairs: bool = False,
+    trust: bool = False,
 ) -> "Evaluation | Match":
     """Play greedy episodes of every seed's policy.
 
@@ -57,6 +62,7 @@ def evaluate(
         versus (RUN2): another run, whose other teams play against RUN's
         side (TEAM): with --versus: the team that RUN plays (the first)
         pairs: with --versus: play each seed against each
+        trust: run the Python code that a run from elsewhere names
     """
     RunFolder.existing(run)
     if versus is not None:
@@ -71,8 +77,15 @@ def evaluate(
     return evaluate_run(run, episodes, environment, dict(env or {}))
 
 
+@heeds_trust
 def versus(
-    run: RunPath, other: RunPath, *, side: str | None = None, episodes: int | None = None, pairs: bool = False
+    run: RunPath,
+    other: RunPath,
+    *,
+    side: str | None = None,
+    episodes: int | None = None,
+    pairs: bool = False,
+    trust: bool = False,
 ) -> "Match":
     """Play greedy episodes of one run's team against another run's others.
 
@@ -90,12 +103,14 @@ def _play(run: RunPath, other: RunPath, side: str | None, episodes: int | None, 
 
 
 @command(json=True)
+@heeds_trust
 def crossplay(
     runs: Sequence[RunPath],
     *,
     side: str | None = None,
     episodes: Count | None = None,
     out: RunPath = "crossplay",
+    trust: bool = False,
 ) -> "Crossplay":
     """Play every run's team against every run's others.
 
@@ -104,6 +119,7 @@ def crossplay(
         side (TEAM): the team that the rows play (the first)
         episodes (N): episodes of each pair of seeds (as the first run evaluates)
         out (DIR): where crossplay.json and crossplay.png go (crossplay)
+        trust: run the Python code that a run from elsewhere names
     """
     for path in runs:
         RunFolder.existing(path)
@@ -115,6 +131,7 @@ def crossplay(
 
 
 @command()
+@heeds_trust
 def watch(
     run: RunPath,
     *,
@@ -124,6 +141,7 @@ def watch(
     begin: Index = 0,
     follow: str | None = None,
     log: bool = False,
+    trust: bool = False,
 ) -> Film:
     """Film greedy episodes of one seed.
 
@@ -135,6 +153,7 @@ def watch(
         begin (B): a number that chooses other starts (0)
         follow (AGENT): the agent whose values to draw below (dual_q: the first)
         log: print every step's rewards
+        trust: run the Python code that a run from elsewhere names
     """
     RunFolder.existing(run)
     launch.prepare()
@@ -146,12 +165,14 @@ def watch(
 
 
 @command(json=True)
+@heeds_trust
 def compare(
     a: RunPath,
     b: RunPath,
     *,
     out: RunPath | None = None,
     trace: Index | None = None,
+    trust: bool = False,
     say: Callable[[str], None] | None = None,
 ) -> "Comparison":
     """Compare two runs: settings, bits, divergence, returns.
@@ -161,6 +182,7 @@ def compare(
         b (B): another run's folder
         out (FILE): the picture of both curves (A/compare_B.png)
         trace (STEPS): steps of a seed that may be run again to find the divergence (two minutes' worth)
+        trust: run the Python code that a run from elsewhere names
         say: receives a line now and then while the divergence is searched for
     """
     RunFolder.existing(a)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..config.trust import heeds_trust
 from ..runs import launch
 from ..runs.folder import RunFolder
 
@@ -23,16 +24,16 @@ class Run:
     @property
     def summary(self) -> dict[str, Any]:
         """The content of summary.json; empty while training goes on."""
-        return self.folder.read_json(self.folder.summary)
+        return self.folder.read_summary()
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
         """A row per report and seed."""
         return list(self.folder.rows())
 
-    def policy(self, seed: int = 0) -> "Policy":
+    def policy(self, seed: int = 0, *, trust: bool = False) -> "Policy":
         """Return the trained policy of a seed."""
-        return load(self.path, seed)
+        return load(self.path, seed, trust=trust)
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
@@ -82,8 +83,12 @@ class LabReport:
         return f"{self.study}\n\n{picture}"
 
 
-def load(run: RunPath, seed: int = 0) -> "Policy":
-    """Return a trained policy, for plain inference: `load(run).act(observations)`."""
+@heeds_trust
+def load(run: RunPath, seed: int = 0, *, trust: bool = False) -> "Policy":
+    """Return a trained policy, for plain inference: `load(run).act(observations)`.
+
+    `trust` runs the Python code that somebody else's run names.
+    """
     launch.prepare()
     from ..runs.policy import Policy
 

@@ -59,7 +59,7 @@ def value_of(option: Parameter) -> dict[str, Any]:
     if option.kind is bool:
         return {"action": "store_false" if option.negated else "store_true"}
     if get_origin(option.kind) is Literal:
-        return {"choices": get_args(option.kind)}
+        return {"choices": get_args(option.kind), "action": StoreOnce}
     number = bare(option.kind) in (int, float)
     kind = partial(read_number, kind=option.kind) if number else str
     return {"type": kind, "metavar": option.shown, "action": "append" if option.repeated else StoreOnce}

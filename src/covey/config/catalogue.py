@@ -263,6 +263,10 @@ def algorithms_by_team(algorithm: str) -> dict[str, str]:
     if "=" not in algorithm:
         return {"": algorithm}
     parts = [part.partition("=") for part in algorithm.split("+")]
+    teams = [team for team, _, _ in parts]
+    twice = [team for team in teams if teams.count(team) > 1]
+    if twice:
+        raise UserError(f"{algorithm} names {twice[0]} twice: name one algorithm for each team")
     return {team: name for team, _, name in parts}
 
 
@@ -280,7 +284,7 @@ def resolve(path: str) -> Any:
         sys.path.append(str(Path.cwd()))
     try:
         module = _module_from_file(Path(where)) if where.endswith(".py") else importlib.import_module(where)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UserError(f"{path}: importing {where} failed with {type(error).__name__}: {error}") from error
     if not hasattr(module, name):
         raise UserError(f"{path}: {where} has no '{name}'{nearest(name, _public_names(module))}")

@@ -52,6 +52,7 @@ def _family(cls: type) -> list[type]:
 def choose_class(base: type, name: Any, path: str, later: bool = False) -> type:
     """Return the class of that name; where a part is nothing but called, a user's function will do."""
     known = choices(base)
+    name = name if isinstance(name, str) else str(name)
     if name in known:
         return known[name]
     if RENAMED_CHOICES.get(name) in known:

@@ -22,14 +22,16 @@ from .making import (
     without_name,
 )
 from .opponents import frozen_player
-from .options import option
+from .options import command_line_sentence, option
 from .paths import find_config, replace_files
 from .renamed import RENAMED_FIELDS
 from .settings import SettingPlace, Tree
 from .teams import ALL_TEAMS, IDLE, assign_algorithms, check_teams, route_settings, split_opponents
+from .trust import check_trust
 from .tuned import original_settings, tuned_settings
 
 _WITH_FILES = ("algorithm", "environment", "learners", "env")  # the fields that may name a user's files
+_UNSAVED = ("notes", "origin")
 _SEEDS = Between(1, 10_000)
 _STEPS = Between(1, 2_000_000_000)  # a seed's counter has 32 bits
 _SEED = Between(0, 2**31 - 1)
@@ -62,6 +64,7 @@ class Config:
     learners: dict[str, Tree] = field(default_factory=dict)
     env: Tree = field(default_factory=dict)
     notes: list[str] = field(default_factory=list, compare=False)  # to be printed at the start; not saved
+    origin: Path | None = field(default=None, compare=False)  # the file that it was read from; not saved
 
     def __post_init__(self):
         for name, kind in get_type_hints(Config, include_extras=True).items():
@@ -110,6 +113,12 @@ class Config:
 
     def build(self) -> tuple[AnyEnvironment, tuple[LearnerSlot, ...]]:
         """Return the environment, and the learners that between them control all its agents."""
+        try:
+            return self._build()
+        except UserError as error:
+            raise (_in_file(self.origin, error) if self.origin else error) from error
+
+    def _build(self) -> tuple[AnyEnvironment, tuple[LearnerSlot, ...]]:
         env, _ = make_environment(self.environment, self.env)
         return env, self.learner_slots(env.spec)
 
@@ -156,18 +165,23 @@ class Config:
         """Write all of it; files of the user's beside it are named from there, so that both can be moved."""
         beside = lambda file: file.relative_to(path.parent) if file.is_relative_to(path.parent) else file
         relative = self.with_files(beside)
-        tree = {f.name: getattr(relative, f.name) for f in fields(relative) if f.name != "notes"}
+        tree = {f.name: getattr(relative, f.name) for f in fields(relative) if f.name not in _UNSAVED}
         with atomic(path, path.name) as file:
             file.write(yaml_text.to_text(tree).encode())
 
     @classmethod
     def from_yaml(cls, path: Path) -> "Config":
         """Read a whole run's configuration, as `to_yaml` wrote it."""
-        tree = _read_fields(path)
+        tree = _read_fields(path, of_run=True)
         lacking = [name for name in _WITH_FILES if name not in tree]
         if lacking:
             raise UserError(f"{path} describes no whole run: it lacks {' and '.join(lacking)}")
-        return cls(**tree)
+        if not tree["learners"]:
+            raise UserError(f"{path} describes no whole run: learners is empty")
+        for team, learner in tree["learners"].items():
+            if not isinstance(learner, dict) or not isinstance(learner.get("name"), str):
+                raise UserError(f"{path} describes no whole run: learners.{team} names no algorithm")
+        return cls(**tree, origin=path)
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -187,13 +201,13 @@ class Config:
         return replace(self, **moved)
 
 
-OPTIONS = (*(f.name for f in fields(Config) if f.name not in ("learners", "env", "notes")), "config")
+OPTIONS = (*(f.name for f in fields(Config) if f.name not in ("learners", "env", *_UNSAVED)), "config")
 
 
 def _check_fields(values: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Return fields of `Config`, each of its type. The command line gives numbers as text."""
     kinds = get_type_hints(Config, include_extras=True)
-    del kinds["notes"]
+    kinds = {name: kind for name, kind in kinds.items() if name not in _UNSAVED}
     checked = {}
     for name, value in values.items():
         if name in RENAMED_FIELDS:
@@ -207,10 +221,28 @@ def _check_fields(values: Mapping[str, Any], where: str) -> dict[str, Any]:
     return checked
 
 
-def _read_fields(path: Path) -> dict[str, Any]:
-    """Read a YAML file. A user's file that it names may lie beside it, else in the working directory."""
+def _read_fields(path: Path, of_run: bool = False) -> dict[str, Any]:
+    """Read a YAML file. A user's file that it names may lie beside it, else in the working directory.
+
+    What a run folder names is refused unless it was made here, or is trusted.
+    """
+    tree = yaml_text.read_file(path)
+    if of_run or (path.parent / "run.json").exists():
+        check_trust(path.parent, tree)
     beside = lambda file: path.parent / file if (path.parent / file).is_file() else file
-    return _check_fields(replace_files(yaml_text.read_file(path), beside), str(path))
+    try:
+        fields_there = _check_fields(replace_files(tree, beside), str(path))
+        for team, learner in fields_there.get("learners", {}).items():
+            settings.coerce(dict, learner, SettingPlace("", f"learners.{team}"))
+        return fields_there
+    except UserError as error:
+        raise _in_file(path, error) from error
+
+
+def _in_file(path: Path, error: UserError) -> UserError:
+    """Return an error that names the file in which the setting stands."""
+    sentence = command_line_sentence(error)
+    return error if str(path) in sentence else UserError(f"{path}: {sentence}")
 
 
 def _read_preset(

@@ -30,6 +30,8 @@ def environment_maker(name: str) -> Any:
 
         import_world(module, name)  # which tells what to install
     thing = catalogue.load_class(entry)
+    if not callable(thing):
+        raise UserError(f"{name} makes no environment: derive it from covey.core:AbstractEnvironment")
     if getattr(thing, "__module__", "covey.").startswith("covey."):
         return thing
     from ..environments.adapters import recognise

@@ -72,7 +72,8 @@ def _with_value(tree: Tree, path: Sequence[str], value: Any) -> Tree:
     head, *rest = path
     old = tree.get(head)
     if rest:
-        return tree | {head: _with_value(as_part(old) if old is not None else {}, rest, value)}
+        part = as_part(old)
+        return tree | {head: _with_value(part if isinstance(part, dict) else {}, rest, value)}
     same = isinstance(old, dict) and old.get("name", MISSING) == value
     return tree if same else tree | {head: value}
 

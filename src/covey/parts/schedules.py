@@ -68,4 +68,4 @@ class PhasesSchedule(AbstractSchedule):
 UnitSchedule = Annotated[AbstractSchedule, Between(0, 1)]
 PositiveSchedule = Annotated[AbstractSchedule, Above(0)]
 NonNegativeSchedule = Annotated[AbstractSchedule, AtLeast(0)]
-LearningRate = Annotated[AbstractSchedule, AtLeast(0), Odd(0, "changes no weight")]
+LearningRate = Annotated[AbstractSchedule, AtLeast(0, 1000), Odd(0, "changes no weight")]

@@ -5,7 +5,9 @@ expects, reveal the file of another run.
 """
 
 import json
+import math
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,11 +22,20 @@ from ..core import OptState
 from ..errors import UserError
 from ..files import atomic
 from ..ops.random import is_key, plain
+from . import records
 
 _T = TypeVar("_T")
 _FORMAT = 2
 _FACTS = "facts.json"
-_SAME_RUN = "give the run that made it, or one of the same algorithm, settings, environment and seeds"
+_SAME_RUN = (
+    "give the run that made it, or one of the same algorithm, settings, environment and seeds; if its "
+    "config.yaml was changed since, write there what it was trained with"
+)
+# Whatever reading a file can raise that is none of covey's.
+_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, LookupError, SyntaxError),
+    *(MemoryError, OverflowError, RecursionError, NotImplementedError),
+)
 
 
 def named_leaves(tree: PyTree) -> list[tuple[str, Any]]:
@@ -61,38 +72,88 @@ class _Archive(zipfile.ZipFile):
             raise UserError(f"there is no checkpoint at {path}")
         try:
             super().__init__(path)
-        except (zipfile.BadZipFile, OSError) as error:
+            self._refuse_packed()
+        except _DAMAGE as error:
             raise _damaged(path) from error
 
     def __exit__(self, kind, error, trace):
         super().__exit__(kind, error, trace)
-        if isinstance(error, zipfile.BadZipFile | EOFError | ValueError | KeyError):
+        if isinstance(error, _DAMAGE):
             raise _damaged(self.where) from error
+
+    def _refuse_packed(self) -> None:
+        """Refuse entries that covey never writes: packed ones, which may be endless, and encrypted ones."""
+        entries = self.infolist()
+        plain_size = lambda x: x.file_size == x.compress_size and not x.compress_type
+        packed = [x for x in entries if not plain_size(x) or x.flag_bits & 1]
+        if packed:
+            what = "is encrypted" if packed[0].flag_bits & 1 else "is packed"
+            raise UserError(f"{self.where}: its entry {packed[0].filename} {what}, and covey's never are")
+        if sum(x.file_size for x in entries) > self.where.stat().st_size:
+            raise zipfile.BadZipFile("entries overlap")
 
     def facts(self) -> dict[str, Any]:
         if _FACTS not in self.namelist():
             raise UserError(f"{self.where} is no checkpoint of covey's")
         header = json.loads(self.read(_FACTS))
-        if header.get("format") != _FORMAT:
+        problem = records.fault(header, {"format": int})
+        if not problem and header["format"] != _FORMAT:
             raise UserError(
-                f"{self.where} has format {header.get('format')}, and this covey reads format {_FORMAT}"
+                f"{self.where} has format {header['format']}, and this covey reads format {_FORMAT}"
             )
+        problem = problem or records.fault(header, records.FACTS)
+        if problem:
+            raise UserError(f"{self.where}: in its {_FACTS} {problem}; {_remedy(self.where)}")
         return header
+
+    @property
+    def lanes(self) -> list[int]:
+        return sorted({int(name.split("/")[0]) for name in self.namelist() if "/" in name})
 
     def array(self, leaf: int) -> np.ndarray:
         """Return a leaf of the state, for the seeds of all lanes."""
-        lanes = sorted({int(name.split("/")[0]) for name in self.namelist() if "/" in name})
         parts = []
-        for lane in lanes:
+        for lane in self.lanes:
             with self.open(f"{lane}/{leaf}.npy") as entry:
                 parts.append(np.lib.format.read_array(entry, allow_pickle=False))
         return np.concatenate(parts)
 
+    def shape(self, leaf: int) -> jax.ShapeDtypeStruct:
+        """Return the shape of a leaf, for the seeds of all lanes; nothing of it is read."""
+        lanes = [self._header(f"{lane}/{leaf}.npy") for lane in self.lanes]
+        seeds = sum(shape[0] for shape, _ in lanes)
+        return jax.ShapeDtypeStruct((seeds, *lanes[0][0][1:]), lanes[0][1])
+
+    def _header(self, name: str) -> tuple[tuple[int, ...], np.dtype]:
+        """Return an array's shape and type; refuse a header that claims another size than its entry has."""
+        with self.open(name) as entry:
+            major, _ = np.lib.format.read_magic(entry)
+            read = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}
+            shape, _, dtype = read[major](entry)
+            left = self.getinfo(name).file_size - entry.tell()
+        if dtype.hasobject or math.prod(shape) * dtype.itemsize != left:
+            raise ValueError(f"{name} claims {shape} of {dtype}")
+        return shape, dtype
+
+
+def resume_point(path: Path, facts: dict[str, Any]) -> dict[str, Any]:
+    """Return the position in the run that a checkpoint holds."""
+    point = facts.get("resume_point")
+    known = records.RESUME_POINT.keys()
+    if point is None or point.keys() != known or any(point[x] < 0 for x in known if x != "best"):
+        raise UserError(f"{path} says not where its run was: {_remedy(path)}")
+    return point
+
 
 def _damaged(path: Path) -> UserError:
-    other = path.with_name("best.npz" if path.name == "last.npz" else "last.npz")
-    remedy = f"{other} may still be whole" if other.exists() else "it has to be trained again"
-    return UserError(f"the checkpoint {path} is damaged or cut short, and cannot be read; {remedy}")
+    return UserError(f"the checkpoint {path} is damaged or cut short, and cannot be read; {_remedy(path)}")
+
+
+def _remedy(path: Path) -> str:
+    other = path.with_name("best.npz")
+    if path.name == "best.npz" or not other.exists():
+        return "the run has to be trained again"
+    return f"{other} may still be whole: put a copy in its place, and `covey eval` plays those weights"
 
 
 def restore_state(
@@ -100,43 +161,68 @@ def restore_state(
     like: _T,
     partial: bool = False,
     rename: Callable[[str], str] = str,
+    repeat: bool = False,
     remedy: str = _SAME_RUN,
 ) -> tuple[_T, dict[str, Any]]:
     """Return the state of all seeds, as NumPy arrays in the shapes of `like`, and the facts.
 
-    `partial` takes what `like` has and leaves the rest; seeds that the file lacks take the first ones
-    again. `rename` maps the name of a stored array to its name in `like`. `remedy` ends the sentence that
+    `partial` takes what `like` has and leaves the rest. `repeat` takes the first seeds again where the file
+    has fewer. `rename` maps the name of a stored array to its name in `like`. `remedy` ends the sentence that
     refuses other shapes.
     """
-    expected = named_leaves(like)
     with _Archive(path) as archive:
         header = archive.facts()
-        stored = {rename(name): j for j, name in enumerate(header["leaves"])}
+        places = _match(archive, header, like, partial, rename, repeat, remedy)
         leaves = []
-        for name, leaf in expected:
-            if name not in stored:
-                raise _foreign(path, f"it has no {name}", remedy)
-            value = archive.array(stored[name])
-            if partial:
-                value = value[np.arange(leaf.shape[0]) % len(value)]
-            want = jax.eval_shape(plain, leaf)
-            if value.shape != want.shape or value.dtype != want.dtype:
-                there = f"{value.dtype}{list(value.shape)}"
-                raise _foreign(path, f"{name} is {there}, not {want.dtype}{list(want.shape)}", remedy)
+        for (name, leaf), place in zip(named_leaves(like), places, strict=True):
+            value = archive.array(place)
+            value = value[np.arange(leaf.shape[0]) % len(value)] if repeat else value
+            if name.startswith("learners") and value.dtype.kind == "f" and np.isnan(value).any():
+                raise UserError(f"the checkpoint {path} holds no numbers (NaN) in {name}: {_remedy(path)}")
             leaves.append(jax.random.wrap_key_data(jnp.asarray(value)) if is_key(leaf) else value)
-        extra = sorted(set(stored) - {name for name, _ in expected})
-        if extra and not partial:
-            raise _foreign(path, f"it also holds {extra[0]}", remedy)
     return jax.tree.unflatten(jax.tree.structure(like), leaves), header
+
+
+def check_state(path: Path, like: PyTree) -> None:
+    """Refuse a checkpoint that holds no state of these shapes; only headers are read."""
+    with _Archive(path) as archive:
+        _match(archive, archive.facts(), like)
+
+
+def _match(
+    archive: _Archive,
+    header: dict[str, Any],
+    like: PyTree,
+    partial: bool = False,
+    rename: Callable[[str], str] = str,
+    repeat: bool = False,
+    remedy: str = _SAME_RUN,
+) -> list[int]:
+    """Return the place of each array in the file; refuse a file that holds others."""
+    expected = dict(named_leaves(like))
+    stored = {rename(name): place for place, name in enumerate(header["leaves"])}
+    for name, leaf in expected.items():
+        if name not in stored:
+            raise _foreign(archive.where, f"it has no {name}", remedy)
+        there = archive.shape(stored[name])
+        want = jax.eval_shape(plain, leaf)
+        skipped = int(repeat)  # the axis of seeds
+        if there.shape[skipped:] != want.shape[skipped:] or there.dtype != want.dtype:
+            shapes = f"{there.dtype}{list(there.shape)}, not {want.dtype}{list(want.shape)}"
+            raise _foreign(archive.where, f"{name} is {shapes}", remedy)
+    extra = sorted(set(stored) - set(expected))
+    if extra and not partial:
+        raise _foreign(archive.where, f"it also holds {extra[0]}", remedy)
+    return [stored[name] for name in expected]
 
 
 def _foreign(path: Path, difference: str, remedy: str) -> UserError:
     return UserError(f"the checkpoint {path} belongs to another kind of run: {difference}; {remedy}")
 
 
-def restore_learners(path: Path, like: _T, remedy: str = _SAME_RUN) -> _T:
+def restore_learners(path: Path, like: _T, remedy: str = _SAME_RUN, repeat: bool = False) -> _T:
     """Return the learners, and nothing else of a run; `like` has the shapes of all seeds."""
-    return restore_state(path, {"learners": like}, partial=True, remedy=remedy)[0]["learners"]
+    return restore_state(path, {"learners": like}, partial=True, repeat=repeat, remedy=remedy)[0]["learners"]
 
 
 def restore_part(path: Path, like: _T, part: str) -> _T:
@@ -150,7 +236,9 @@ def restore_part(path: Path, like: _T, part: str) -> _T:
         parts = dict.fromkeys(pieces)
         meant = nearest(part, parts)
         raise UserError(f"--from: the learner has no part '{part}'{meant}: it has {', '.join(parts)}")
-    arrays = restore_state(path, wanted, True, lambda name: path_from_part(name, part) or name)[0]
+    arrays = restore_state(path, wanted, True, lambda name: path_from_part(name, part) or name, repeat=True)[
+        0
+    ]
     return jax.tree.unflatten(structure, [arrays.get(path_from_part(name, part)) for name in names])
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from ..config.paths import CONFIG_FILE, find_config
 from ..errors import UserError
 from ..files import atomic, write_errors_explained
+from . import records
 
 try:
     import fcntl
@@ -105,16 +106,26 @@ class RunFolder:
             file.flush()
             return file.tell()
 
-    def cut(self, size: int) -> None:
-        """Cut the metrics back to their size when a checkpoint was made."""
-        with write_errors_explained("metrics.jsonl", self.metrics), open(self.metrics, "ab") as file:
-            file.truncate(size)
+    def cut(self, size: int) -> int:
+        """Cut the metrics back to their size when a checkpoint was made; return the bytes that are missing.
 
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """Yield the metrics, without a last line that a sudden end left unfinished."""
-        if not self.metrics.exists():
-            return
-        with open(self.metrics, encoding="utf-8") as file:
-            for line in file:
-                if line.endswith("\n"):
-                    yield json.loads(line)
+        Where a power cut took their tail, they end with the last whole row before.
+        """
+        end = records.end_of_rows(self.metrics, size)
+        with write_errors_explained("metrics.jsonl", self.metrics), open(self.metrics, "ab") as file:
+            file.truncate(end)
+        return size - end
+
+    def read_summary(self) -> dict[str, Any]:
+        """Return summary.json, checked; nothing where there is none yet."""
+        remedy = "`covey resume` writes it again, and `covey eval` does without it"
+        return records.read_record(self.summary, records.SUMMARY, remedy)
+
+    def read_run(self) -> dict[str, Any]:
+        """Return run.json, checked; nothing where there is none yet."""
+        remedy = "take it away: `covey resume` writes it again, and `covey eval` does without it"
+        return records.read_record(self.run, records.PROVENANCE, remedy)
+
+    def rows(self) -> Iterator[records.Row]:
+        """Yield the metrics, checked, without a tail that a sudden end left unfinished."""
+        return records.read_rows(self.metrics)

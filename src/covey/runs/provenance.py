@@ -14,6 +14,7 @@ import jax
 
 from ..config.settings import rebuild
 from ..config.trees import dump
+from ..config.trust import check_parts
 from ..core import Spec
 from .folder import RunFolder
 
@@ -64,19 +65,23 @@ def write_provenance(
     status: str,
     world: Mapping[str, str] = MappingProxyType({}),
     spec: Spec | None = None,
+    signature: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Write the status of the run; the rest stays as it was when the run first started.
 
-    The spec of its world is kept so that a policy can be loaded where the world is not installed.
+    The spec of its world is kept so that a policy can be loaded where the world is not installed. A new run
+    brings its `signature`, from `config.trust`.
     """
     known = folder.read_json(folder.run)
     if not known:
         known = {"status": status, "time": time.strftime("%Y-%m-%d %H:%M:%S"), **collect_provenance(world)}
     kept = {"spec": dump(spec)} if spec is not None else {}
-    folder.write_json(folder.run, known | {"status": status} | kept)
+    folder.write_json(folder.run, known | {"status": status} | kept | dict(signature))
 
 
 def read_spec(folder: RunFolder) -> Spec | None:
     """Return the spec of a run's world; None for a run that has not kept it."""
-    tree = folder.read_json(folder.run).get("spec")
+    tree = folder.read_run().get("spec")
+    if tree:
+        check_parts(folder.path, tree)
     return rebuild(Spec, tree) if tree else None

@@ -1,14 +1,17 @@
 """A run: from a configuration to a finished folder, or from its last checkpoint onwards."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 from ..config.config import Config
+from ..config.trust import FILES, sign
+from ..errors import RUN_FIELD, SettingError
 from ..files import write_errors_explained
-from . import frozen_opponents, provenance
+from . import checkpoint, frozen_opponents, provenance, warm_start
 from .engine import Engine
 from .folder import RunFolder
 from .results import RunResult
@@ -36,6 +39,8 @@ def train_run(
         try:
             training = Training(config, folder, quiet, lenders)
             frozen_opponents.check_checkpoints(training.engine.trainer.slots)
+            if config.source:
+                warm_start.check_source(config.source, training.engine)
             training.prepare()
             lenders.append(training.engine)
         except BaseException:
@@ -43,7 +48,7 @@ def train_run(
             raise
         copy_user_files(config, folder).to_yaml(folder.config)
         begun(training)
-        return _complete(training, training.start)
+        return _complete(training, training.start, sign(folder.path))
 
 
 def resume_run(
@@ -59,13 +64,29 @@ def resume_run(
     with folder.locked():
         config = Config.from_yaml(folder.config)
         if steps is not None and steps != config.steps:
+            _refuse_earlier_end(folder, steps)
             config = replace(config, steps=steps)
             config.to_yaml(folder.config)
         training = Training(config, folder, quiet, lenders)
+        if folder.last.exists():  # before anything is compiled
+            checkpoint.check_state(folder.last, training.engine.all_seeds(training.engine.shapes))
         training.prepare(new=False)
         lenders.append(training.engine)
         begun(training)
         return _complete(training, training.restore)
+
+
+def _refuse_earlier_end(folder: RunFolder, steps: int) -> None:
+    """Refuse an end that lies before what the last checkpoint holds."""
+    if not folder.last.exists():
+        return
+    point = checkpoint.resume_point(folder.last, checkpoint.read_facts(folder.last))
+    done = min((row["step"] for row in folder.rows() if row["report"] == point["reports"]), default=0)
+    if steps < done:
+        remedy = f"set `{RUN_FIELD}steps={done}` or more, or leave it out"
+        raise SettingError(
+            f"{RUN_FIELD}steps", f"lies before the {done:,} that are done", remedy, value=steps
+        )
 
 
 def copy_user_files(config: Config, folder: RunFolder) -> Config:
@@ -73,18 +94,21 @@ def copy_user_files(config: Config, folder: RunFolder) -> Config:
     copies: dict[Path, Path] = {}
     for path in config.files:
         namesakes = sum(path.name == other.name for other in copies)
-        copies[path] = folder.path / "files" / (str(namesakes) if namesakes else "") / path.name
+        copies[path] = folder.path / FILES / (str(namesakes) if namesakes else "") / path.name
         with write_errors_explained("a copy of your file", copies[path]):
             copies[path].parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, copies[path])
     return config.with_files(copies.__getitem__)
 
 
-def _complete(training: Training, begin: Callable[[], None]) -> RunResult:
+def _complete(
+    training: Training, begin: Callable[[], None], signature: Mapping[str, str] = MappingProxyType({})
+) -> RunResult:
     """Begin, train, and write down how it ended, however it ends."""
     folder = training.folder
     status = "failed"
-    provenance.write_provenance(folder, "running", training.engine.versions, training.spec)
+    versions = training.engine.versions
+    provenance.write_provenance(folder, "running", versions, training.spec, signature)
     try:
         with stop_on_signals(training):
             begin()

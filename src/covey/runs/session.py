@@ -107,10 +107,13 @@ class Training:
             shapes = self.engine.all_seeds(self.engine.shapes)
             states, facts = checkpoint.restore_state(self.folder.last, shapes)
             self.states = self.engine.lanes(states)
-            self.point = ResumePoint(**facts["resume_point"])
+            self.point = ResumePoint(**checkpoint.resume_point(self.folder.last, facts))
         else:
             self.start()
-        self.folder.cut(self.point.metrics_size)
+        if self.folder.cut(self.point.metrics_size):
+            self.progress.say(
+                f"{self.folder.metrics} has lost its last rows: it goes on after the last whole one"
+            )
 
     def steps(self) -> int:
         """Return the steps that every seed has taken at least."""

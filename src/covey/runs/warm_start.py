@@ -23,6 +23,17 @@ _SAME_SHAPES = (
 )
 
 
+def find_source(source: str) -> tuple[RunFolder, str]:
+    """Return the folder that `RUN` or `RUN:PART` names, and the part; refuse one without a checkpoint."""
+    run = source
+    part = ""
+    if not Path(source).is_dir() and ":" in source:
+        run, _, part = source.rpartition(":")
+    folder = RunFolder.existing(run)
+    checkpoint.read_facts(folder.last)
+    return folder, part
+
+
 def with_weights(source: str, engine: Engine, states: States) -> States:
     """Return new states with weights from `RUN`, `RUN:actor+critic`, `RUN:agent_0` or an agent's file.
 
@@ -37,17 +48,34 @@ def with_weights(source: str, engine: Engine, states: States) -> States:
     return warm
 
 
+def check_source(source: str, engine: Engine) -> None:
+    """Refuse weights that do not fit, before anything is compiled."""
+    if Path(source).is_file():
+        read_agent(Path(source))
+        return
+    folder, parts = find_source(source)
+    like = _learning_shapes(engine)
+    if not parts:
+        checkpoint.restore_learners(folder.last, like, _SAME_SHAPES, repeat=True)
+    elif parts not in Config.from_yaml(folder.config).build()[0].spec.names:
+        for part in parts.split("+"):
+            checkpoint.restore_part(folder.last, like, part)
+
+
+def _learning_shapes(engine: Engine) -> tuple[Any, ...]:
+    """Return the shapes of the learners of all seeds, None for those that never learn."""
+    shapes = engine.all_seeds(engine.shapes).learners
+    return tuple(x if slot.learns else None for x, slot in zip(shapes, engine.trainer.slots, strict=True))
+
+
 def _load_weights(source: str, engine: Engine, states: States) -> tuple[Any, ...]:
     """Return the learners of all seeds, None for what stays new."""
-    slots = engine.trainer.slots
-    shapes = engine.all_seeds(engine.shapes).learners
-    like = tuple(x if slot.learns else None for x, slot in zip(shapes, slots, strict=True))
+    like = _learning_shapes(engine)
     if Path(source).is_file():
         return _from_agent(read_agent(Path(source)), engine, states)
-    if Path(source).is_dir() or ":" not in source:
-        return checkpoint.restore_learners(RunFolder.existing(source).last, like, _SAME_SHAPES)
-    run, _, parts = source.rpartition(":")
-    folder = RunFolder.existing(run)
+    folder, parts = find_source(source)
+    if not parts:
+        return checkpoint.restore_learners(folder.last, like, _SAME_SHAPES, repeat=True)
     other = Engine(Config.from_yaml(folder.config))
     if parts in other.trainer.spec.names:
         return _from_agent(trained_agent(folder, other, parts), engine, states)

@@ -80,7 +80,7 @@ class Playback:
 
 def best_seed(folder: RunFolder) -> int:
     """Return the seed whose evaluation was best; 0 where there was none."""
-    evaluation = folder.read_json(folder.summary).get("eval", {})
+    evaluation = folder.read_summary().get("eval", {})
     return int(np.argmax(evaluation["team_return"]["per_seed"])) if "team_return" in evaluation else 0
 
 

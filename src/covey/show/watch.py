@@ -7,6 +7,7 @@ import numpy as np
 
 from ..config.config import Config
 from ..core.scene import Tabular
+from ..errors import UserError
 from ..runs.folder import RunFolder
 from ..runs.metrics import convention
 from ..text import count, signed, table
@@ -31,6 +32,8 @@ def watch_run(
     default = folder.game if is_game else folder.film
     file = Path(out) if out is not None else default
     film.find_writer(file)
+    if not file.parent.is_dir() and not file.parent.parent.is_dir():
+        raise UserError(f"--out {file}: there is no folder {file.parent.parent} to make one in")
     playback = record_playback(folder, seed, episodes, begin, follow)
     if is_game and file.suffix == ".png":
         tables.draw_run(folder, file, playback.seed)

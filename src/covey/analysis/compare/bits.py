@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-Row = dict[str, Any]
+from ...runs.records import Row
+
 ReportKey = tuple[int, int]  # iterations done, and the seed
 _EXEMPT = ("seconds", "report", "seed")  # times, and where a row stands
 _EVIDENCE = ("fingerprint", "seen", "step")  # weights, actions, and the steps so far

@@ -10,8 +10,9 @@ from ...config.config import Config
 from ...errors import UserError
 from ...runs.folder import RunFolder
 from ...runs.metrics import LearningCurve, convention, curves
+from ...runs.records import Row
 from ...runs.session import Training
-from .bits import BitComparison, Row, compare_bits, rows_by_place
+from .bits import BitComparison, compare_bits, rows_by_place
 from .compared import ComparedRun, ReturnComparison
 from .comparison import Comparison
 from .differences import (
@@ -41,10 +42,16 @@ class _RunOnDisk:
         self.rows: list[Row] = list(self.folder.rows())
         if not self.rows:
             raise UserError(f"{path} has reported nothing yet: there is nothing to compare")
+        if any("fingerprint" not in row or "seen" not in row or "seconds" not in row for row in self.rows):
+            raise UserError(f"{self.folder.metrics} has rows without fingerprints: compare trained runs")
+        seeds = {row["seed"] for row in self.rows}
+        if seeds != set(range(self.config.seeds)):
+            there = f"seeds {', '.join(map(str, sorted(seeds)))}, and its config.yaml {self.config.seeds}"
+            raise UserError(f"{self.folder.metrics} has {there}: one of the two was changed since")
         self.placed = rows_by_place(self.rows, self.config.seed, self.engine.iterations)
         self.settings = every_setting(self.config)
-        self.summary = self.folder.read_json(self.folder.summary)
-        self.provenance = self.folder.read_json(self.folder.run)
+        self.summary = self.folder.read_summary()
+        self.provenance = self.folder.read_run()
 
     def curve(self, team: str) -> LearningCurve:
         """Return the greedy returns of a team over steps."""

@@ -41,7 +41,7 @@ def every_setting(config: Config) -> dict[str, Any]:
             name = path.partition(".")[2] or "algorithm"
             values[name if [slot] == learning else f"{slot}.{name}"] = value
     world = settings.flatten({f"env.{name}": value for name, value in portable.env.items()})
-    elsewhere = ("algorithm", "environment", "learners", "env", "notes")
+    elsewhere = ("algorithm", "environment", "learners", "env", "notes", "origin")
     options = {option(f.name): getattr(portable, f.name) for f in fields(portable) if f.name not in elsewhere}
     return values | world | options | _checksums(config.files)
 

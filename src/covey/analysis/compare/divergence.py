@@ -18,10 +18,11 @@ from ...core import Trajectory
 from ...runs import checkpoint
 from ...runs.folder import RunFolder
 from ...runs.metrics import fingerprint
+from ...runs.records import Row
 from ...runs.session import Training
 from ...training.learners import UpdateContext
 from ...training.loop import TrainState
-from .bits import BitComparison, ReportKey, Row
+from .bits import BitComparison, ReportKey
 from .differences import tensor_shapes
 
 _NamedArrays = list[tuple[str, Shaped[np.ndarray, "..."]]]

@@ -6,6 +6,7 @@ from typing import Any
 
 from ... import yaml_text
 from ...errors import SettingError
+from ...ranges import Members, outside
 from .maps import SIZE, BattleMap, Group, Terrain, find_terrain, make_terrain
 
 _SIDES = {"allies": (9.0, 16.0), "enemies": (23.0, 16.0)}  # where a side starts if the map does not say
@@ -51,8 +52,8 @@ def _read_group(side: str, row: Any) -> Group:
     if not isinstance(row, list | tuple) or len(row) != 4 or not all(map(_is_number, row[1:])):
         raise SettingError(side, f"has a group that is none: {row}", remedy)
     unit, count, x, y = row
-    if count < 1 or count != int(count):
-        raise SettingError(side, f"asks for {count} of {unit}", "make it a whole number, 1 or more")
+    if outside(Members, count) or count % 1:
+        raise SettingError(side, f"asks for {count} of {unit}", "make it a whole number from 1 to 4,096")
     return Group(str(unit), int(count), _read_point(side, (x, y)))
 
 

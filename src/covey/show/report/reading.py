@@ -171,7 +171,7 @@ def _rows(folder: RunFolder) -> Iterator[dict[str, Any]]:
             seed = dig(row, int, "seed")
             if report is not None and seed is not None and 0 <= seed < _MOST_SEEDS:
                 yield row
-    except (OSError, ValueError, RecursionError):
+    except UserError:
         return
 
 
