@@ -22,7 +22,7 @@ from .making import (
     without_name,
 )
 from .opponents import frozen_player
-from .options import command_line_sentence, option
+from .options import as_typed, option
 from .paths import find_config, replace_files
 from .renamed import RENAMED_FIELDS
 from .settings import SettingPlace, Tree
@@ -241,7 +241,8 @@ def _read_fields(path: Path, of_run: bool = False) -> dict[str, Any]:
 
 def _in_file(path: Path, error: UserError) -> UserError:
     """Return an error that names the file in which the setting stands."""
-    sentence = command_line_sentence(error)
+    as_key = lambda setting: as_typed(setting.removeprefix(RUN_FIELD))
+    sentence = error.phrased(as_key) if isinstance(error, SettingError) else str(error)
     return error if str(path) in sentence else UserError(f"{path}: {sentence}")
 
 
