@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ import pytest
 from covey import yaml_text
 from covey.config.config import Config
 from covey.errors import UserError
-from covey.runs import checkpoint
+from covey.runs import checkpoint, records
 from covey.runs.folder import RunFolder
+from covey.runs.session import ResumePoint
 
 ROW = {"report": 1, "seed": 0, "step": 8, "seconds": 1.5, "loss": None, "fingerprint": ["0a"], "seen": "0b"}
 SCORES = {"per_seed": [1.0], "mean": 1.0, "iqm": 1.0, "ci95": [1.0, 1.0]}
@@ -200,6 +202,13 @@ def test_encrypted_and_unknown_entries_are_refused(folder, place, value, said):
     folder.last.write_bytes(content)
     with pytest.raises(UserError, match=f"last.npz: its entry .* {said}"):
         checkpoint.restore_state(folder.last, STATE)
+
+
+# Catches a field of the position that checkpoints write and its form does not know, so that nothing resumes.
+def test_every_field_of_a_position_has_a_form():
+    known = {name.removesuffix("?") for name in records.RESUME_POINT}
+    assert known == {field.name for field in fields(ResumePoint)}
+    assert records.fault(asdict(ResumePoint()), records.RESUME_POINT) == ""
 
 
 # Catches a position in the run that is taken on trust.

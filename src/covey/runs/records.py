@@ -47,6 +47,8 @@ RESUME_POINT = {
     "seconds": _NUMBER,
     "busy": _NUMBER,
     "done": int,
+    "spent?": Each(_NUMBER),
+    "faults?": Each(int),
 }
 FACTS = {"format": int, "leaves": [str], "resume_point?": RESUME_POINT, "score?": _NUMBER, "step?": int}
 _ROW = {"report": int, "seed": int, "step": int, "fingerprint?": [str], "seen?": str}
