@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from covey.analysis import ablation
+from covey.analysis.sweep import schedule
+from covey.analysis.sweep.plan import Plan
 from covey.cli import main
 from covey.lab import solve, study
 from covey.lab.descent import DescentEnd
@@ -51,6 +53,10 @@ def train_grid(algorithm, environment, axes, options, *_, **__):
     raise Understood
 
 
+def sweep(*_):
+    raise Understood
+
+
 def lacks_package(status, message):
     """Say whether a command stopped for want of a package with somebody's world."""
     return status == 2 and "which is not installed: run pip install" in message
@@ -68,10 +74,12 @@ def test_commands_are_understood(words, monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(run, "train_run", train)
     monkeypatch.setattr(ablation, "train_grid", train_grid)
+    monkeypatch.setattr(schedule, "continue_sweep", sweep)
+    monkeypatch.setattr(Plan, "write", lambda self, folder: None)
     ends = lambda table, *_: [DescentEnd(table, 0.0, (0,) * table.ndim, 1)]
     monkeypatch.setattr(solve, "descent_ends", ends)
     monkeypatch.setattr(study.Study, "picture", lambda _, out: Path(out))
-    if words[0] in ("train", "ablate"):
+    if words[0] in ("train", "ablate", "sweep"):
         with pytest.raises(Understood):
             go(words, capsys)
     else:
