@@ -239,7 +239,9 @@ def test_the_panel_has_room(agents, teams, gauges):
     rng = np.random.default_rng(0)
     told = {f"gauge_{i}": rng.normal(size=(3, 1)) for i in range(gauges)}
     one = episode(reward=rng.normal(size=(3, agents)), team_reward=rng.normal(size=(3, teams)), gauges=told)
-    panel = SidePanel(spec, one, Heading("a_world_of_a_long_name_indeed", "qmix", 0, "episode 1 of 1", 3))
+    panel = SidePanel(
+        spec, one, Heading("a_world_of_a_long_name_indeed", "qmix", "seed 0", "episode 1 of 1", 3)
+    )
     assert sum(block.height for block in panel.blocks[: teams + 2]) < PANEL_HEIGHT
     picture = np.zeros((PANEL_HEIGHT, 440), np.uint8)
     panel.draw(picture, 0)

@@ -108,14 +108,20 @@ def test_the_same_is_played_when_asked_again(run):
         playback.record_playback(run, episodes=0)
 
 
-def test_the_best_seed_plays(run, tmp_path):
-    # Would break: the worst one, or no film of a run without a summary.
+def test_the_median_seed_plays(run, tmp_path):
+    # Would break: the best or the worst one, or no film of a run without a summary.
     folder = RunFolder(tmp_path)
-    assert playback.best_seed(folder) == 0
+    assert playback.median_seed(folder) == 0
     folder.write_json(folder.summary, {"eval": {"team_return": {"per_seed": [-3.0, -1.0, -2.0]}}})
-    assert playback.best_seed(folder) == 1
+    assert playback.median_seed(folder) == 2
     scores = run.read_json(run.summary)["eval"]["team_return"]["per_seed"]
-    assert playback.best_seed(run) == int(np.argmax(scores))
+    assert playback.median_seed(run) == int(np.argmin(scores))  # of two the lower
+
+
+def test_the_median_episode_is_shown_first():
+    # Would break: a lucky episode in its place; the same one twice.
+    assert playback.typical_first(np.array([5.0, 1.0, 9.0, 3.0, 7.0])).tolist() == [0, 3, 4, 1, 2]
+    assert playback.typical_first(np.array([2.0])).tolist() == [0]
 
 
 @pytest.mark.slow

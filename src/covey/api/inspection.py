@@ -149,7 +149,7 @@ def watch(
         run (RUN): the run's folder
         out (FILE): film.gif, .mp4, .html or .png (RUN/film.gif)
         episodes (N): the number of episodes (2)
-        seed (K): the run's seed that plays, counted from 0 (the best)
+        seed (K): the run's seed that plays, counted from 0 (the median)
         begin (B): a number that chooses other starts (0)
         follow (AGENT): the agent whose values to draw below (dual_q: the first)
         log: print every step's rewards

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, PRNGKeyArray, Shaped, UInt8
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, Shaped, UInt8
 from PIL import Image
 
 from ..config.catalogue import nearest
@@ -21,10 +21,12 @@ from ..ops import named
 from ..runs.engine import Engine
 from ..runs.folder import RunFolder
 from ..runs.policy import load_trained
+from ..statistics import median_index
 from ..training.host import Host
 from ..training.learners import view_as
 from ..training.loop import Trainer
 
+POOL = 32  # greedy episodes, of which the typical ones are shown
 _FRAME = 480  # pixels of a world's own picture
 _Gauges = dict[str, Float[Array, "n steps k"]]
 
@@ -75,35 +77,53 @@ class Playback:
     seed: int
     episodes: tuple[Episode, ...]
     follow: FollowedAgent | None = None
+    is_median: bool = False  # whether the seed is the median of its run
+    pool: int = 0  # the episodes of which the first is the median; 0: it was not chosen
     training: dict[str, Float[np.ndarray, " reports"]] = field(default_factory=dict)
 
 
-def best_seed(folder: RunFolder) -> int:
-    """Return the seed whose evaluation was best; 0 where there was none."""
+def median_seed(folder: RunFolder) -> int:
+    """Return the seed whose evaluation was the median; 0 where there was none."""
     evaluation = folder.read_summary().get("eval", {})
-    return int(np.argmax(evaluation["team_return"]["per_seed"])) if "team_return" in evaluation else 0
+    known = "team_return" in evaluation
+    return median_index(np.array(evaluation["team_return"]["per_seed"])) if known else 0
+
+
+def typical_first(returns: Float[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+    """Return the places of episodes, the median first and those nearest to it in rank next."""
+    order = np.argsort(returns, kind="stable")
+    away = np.abs(np.arange(len(returns)) - (len(returns) - 1) // 2)
+    return order[np.argsort(away, kind="stable")]
 
 
 def record_playback(
     folder: RunFolder, seed: int | None = None, episodes: int = 2, begin: int = 0, follow: str | None = None
 ) -> Playback:
-    """Play and record greedy episodes, by default of the best seed.
+    """Play and record greedy episodes, by default of the median seed.
 
-    The same arguments give the same episodes; another `begin` gives others.
+    The first is the median of `POOL` episodes, the next are those nearest to it; a world that is a Python
+    program plays no more than it shows. The same arguments give the same episodes, another `begin` others.
     """
     if episodes < 1:
         raise UserError(f"--episodes must be at least 1, not {episodes}")
-    seed = best_seed(folder) if seed is None else seed
+    chosen = seed is not None
+    seed = median_seed(folder) if seed is None else seed
     engine, learners = load_trained(folder, seed)
     config = engine.config
     trainer = engine.trainer
     key = named(jax.random.key(config.seed + seed), "film", begin)
     camera = Camera(episodes)
+    pool = episodes if engine.hosted else max(episodes, POOL)
     if engine.hosted:
         rollouts = _play_on_host(engine, learners, key, episodes, camera)
         scenes = None
     else:
-        rollouts, scenes = _play_compiled(engine, learners, key, episodes)
+        rollouts, scenes = _play_compiled(engine, learners, key, pool)
+    if pool > episodes:
+        earned = np.asarray(jnp.sum(rollouts.team_reward * first_steps(rollouts)[..., None], axis=1))
+        shown = typical_first(earned[:, trainer.spec.teams.index(engine.learning_team)])[:episodes]
+        rollouts = jax.tree.map(lambda x: x[shown], rollouts)
+        scenes = jax.tree.map(lambda x: x[..., shown], scenes)
     measure = jax.jit(lambda learners, rollouts: measure_gauges(trainer, learners, rollouts))
     gauges = measure(learners, rollouts)
     rollouts, scenes, gauges = jax.tree.map(np.asarray, (rollouts, scenes, gauges))
@@ -114,10 +134,17 @@ def record_playback(
         world=config.environment.rpartition(":")[2],
         algorithm=config.algorithm,
         seed=seed,
+        is_median=not chosen and config.seeds > 1,
+        pool=pool if pool > episodes else 0,
         episodes=tuple(camera.filmed(i, cut_episode(rollouts, scenes, gauges, i)) for i in range(episodes)),
         follow=_followed_agent(trainer, widths, follow, bool(training)),
         training=training,
     )
+
+
+def first_steps(rollouts: Trajectory) -> Bool[Array, "n steps"]:
+    """Return which steps belong to the first episode of each rollout."""
+    return jnp.cumprod(rollouts.valid, axis=1).astype(bool)
 
 
 def _training_curves(

@@ -55,7 +55,9 @@ def returns_line(playback: Playback) -> str:
         for label, values in zip(_team_labels(playback), returns, strict=True)
     ]
     played = count(len(playback.episodes), "greedy episode")
-    return f"seed {playback.seed}, {played}: {'; '.join(parts)} ({convention(playback.spec)})"
+    seed = f"seed {playback.seed}, the median" if playback.is_median else f"seed {playback.seed}"
+    played += f", nearest to the median of {playback.pool}" if playback.pool else ""
+    return f"{seed}, {played}: {'; '.join(parts)} ({convention(playback.spec)})"
 
 
 def reward_log(playback: Playback) -> Iterator[str]:

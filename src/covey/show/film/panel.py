@@ -41,8 +41,8 @@ class Heading:
 
     height = 178
 
-    def __init__(self, world: str, algorithm: str, seed: int, episode: str, steps: int):
-        run = f" · seed {seed}"
+    def __init__(self, world: str, algorithm: str, seed: str, episode: str, steps: int):
+        run = f" · {seed}"
         room = PANEL_WIDTH - sprites.font(25).getlength(run)
         fits = lambda size: sprites.font(size, True).getlength(world) <= PANEL_WIDTH
         self.size = next(filter(fits, _TITLE_SIZES), _TITLE_SIZES[-1])

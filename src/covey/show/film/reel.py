@@ -94,4 +94,7 @@ def _episode_shots(playback: Playback, number: int, episode: Episode) -> Iterato
 def _heading(playback: Playback, number: int) -> Heading:
     which = f"episode {number + 1} of {len(playback.episodes)}"
     steps = playback.episodes[number].length
-    return Heading(playback.world, playback.algorithm, playback.seed, which, steps)
+    if playback.pool and number == 0:
+        which = f"median of {playback.pool} episodes"
+    seed = f"median seed {playback.seed}" if playback.is_median else f"seed {playback.seed}"
+    return Heading(playback.world, playback.algorithm, seed, which, steps)

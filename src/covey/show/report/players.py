@@ -21,9 +21,8 @@ from ...statistics import median_index
 from ...training.host import Host
 from ...training.learners import view_as
 from ...training.loop import Trainer
-from ..playback import Episode, cut_episode, measure_gauges, play_scenes
+from ..playback import POOL, Episode, cut_episode, first_steps, measure_gauges, play_scenes
 
-POOL = 32  # greedy episodes of each player, of which a few are shown
 _Decisions = dict[str, Float[np.ndarray, "steps agents *k"]]
 
 
@@ -70,7 +69,7 @@ def record_players(folder: RunFolder, scores: Float[np.ndarray, " seeds"], step:
     key = named(jr.key(engine.config.seed), "replay")
     play = jax.jit(jax.vmap(lambda learners: play_scenes(trainer, learners, key, POOL)))
     rollouts, scenes = play(learners)
-    returns = np.asarray(jnp.sum(rollouts.team_reward * rollouts.valid[..., None], axis=2))[0]
+    returns = np.asarray(_returns(jax.tree.map(lambda x: x[0], rollouts)))
     team = trainer.spec.teams.index(engine.learning_team)
     copies, titles = choose_episodes(returns[:, team])
     shown = np.array(copies)
@@ -84,6 +83,11 @@ def record_players(folder: RunFolder, scores: Float[np.ndarray, " seeds"], step:
         own, own_scenes, *said = jax.tree.map(lambda x, p=p: x[p], everything)
         episodes.append(tuple(_cut(own, own_scenes, said[0], said[1], i) for i in range(len(copies))))
     return RecordedPlayers(trainer.spec, trainer.env, names, tuple(episodes), titles)
+
+
+def _returns(rollouts: Trajectory) -> Float[Array, "n teams"]:
+    """Return what each team earned in the first episode of each copy."""
+    return jnp.sum(rollouts.team_reward * first_steps(rollouts)[..., None], axis=1)
 
 
 def _record_hosted(engine: Engine, names: tuple[PlayerName, ...], learners: PyTree) -> RecordedPlayers:

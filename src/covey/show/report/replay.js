@@ -72,7 +72,7 @@ const Replay = (() => {
       action.className = "action";
       if (bars) {
         const cell = row.insertCell(), box = make("div", "bars");
-        for (let a = 0; a < count; a++) { const bar = make("span", "bar"), fill = make("i"); bar.append(fill); bar.title = replay.actions[a] || "action " + a; box.append(bar); entry.bars.push([bar, fill]); }
+        for (let a = 0; a < count; a++) { const bar = make("span", "choice"), fill = make("i"); bar.append(fill); bar.title = replay.actions[a] || "action " + a; box.append(bar); entry.bars.push([bar, fill]); }
         cell.append(box);
       }
       entry.reward = row.insertCell();
@@ -143,7 +143,7 @@ const Replay = (() => {
         const known = own.filter((x, a) => allowed[a]), low = words.action_probabilities ? 0 : Math.min(...known), high = words.action_probabilities ? 1 : Math.max(...known);
         const taken = words.action.row(step)[i];
         entry.bars.forEach(([bar, fill], a) => {
-          bar.className = "bar" + (a === taken ? " taken" : "") + (allowed[a] ? "" : " illegal");
+          bar.className = "choice" + (a === taken ? " taken" : "") + (allowed[a] ? "" : " illegal");
           fill.style.height = (allowed[a] ? 8 + 92 * (high > low ? (own[a] - low) / (high - low) : 1) : 0) + "%";
           bar.title = (replay.actions[a] || "action " + a) + ": " + (allowed[a] ? number(own[a]) : "not legal");
         });
@@ -267,7 +267,7 @@ const Replay = (() => {
       act();
     };
     addEventListener("resize", ask);
-    addEventListener("theme", () => { panes.forEach(made => { if (made.key) load(made); }); again(); });
+    addEventListener("theme", () => { panes.forEach(made => { if (made.key) load(made); made.step = null; }); render(); });
   }
   return { start };
 })();
