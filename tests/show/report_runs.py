@@ -1,9 +1,11 @@
 """Run folders made by hand for tests of reports: they hold what a run would have written, and no JAX ran."""
 
 import json
+from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 CONVENTION = "team reward summed over an episode of at most 25 steps"
 
@@ -60,3 +62,27 @@ def write_run(
     run = {"status": "finished", "time": "2026-01-02 03:04:05", "command": ["covey", "train", algorithm]}
     (path / "run.json").write_text(json.dumps(run))
     return path
+
+
+class Parsed(HTMLParser):
+    """A page's elements, and the text between them."""
+
+    def __init__(self, content: bytes):
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.scripts: list[str] = []
+        self.feed(content.decode())
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        (self.scripts if self.elements and self.elements[-1][0] == "script" else self.texts).append(data)
+
+    @property
+    def data(self) -> dict:
+        """The data that the page embeds."""
+        return json.loads(
+            next(text for text in self.scripts if text.startswith("{")), parse_constant=pytest.fail
+        )

@@ -15,7 +15,7 @@ from covey.runs.engine import Engine
 from covey.show.report import packing, players
 from covey.show.report.page import make_report
 from covey.training.learners import view_as
-from show.test_report_page import Parsed
+from show.report_runs import Parsed
 
 RNG = np.random.default_rng(0)
 TINY = [

@@ -3,7 +3,6 @@
 import json
 import re
 from base64 import b64decode
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -13,33 +12,9 @@ from covey import statistics
 from covey.errors import UserError
 from covey.show.report import embedding, grouping, markup, page, reading, run_sections, scores
 from covey.show.report.drawing import ticks
-from show.report_runs import write_run
+from show.report_runs import Parsed, write_run
 
 EVIL = "</script><img src=x onerror=alert(1)>\u2028<!--'\"&`"
-
-
-class Parsed(HTMLParser):
-    """A page's elements, and the text between them."""
-
-    def __init__(self, content: bytes):
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.texts: list[str] = []
-        self.scripts: list[str] = []
-        self.feed(content.decode())
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        (self.scripts if self.elements and self.elements[-1][0] == "script" else self.texts).append(data)
-
-    @property
-    def data(self) -> dict:
-        """The data that the page embeds."""
-        return json.loads(
-            next(text for text in self.scripts if text.startswith("{")), parse_constant=pytest.fail
-        )
 
 
 def report(*paths: Path) -> Parsed:

@@ -80,7 +80,9 @@ def find_sink(name: str) -> Callable[[TrackedRun], Sink]:
             "and your own, as file.py:Name"
         )
     if importlib.util.find_spec(name) is None:
-        raise UserError(f"--track {name} needs the {name} extra: pip install 'covey[{name}]'")
+        raise UserError(
+            f"--track {name} needs {name}, which is not installed: run pip install 'covey[{name}]'"
+        )
     return SINKS[name]
 
 

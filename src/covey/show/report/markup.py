@@ -80,7 +80,7 @@ def number(x: Any, digits: int = 2) -> str:
         return "–"
     if x and not 1e-3 <= abs(x) < 1e6:
         return f"{x:.3g}".replace("-", "−")
-    return signed(x, digits if abs(x) >= 0.1 or not x else max(digits, 4))
+    return signed(x, digits if abs(x) >= 0.1 or not x else max(digits, 3))
 
 
 def interval_text(low: Any, high: Any) -> str:

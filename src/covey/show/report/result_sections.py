@@ -9,9 +9,9 @@ from ...text import clock, count
 from . import drawing
 from .grouping import WON, RunGroup
 from .markup import Markup, interval_text, join, number, tag
-from .scores import GroupScore, TaskScores, WorldScores, score_tasks, verdict
+from .scores import GroupScore, TaskScores, WorldScores, overall_verdict, score_tasks, verdict
 
-_MOST_ROWS = 60  # of a table that is shown open
+_MOST_OPEN = 4  # worlds whose tables are shown open
 _MOST_CHARTS = 12  # worlds whose curves are drawn without JavaScript
 _THRESHOLDS = 101
 _DRAWS = 2000
@@ -26,12 +26,15 @@ def page_section(name: str, title: str, *content: Any, note: Any = None) -> Mark
 
 def verdict_section(results: list[WorldScores]) -> Markup:
     """Say what was found: a sentence and a table for each world."""
-    parts = []
+    tasks = score_tasks(results)
+    parts = [tag("p", overall_verdict(tasks, len(results)), class_="verdict")] if tasks else []
     for result in results:
-        parts.append(tag("p", verdict(result), class_="verdict"))
-        if result.scores:
-            parts.append(_score_table(result))
-        parts += [_pair_table(result)] if len(result.scores) > 2 and result.pairs else []
+        parts.append(tag("p", verdict(result), class_="verdict" if len(results) <= _MOST_OPEN else None))
+        tables = [_score_table(result)] if result.scores else []
+        tables += [_pair_table(result)] if len(result.scores) > 2 and result.pairs else []
+        if len(results) > _MOST_OPEN and tables:
+            tables = [tag("details", tag("summary", f"every number on {result.world.name}"), tables)]
+        parts += tables
     conventions = dict.fromkeys(
         _convention(group) for result in results for group in result.world.groups if _convention(group)
     )
@@ -56,7 +59,7 @@ def _score_table(result: WorldScores) -> Markup:
     head = ["", result.world.score_name, "IQM", "95 % interval", *["win rate"] * wins, "seeds", "steps"]
     head += [f"beats {first}", "p", "seeds to settle"] * several + ["time", "steps/s"]
     rows = []
-    for i, score in enumerate(scores):
+    for score in scores:
         colour = drawing.colour_class(_place(result, score))
         label = tag("th", tag("span", class_=f"swatch {colour}"), score.group.label, scope="row")
         values = score.summary
@@ -74,14 +77,7 @@ def _score_table(result: WorldScores) -> Markup:
         cells += [str(len(score.values)), f"{score.step:,.0f}"]
         cells += _evidence(score) if several else []
         cells += [clock(score.group.seconds) if score.group.seconds is not None else "–", _rate(score.group)]
-        rows.append(
-            tag(
-                "tr",
-                label,
-                [tag("td", cell) for cell in cells],
-                class_="hidden-row" if i >= _MOST_ROWS else None,
-            )
-        )
+        rows.append(tag("tr", label, [tag("td", cell) for cell in cells]))
     table = tag(
         "table",
         tag("thead", tag("tr", [tag("th", name, scope="col") for name in head])),

@@ -14,6 +14,7 @@ from .markup import interval_text, number
 _CHANCE = 0.05
 _MOST_PAIRS = 24  # groups of which every pair is compared
 _AFFORDABLE = 10_000  # seeds
+_DRAWS = 2000
 
 
 @dataclass(frozen=True)
@@ -199,3 +200,18 @@ def _at_shares(
     steps, values = score.group.table.curve(result.world.score)
     at = np.searchsorted(steps, end * np.arange(1, points + 1) / points, side="right") - 1
     return values[np.maximum(at, 0)]
+
+
+def overall_verdict(tasks: list[TaskScores], worlds: int) -> str:
+    """Say which group is best over all worlds, by normalised scores."""
+    ranked = sorted(tasks, key=lambda task: -float(statistics.iqm_of_tasks(task.table)))
+    leader = ranked[0]
+    picks = statistics.draw_resamples(np.random.default_rng(0), leader.table.shape, _DRAWS)
+    low, high = statistics.bootstrap(statistics.iqm_of_tasks, (leader.table,), (picks,))
+    iqm = float(statistics.iqm_of_tasks(leader.table))
+    head = f"Over {worlds} worlds {leader.label} scores highest: normalised IQM {number(iqm)}"
+    if len(ranked) == 1:
+        return f"{head} {interval_text(float(low), float(high))}."
+    beats = float(statistics.improvement(leader.table, ranked[1].table))
+    second = f"a run of it beats one of {ranked[1].label}, the next, with probability {number(beats)}"
+    return f"{head} {interval_text(float(low), float(high))}; {second}."

@@ -35,7 +35,7 @@ const Numbers = (() => {
     const size = Math.abs(x);
     let text;
     if (size && (size < 1e-3 || size >= 1e6)) text = x.toPrecision(3).replace(/\.?0+e/, "e").replace("e+", "e");
-    else text = x.toFixed(size >= 0.1 || !size ? 2 : 4);
+    else text = x.toFixed(size >= 0.1 || !size ? 2 : 3);
     return text.replace("-", "−");
   }
   return { iqm, mean, median, interval, bytes, kinds, write };
