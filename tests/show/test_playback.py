@@ -112,7 +112,9 @@ def test_the_median_seed_plays(run, tmp_path):
     # Would break: the best or the worst one, or no film of a run without a summary.
     folder = RunFolder(tmp_path)
     assert playback.median_seed(folder) == 0
-    folder.write_json(folder.summary, {"eval": {"team_return": {"per_seed": [-3.0, -1.0, -2.0]}}})
+    content = run.read_json(run.summary)
+    content["eval"]["team_return"]["per_seed"] = [-3.0, -1.0, -2.0]
+    folder.write_json(folder.summary, content)
     assert playback.median_seed(folder) == 2
     scores = run.read_json(run.summary)["eval"]["team_return"]["per_seed"]
     assert playback.median_seed(run) == int(np.argmin(scores))  # of two the lower
