@@ -82,15 +82,15 @@ def _refuse_bombs(value: Any) -> None:
     raise ValueError(f"it is nested more than {_DEEPEST} levels deep")
 
 
-def parse_pairs(texts: Iterable[str]) -> dict[str, Any]:
-    """Read `key=value`, the values in YAML."""
+def parse_pairs(texts: Iterable[str], once: bool = False) -> dict[str, Any]:
+    """Read `key=value`, the values in YAML; the last of a key wins, or each may have one value `once`."""
     values = {}
     for pair in texts:
         key, equals, value = pair.partition("=")
         if not key or not equals:
             raise UserError(f"'{pair}' is no setting: write key=value, for instance gamma=0.95")
         new = parse(value, key)
-        if key in values and values[key] != new:
+        if once and key in values and values[key] != new:
             raise UserError(
                 f"{key} is given twice, as {inline(values[key])} and as {inline(new)}: write it once"
             )

@@ -52,5 +52,5 @@ def read_settings(parameter: Parameter, pairs: Sequence[str], after: str) -> dic
     odd = [pair for pair in pairs if not pair.startswith(prefix) or "=" not in pair]
     if prefix and odd:
         raise UserError(f"'{odd[0]}' is not understood: after {after} only {parameter.shown} may follow")
-    settings: Mapping[str, Any] = yaml_text.parse_pairs(pairs)
+    settings: Mapping[str, Any] = yaml_text.parse_pairs(pairs, once=True)
     return {key.removeprefix(prefix): value for key, value in settings.items()}
