@@ -21,7 +21,8 @@ from ..runs.results import DrawCurve
 from .ablation_results import Ablation, AblationCell
 from .compare.differences import differing, every_setting
 
-_FREE = ("--save-every",)  # options that may differ from those of a run that is there: they change no result
+# options that may differ from those of a run that is there: they change no result
+_FREE = ("--save-every", "--keep")
 
 
 class _Cell(NamedTuple):

@@ -29,7 +29,10 @@ class TrainOptions(TypedDict, total=False):
         eval_episodes (N): episodes of an evaluation (32)
         report_every (N): steps between reports (about a second of work)
         save_every (S): seconds between checkpoints (60)
-        source (--from RUN[:PART]): start from the weights of another run, a part of it, or an exported agent
+        keep (--keep N|all|every=STEPS): also keep weights by their steps: of the newest N evaluations, of
+            all, or every so many steps
+        source (--from RUN[@STEP][:PART]): start from the weights of another run, a part of it, or an
+            exported agent
         workers (N): processes that step the copies of a Python world (0: this one)
         deadline (S): seconds in which a worker must do something, or it is restarted (60)
         device: the device to train on (the best there is)
@@ -46,6 +49,7 @@ class TrainOptions(TypedDict, total=False):
     eval_episodes: NumberText
     report_every: NumberText
     save_every: NumberText
+    keep: NumberText
     source: str
     workers: NumberText
     deadline: NumberText

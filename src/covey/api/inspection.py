@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
-from ..commands import command
+from ..commands import NumberText, command
 from ..config.trust import heeds_trust
 from ..errors import UserError
 from ..ranges import Count, Index, Unit
@@ -26,6 +26,7 @@ def evaluate(
     env: Mapping[str, Any] | None = None,
     versus: None = None,
     trust: bool = False,
+    at: NumberText | None = None,
 ) -> "Evaluation": ...
 @overload
 def evaluate(
@@ -49,6 +50,7 @@ def evaluate(
     side: str | None = None,
     pairs: bool = False,
     trust: bool = False,
+    at: NumberText | None = None,
 ) -> "Evaluation | Match":
     """Play greedy episodes of every seed's policy.
 
@@ -63,18 +65,21 @@ def evaluate(
         side (TEAM): with --versus: the team that RUN plays (the first)
         pairs: with --versus: play each seed against each
         trust: run the Python code that a run from elsewhere names
+        at (STEP|best|last): the checkpoint that plays: the step of one that was kept, best or last (last)
     """
     RunFolder.existing(run)
     if versus is not None:
         if env or environment:
             raise UserError("--versus plays in RUN's own world: leave out --env and env.key=value")
+        if at is not None:
+            raise UserError("--versus plays both runs' last checkpoints: leave out --at")
         return _play(run, versus, side, episodes, pairs)
     if side or pairs:
         raise UserError("--side and --pairs say who plays against whom: name the other run with --versus")
     launch.prepare()
     from ..runs.evaluation import evaluate_run
 
-    return evaluate_run(run, episodes, environment, dict(env or {}))
+    return evaluate_run(run, episodes, environment, dict(env or {}), at)
 
 
 @heeds_trust
@@ -142,6 +147,7 @@ def watch(
     follow: str | None = None,
     log: bool = False,
     trust: bool = False,
+    at: NumberText | None = None,
 ) -> Film:
     """Film greedy episodes of one seed.
 
@@ -154,12 +160,13 @@ def watch(
         follow (AGENT): the agent whose values to draw below (dual_q: the first)
         log: print every step's rewards
         trust: run the Python code that a run from elsewhere names
+        at (STEP|best|last): the checkpoint that plays: the step of one that was kept, best or last (last)
     """
     RunFolder.existing(run)
     launch.prepare()
     from ..show.watch import returns_line, reward_log, watch_run
 
-    playback, path = watch_run(run, out, episodes, seed, begin, follow)
+    playback, path = watch_run(run, out, episodes, seed, begin, follow, at)
     tables = "\n\n".join(reward_log(playback)) + "\n\n" if log else ""
     return Film(path, tables + returns_line(playback))
 

@@ -5,7 +5,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from ..commands import command
+from ..commands import NumberText, command
+from ..config.trust import heeds_trust
 from ..errors import UserError
 from ..ranges import Index
 from ..runs import launch
@@ -73,6 +74,7 @@ def plot(
 
 
 @command()
+@heeds_trust
 def export(
     runs: Sequence[RunPath],
     *,
@@ -80,12 +82,17 @@ def export(
     marl_eval: bool = False,
     rliable: bool = False,
     agent: str | None = None,
+    player: bool = False,
+    weights: bool = False,
     seed: Index | None = None,
+    at: NumberText | None = None,
     out: RunPath | None = None,
+    trust: bool = False,
 ) -> WrittenFile:
-    """Write what runs measured for other tools, or one agent's networks to a file of their own.
+    """Write what runs measured for other tools, or what they learned.
 
     An agent's file is a zip of NumPy arrays, named in agent.json; `covey train … --from FILE` starts from it.
+    A player is a Python file that needs NumPy alone and acts as the policy does; its weights lie beside it.
 
     Args:
         runs (RUN): the runs' folders, or folders of runs
@@ -93,28 +100,57 @@ def export(
         marl_eval: evaluations as marl-eval reads them (marl_eval.json)
         rliable: matrices of scores by algorithm, runs by tasks (rliable.json)
         agent (NAME): one agent's networks, such as those of adversary_0 (RUN/NAME.npz)
-        seed (K): with --agent: one of the run's seeds, counted from 0 (all: the first axis of every array)
+        player: the policy as safetensors, and a player of it in NumPy (player.safetensors, player.py)
+        weights: all networks as safetensors (weights.safetensors)
+        seed (K): one of the run's seeds, counted from 0 (0; of an agent all: the first axis of arrays)
+        at (STEP|best|last): the checkpoint: the step of one that was kept, best or last (last)
         out (FILE): another file
+        trust: run the Python code that a run from elsewhere names
     """
-    chosen = {"csv": csv, "marl-eval": marl_eval, "rliable": rliable, "agent": agent is not None}
+    data = {"csv": csv, "marl-eval": marl_eval, "rliable": rliable}
+    chosen = data | {"player": player, "weights": weights, "agent": agent is not None}
     kinds = [kind for kind, wanted in chosen.items() if wanted]
     if len(kinds) != 1:
-        raise UserError("choose one format: --csv, --marl-eval or --rliable, or one --agent")
-    if seed is not None and agent is None:
-        raise UserError("--seed chooses among the networks of an agent: name it with --agent")
+        raise UserError(
+            "choose one format: --csv, --marl-eval, --rliable, --player or --weights, or one --agent"
+        )
+    (kind,) = kinds
     paths = _listed(runs)
-    if agent is not None and len(paths) != 1:
-        raise UserError("--agent is of one run: name one")
+    if kind not in data:
+        if len(paths) != 1:
+            raise UserError(f"--{kind} is of one run: name one")
+        return _export_learned(paths[0], kind, agent, seed, at, out)
+    if seed is not None or at is not None:
+        raise UserError("--seed and --at choose among networks: add --player, --weights or --agent")
+    launch.prepare("cpu")
+    from ..show.exports import export_data
+
+    names = {"csv": "curves.csv", "marl-eval": "marl_eval.json", "rliable": "rliable.json"}
+    file = Path(out or names[kind])
+    return WrittenFile(export_data(paths, kind, file), "data")  # pyright: ignore[reportArgumentType]
+
+
+def _export_learned(
+    run: RunPath,
+    kind: str,
+    agent: str | None,
+    seed: int | None,
+    at: NumberText | None,
+    out: RunPath | None,
+) -> WrittenFile:
+    """Write a run's networks: an agent's, those that act, or all."""
+    RunFolder.existing(run)
     launch.prepare("cpu")
     if agent is not None:
         from ..runs.agent_file import export_agent
 
-        return WrittenFile(export_agent(paths[0], agent, out, seed), "agent")
-    from ..show.exports import export_data
+        return WrittenFile(export_agent(run, agent, out, seed, at), "agent")
+    from ..show.player import export_player, export_weights
 
-    names = {"csv": "curves.csv", "marl-eval": "marl_eval.json", "rliable": "rliable.json"}
-    file = Path(out or names[kinds[0]])
-    return WrittenFile(export_data(paths, kinds[0], file), "data")  # pyright: ignore[reportArgumentType]
+    file = Path(out or f"{kind}.safetensors")
+    if kind == "weights":
+        return WrittenFile(export_weights(run, file, seed or 0, at), "weights")
+    return WrittenFile(export_player(run, file, seed or 0, at), f"weights: {file}\nplayer")
 
 
 @command()

@@ -31,9 +31,14 @@ class Run:
         """A row per report and seed."""
         return list(self.folder.rows())
 
-    def policy(self, seed: int = 0, *, trust: bool = False) -> "Policy":
-        """Return the trained policy of a seed."""
-        return load(self.path, seed, trust=trust)
+    @property
+    def checkpoints(self) -> list[int]:
+        """The steps of the checkpoints that `--keep` kept."""
+        return list(self.folder.kept)
+
+    def policy(self, seed: int = 0, at: int | str | None = None, *, trust: bool = False) -> "Policy":
+        """Return the trained policy of a seed, or its policy at a step that was kept."""
+        return load(self.path, seed, at, trust=trust)
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
@@ -84,12 +89,13 @@ class LabReport:
 
 
 @heeds_trust
-def load(run: RunPath, seed: int = 0, *, trust: bool = False) -> "Policy":
+def load(run: RunPath, seed: int = 0, at: int | str | None = None, *, trust: bool = False) -> "Policy":
     """Return a trained policy, for plain inference: `load(run).act(observations)`.
 
-    `trust` runs the Python code that somebody else's run names.
+    `at` names a checkpoint: the step of one that was kept, `best` or `last`. `trust` runs the Python code
+    that somebody else's run names.
     """
     launch.prepare()
     from ..runs.policy import Policy
 
-    return Policy.load(run, seed)
+    return Policy.load(run, seed, at)

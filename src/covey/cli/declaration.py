@@ -124,7 +124,7 @@ def describe_parameter(
     """Return a parameter with its flag and the name of its value."""
     flag, _, shown = spelling.partition(" ") if spelling.startswith("--") else ("", "", spelling)
     shown = shown or name.upper()
-    if is_word or "=" in shown:
+    if is_word or ("=" in shown and not flag):
         flag = ""
     elif not flag:
         negated = kind is bool and default is not False

@@ -12,6 +12,7 @@ from ..files import atomic
 from ..ranges import Between, Count, Index, Size, bare, outside
 from ..training.learners import LearnerSlot
 from . import catalogue, settings
+from .keeping import read_keeping
 from .making import (
     RUN_PREFIX,
     AnyEnvironment,
@@ -57,6 +58,7 @@ class Config:
     save_every: Index = 60  # seconds between checkpoints, more if slow to write; no part of the result
     workers: Index = 0  # processes for the copies of a Python world; 0: this one; no part of the result
     deadline: Count = 60  # seconds in which a worker must do something
+    keep: int | str | None = None  # checkpoints by their steps: a number, all, every=STEPS
     device: Literal["cpu", "gpu"] | None = None
     source: str | None = None  # a run to take the first weights from
     audit: bool = True  # whether a setting without effect stops the run
@@ -67,6 +69,8 @@ class Config:
     origin: Path | None = field(default=None, compare=False)  # the file that it was read from; not saved
 
     def __post_init__(self):
+        if self.keep is not None:
+            read_keeping(self.keep)
         for name, kind in get_type_hints(Config, include_extras=True).items():
             if outside(kind, getattr(self, name)):
                 settings.coerce(kind, getattr(self, name), SettingPlace("", f"{RUN_FIELD}{name}"))

@@ -20,7 +20,7 @@ from ..errors import UserError
 from ..files import atomic
 from ..networks.agents import AgentNetworks
 from ..networks.identity import IdentityNetworks
-from . import checkpoint
+from . import checkpoint, kept
 from .engine import Engine
 from .folder import RunFolder
 
@@ -41,10 +41,10 @@ def is_agent_networks(x: Any) -> bool:
     return isinstance(x, AgentNetworks | IdentityNetworks)
 
 
-def trained_agent(folder: RunFolder, engine: Engine, name: str) -> TrainedAgent:
-    """Return an agent of a trained run, with the networks of all seeds."""
+def trained_agent(folder: RunFolder, engine: Engine, name: str, weights: Path) -> TrainedAgent:
+    """Return an agent of a trained run, with the networks of all seeds, from one of its checkpoints."""
     world = engine.trainer.spec
-    learners = checkpoint.restore_learners(folder.last, engine.all_seeds(engine.shapes).learners)
+    learners = checkpoint.restore_learners(weights, engine.all_seeds(engine.shapes).learners)
     i, slot = next((i, s) for i, s in enumerate(engine.trainer.slots) if name in s.spec(world).names)
     place = slot.spec(world).names.index(name)
     team = next(team for team in world.teams if world.names.index(name) in world.members(team))
@@ -67,9 +67,12 @@ def _net_of(networks: AgentNetworks | IdentityNetworks, place: int) -> PyTree:
     return jax.tree.map(lambda x: x[:, networks.groups[place]], networks.nets)
 
 
-def export_agent(run: str | Path, name: str, out: str | Path | None, seed: int | None) -> Path:
+def export_agent(
+    run: str | Path, name: str, out: str | Path | None, seed: int | None, at: int | str | None = None
+) -> Path:
     """Write one agent's networks to a file, and return its path."""
     folder = RunFolder.existing(run)
+    weights = kept.checkpoint_at(folder, at)
     config = Config.from_yaml(folder.config)
     engine = Engine(config)
     names = engine.trainer.spec.names
@@ -77,7 +80,7 @@ def export_agent(run: str | Path, name: str, out: str | Path | None, seed: int |
         raise UserError(f"--agent: there is no agent '{name}' in {folder.path}: there are {', '.join(names)}")
     if seed is not None and seed >= config.seeds:
         raise UserError(f"--seed: {folder.path} trained seeds 0 to {config.seeds - 1}")
-    agent = trained_agent(folder, engine, name)
+    agent = trained_agent(folder, engine, name, weights)
     if not agent.nets:
         raise UserError(f"--agent: nobody learned for {name} in {folder.path}, so it has no networks")
     seeds = list(range(config.seeds)) if seed is None else [seed]

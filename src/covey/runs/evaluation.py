@@ -9,17 +9,22 @@ from ..config.config import Config
 from ..config.opponents import shape_difference
 from ..core import Spec
 from ..errors import UserError
-from . import checkpoint
+from . import checkpoint, kept
 from .engine import Engine
 from .folder import RunFolder
 from .results import Evaluation, summarise
 
 
 def evaluate_run(
-    path: str | Path, episodes: int | None, environment: str | None, env: dict[str, Any]
+    path: str | Path,
+    episodes: int | None,
+    environment: str | None,
+    env: dict[str, Any],
+    at: int | str | None = None,
 ) -> Evaluation:
     """Play greedy episodes of every seed's policy; the same call plays the same episodes."""
     folder = RunFolder.existing(path)
+    weights = kept.checkpoint_at(folder, at)
     config = Config.from_yaml(folder.config)
     trained = config.build()[0].spec
     if episodes is not None:
@@ -29,10 +34,15 @@ def evaluate_run(
         config = config.elsewhere(environment or config.environment, settings | env)
     engine = Engine(config)
     _check_shape(folder, trained, engine)
-    learners = checkpoint.restore_learners(folder.last, engine.all_seeds(engine.shapes).learners)
+    learners = checkpoint.restore_learners(weights, engine.all_seeds(engine.shapes).learners)
     results = engine.evaluate_learners(learners, list(range(config.seeds)))
     evaluation = summarise(engine.trainer.spec, results, engine.learning_team)
-    return replace(evaluation, run=str(folder.path), environment=config.environment)
+    return replace(evaluation, run=str(folder.path), environment=config.environment, at=_name(weights, at))
+
+
+def _name(weights: Path, at: int | str | None) -> int | str | None:
+    """Return the checkpoint's step, or the word that was given for it."""
+    return int(weights.stem) if weights.stem.isdecimal() else at
 
 
 def _team_settings(environment: str, trained: Spec) -> dict[str, Any]:

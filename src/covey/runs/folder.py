@@ -36,6 +36,16 @@ class RunFolder:
         self.last = self.path / "checkpoints" / "last.npz"
         self.best = self.path / "checkpoints" / "best.npz"
 
+    def numbered(self, step: int) -> Path:
+        """Return the path of the checkpoint that is kept of a step."""
+        return self.last.with_name(f"{step:09d}.npz")
+
+    @property
+    def kept(self) -> dict[int, Path]:
+        """The checkpoints that are kept by their steps, in order."""
+        files = [path for path in self.last.parent.glob("*.npz") if path.stem.isdecimal()]
+        return dict(sorted((int(path.stem), path) for path in files))
+
     @staticmethod
     def new(out: str | Path | None, name: str) -> "RunFolder":
         """Make the folder of a new run: `out`, or one under runs/ with the name and the time."""

@@ -17,7 +17,7 @@ from ..core import Observation, Spec, as_numbers
 from ..errors import UserError
 from ..training.host import StandIn
 from ..training.loop import Trainer
-from . import checkpoint
+from . import checkpoint, kept
 from .engine import Engine
 from .folder import RunFolder
 from .provenance import read_spec
@@ -25,25 +25,27 @@ from .provenance import read_spec
 _Observations = Float[np.ndarray, "agents features"] | Mapping[str, Float[np.ndarray, " features"]]
 
 
-def load_trained(folder: RunFolder, seed: int) -> tuple[Engine, tuple[Any, ...]]:
-    """Return a run's engine, and the learners of one of its seeds."""
+def load_trained(folder: RunFolder, seed: int, at: int | str | None = None) -> tuple[Engine, tuple[Any, ...]]:
+    """Return a run's engine, and the learners of one of its seeds; `at` names a checkpoint."""
+    weights = kept.checkpoint_at(folder, at)
     engine = Engine(_config_with(folder, seed))
-    learners = checkpoint.restore_learners(folder.last, engine.all_seeds(engine.shapes).learners)
+    learners = checkpoint.restore_learners(weights, engine.all_seeds(engine.shapes).learners)
     return engine, jax.tree.map(lambda x: jnp.asarray(x[seed]), learners)
 
 
-def load_player(folder: RunFolder, seed: int) -> tuple[Trainer, tuple[Any, ...]]:
+def load_player(folder: RunFolder, seed: int, at: int | str | None = None) -> tuple[Trainer, tuple[Any, ...]]:
     """Return what acts in a run, and the learners of a seed; its world is made only for an older run."""
+    weights = kept.checkpoint_at(folder, at)
     config = _config_with(folder, seed)
     spec = read_spec(folder)
     if spec is None:
-        engine, learners = load_trained(folder, seed)
+        engine, learners = load_trained(folder, seed, at)
         return engine.trainer, learners
     slots = config.learner_slots(spec)
     init = lambda key: tuple(slot.algorithm.init(slot.spec(spec), key) for slot in slots)
     of_seeds = lambda x: jax.ShapeDtypeStruct((config.seeds, *x.shape), x.dtype)
     shapes = jax.tree.map(of_seeds, jax.eval_shape(init, jr.key(0)))
-    learners = checkpoint.restore_learners(folder.last, shapes)
+    learners = checkpoint.restore_learners(weights, shapes)
     trainer = Trainer(StandIn(spec), slots, copies=1, length=1)
     return trainer, jax.tree.map(lambda x: jnp.asarray(x[seed]), learners)
 
@@ -66,8 +68,8 @@ class Policy:
         self.reset()
 
     @staticmethod
-    def load(path: str | Path, seed: int = 0) -> "Policy":
-        return Policy(*load_player(RunFolder.existing(path), seed))
+    def load(path: str | Path, seed: int = 0, at: int | str | None = None) -> "Policy":
+        return Policy(*load_player(RunFolder.existing(path), seed, at))
 
     @property
     def spec(self) -> Spec:

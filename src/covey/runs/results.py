@@ -36,6 +36,7 @@ class Evaluation:
     win_rate: dict[str, Any] | None = None  # from `statistics.summarise_wins`, where the world counts `won`
     run: str | None = None
     environment: str | None = None
+    at: int | str | None = None  # the checkpoint that played, where one was named
 
     @property
     def team_return(self) -> dict[str, Any]:
@@ -48,6 +49,7 @@ class Evaluation:
     def to_json(self) -> dict[str, Any]:
         """Return plain data, with the keys of summary.json, or of `covey eval --json`."""
         head = {"run": self.run, "environment": self.environment, "seeds": self.seeds} if self.run else {}
+        head |= {} if self.at is None else {"at": self.at}
         content = head | {
             "convention": self.convention,
             "episodes": self.episodes,
@@ -65,7 +67,8 @@ class Evaluation:
 
     def __str__(self) -> str:
         """Return the first team's return in words, with its convention."""
-        head = f"{self.run} in {self.environment}\n" if self.run else ""
+        at = "" if self.at is None else f", checkpoint {self.at}"
+        head = f"{self.run} in {self.environment}{at}\n" if self.run else ""
         over = f"over {count(self.seeds, 'seed')} × {count(self.episodes, 'greedy episode')}"
         returns = statistics_text(self.team_return)
         wins = f"\n{wins_text(self.win_rate, self.episodes)}" if self.win_rate else ""

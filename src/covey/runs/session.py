@@ -3,16 +3,18 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..audit.audit import Audit
 from ..config.config import Config
+from ..config.keeping import read_keeping
 from ..text import count, signed
 from ..training.costs import HasNotes
 from ..training.host import HostReport
-from . import checkpoint, launch, warm_start
+from . import checkpoint, kept, launch, warm_start
 from .engine import Engine, States
 from .folder import RunFolder
 from .metrics import Numbers, TensorBoard, check_numbers, convention, report_rows
@@ -46,6 +48,7 @@ class Training:
         self.folder = folder
         self.began = time.perf_counter()
         self.engine = Engine(config, lenders)
+        self.keeping = None if config.keep is None else read_keeping(config.keep)
         self.spec = self.engine.trainer.spec
         self.team = self.engine.learning_team
         self.progress = Progress(config.steps, quiet)
@@ -114,6 +117,7 @@ class Training:
             self.progress.say(
                 f"{self.folder.metrics} has lost its last rows: it goes on after the last whole one"
             )
+        kept.cut(self.folder, self.steps())
 
     def steps(self) -> int:
         """Return the steps that every seed has taken at least."""
@@ -134,6 +138,7 @@ class Training:
         if self.meter:
             self.meter.begin(self.states)
         while not self.stop and not self.over():
+            before = self.steps()
             metrics, fingerprints, rate = self._advance()
             check_numbers(metrics, self.config.environment)
             if self.audit:
@@ -141,6 +146,7 @@ class Training:
                 self.audit.after_chunk(self.states, metrics, self.point.clock, half)
             metrics |= self.meter.after_chunk(self.states, self.point.clock) if self.meter else {}
             rows = self._report(metrics, fingerprints)
+            self._keep(before)
             boards.write(rows)
             for sink in self.sinks:
                 for row in rows:
@@ -188,15 +194,31 @@ class Training:
         updates = self.engine.updates(self.point.clock)
         rows = report_rows(self.spec, reports, metrics, fingerprints, self.results, self.elapsed(), updates)
         self.point.metrics_size = self.folder.append(rows)
-        if self.results is not None:
-            self._save_if_best(float(self.results["teams"][..., self.spec.teams.index(self.team)].mean()))
+        self._save_if_best()
         return rows
 
-    def _save_if_best(self, score: float) -> None:
-        if self.point.best is None or score > self.point.best:
+    def _score(self) -> float | None:
+        """Return the first learning team's greedy return of this report, if it was evaluated."""
+        if self.results is None:
+            return None
+        return float(self.results["teams"][..., self.spec.teams.index(self.team)].mean())
+
+    def _save_if_best(self) -> None:
+        score = self._score()
+        if score is not None and (self.point.best is None or score > self.point.best):
             self.point.best = score
-            learners = [{"learners": state.learners} for state in self.engine.layout.own(self.states)]
-            checkpoint.save(self.folder.best, learners, {"score": score, "step": self.steps()})
+            self._save_learners(self.folder.best)
+
+    def _keep(self, before: int) -> None:
+        """Keep a checkpoint by its step where one is due; `before` is the step of the report before."""
+        step = self.steps()
+        if self.keeping and self.keeping.is_due(before, step, self.results is not None):
+            self._save_learners(self.folder.numbered(step))
+            kept.prune(self.folder, self.keeping.newest)
+
+    def _save_learners(self, path: Path) -> None:
+        learners = [{"learners": state.learners} for state in self.engine.layout.own(self.states)]
+        checkpoint.save(path, learners, {"score": self._score(), "step": self.steps()})
 
     def show_progress(self, rows: list[dict[str, Any]], rate: float) -> None:
         """Show the newest returns beside the progress."""

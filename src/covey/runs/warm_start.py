@@ -12,7 +12,7 @@ from ..config.config import Config
 from ..core import Spec
 from ..errors import UserError
 from ..networks.agents import AgentNetworks
-from . import checkpoint
+from . import checkpoint, kept
 from .agent_file import TrainedAgent, read_agent, trained_agent
 from .engine import Engine, States
 from .folder import RunFolder
@@ -23,21 +23,31 @@ _SAME_SHAPES = (
 )
 
 
-def find_source(source: str) -> tuple[RunFolder, str]:
-    """Return the folder that `RUN` or `RUN:PART` names, and the part; refuse one without a checkpoint."""
-    run = source
-    part = ""
-    if not Path(source).is_dir() and ":" in source:
-        run, _, part = source.rpartition(":")
+def split_source(source: str) -> tuple[str, str | None, str]:
+    """Return the run, the checkpoint and the parts of `RUN[@STEP][:PART]`; a folder's name may hold both."""
+    run, _, rest = source.rpartition("@")
+    if Path(source).is_dir():
+        return source, None, ""
+    if run and Path(run).is_dir():
+        at, _, parts = rest.partition(":")
+        return run, at, parts
+    run, _, parts = source.rpartition(":")
+    return (run, None, parts) if run else (source, None, "")
+
+
+def find_source(source: str) -> tuple[RunFolder, Path, str]:
+    """Return the run's folder, the checkpoint and the part that `RUN[@STEP][:PART]` names."""
+    run, at, part = split_source(source)
     folder = RunFolder.existing(run)
-    checkpoint.read_facts(folder.last)
-    return folder, part
+    weights = kept.checkpoint_at(folder, at, "--from RUN@STEP")
+    checkpoint.read_facts(weights)
+    return folder, weights, part
 
 
 def with_weights(source: str, engine: Engine, states: States) -> States:
     """Return new states with weights from `RUN`, `RUN:actor+critic`, `RUN:agent_0` or an agent's file.
 
-    Counters and optimiser states stay new.
+    `RUN@STEP` stands for the run at a checkpoint that it kept. Counters and optimiser states stay new.
     """
     trained = engine.lanes(_load_weights(source, engine, states))
     warm = []
@@ -53,13 +63,13 @@ def check_source(source: str, engine: Engine) -> None:
     if Path(source).is_file():
         read_agent(Path(source))
         return
-    folder, parts = find_source(source)
+    folder, weights, parts = find_source(source)
     like = _learning_shapes(engine)
     if not parts:
-        checkpoint.restore_learners(folder.last, like, _SAME_SHAPES, repeat=True)
+        checkpoint.restore_learners(weights, like, _SAME_SHAPES, repeat=True)
     elif parts not in Config.from_yaml(folder.config).build()[0].spec.names:
         for part in parts.split("+"):
-            checkpoint.restore_part(folder.last, like, part)
+            checkpoint.restore_part(weights, like, part)
 
 
 def _learning_shapes(engine: Engine) -> tuple[Any, ...]:
@@ -73,13 +83,13 @@ def _load_weights(source: str, engine: Engine, states: States) -> tuple[Any, ...
     like = _learning_shapes(engine)
     if Path(source).is_file():
         return _from_agent(read_agent(Path(source)), engine, states)
-    folder, parts = find_source(source)
+    folder, weights, parts = find_source(source)
     if not parts:
-        return checkpoint.restore_learners(folder.last, like, _SAME_SHAPES, repeat=True)
+        return checkpoint.restore_learners(weights, like, _SAME_SHAPES, repeat=True)
     other = Engine(Config.from_yaml(folder.config))
     if parts in other.trainer.spec.names:
-        return _from_agent(trained_agent(folder, other, parts), engine, states)
-    return eqx.combine(*(checkpoint.restore_part(folder.last, like, part) for part in parts.split("+")))
+        return _from_agent(trained_agent(folder, other, parts, weights), engine, states)
+    return eqx.combine(*(checkpoint.restore_part(weights, like, part) for part in parts.split("+")))
 
 
 def _from_agent(agent: TrainedAgent, engine: Engine, states: States) -> tuple[Any, ...]:

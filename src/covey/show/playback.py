@@ -97,18 +97,24 @@ def typical_first(returns: Float[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
 
 
 def record_playback(
-    folder: RunFolder, seed: int | None = None, episodes: int = 2, begin: int = 0, follow: str | None = None
+    folder: RunFolder,
+    seed: int | None = None,
+    episodes: int = 2,
+    begin: int = 0,
+    follow: str | None = None,
+    at: int | str | None = None,
 ) -> Playback:
     """Play and record greedy episodes, by default of the median seed.
 
     The first is the median of `POOL` episodes, the next are those nearest to it; a world that is a Python
     program plays no more than it shows. The same arguments give the same episodes, another `begin` others.
+    `at` names the checkpoint that plays.
     """
     if episodes < 1:
         raise UserError(f"--episodes must be at least 1, not {episodes}")
     chosen = seed is not None
     seed = median_seed(folder) if seed is None else seed
-    engine, learners = load_trained(folder, seed)
+    engine, learners = load_trained(folder, seed, at)
     config = engine.config
     trainer = engine.trainer
     key = named(jax.random.key(config.seed + seed), "film", begin)

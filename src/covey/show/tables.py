@@ -132,9 +132,9 @@ def check_drawable(tables: tuple[PayoffTable, ...]) -> None:
         )
 
 
-def draw_run(folder: RunFolder, out: Path, seed: int) -> None:
+def draw_run(folder: RunFolder, out: Path, seed: int, at: int | str | None = None) -> None:
     """Draw a run's game and what a seed learned of it: its joint action framed, the best ones starred."""
-    engine, learners = load_trained(folder, seed)
+    engine, learners = load_trained(folder, seed, at)
     trainer = engine.trainer
     assert isinstance(trainer.env, Tabular)
     check_drawable(trainer.env.tables())

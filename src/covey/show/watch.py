@@ -22,6 +22,7 @@ def watch_run(
     seed: int | None = None,
     begin: int = 0,
     follow: str | None = None,
+    at: int | str | None = None,
 ) -> tuple[Playback, Path]:
     """Play episodes and draw them: as a film or, in a small game, as tables of its payoffs.
 
@@ -34,9 +35,9 @@ def watch_run(
     film.find_writer(file)
     if not file.parent.is_dir() and not file.parent.parent.is_dir():
         raise UserError(f"--out {file}: there is no folder {file.parent.parent} to make one in")
-    playback = record_playback(folder, seed, episodes, begin, follow)
+    playback = record_playback(folder, seed, episodes, begin, follow, at)
     if is_game and file.suffix == ".png":
-        tables.draw_run(folder, file, playback.seed)
+        tables.draw_run(folder, file, playback.seed, at)
     else:
         film.write_film(playback, file)
     return playback, file

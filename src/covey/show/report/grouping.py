@@ -11,7 +11,8 @@ from ... import yaml_text
 from .markup import clean, shorten
 from .reading import MetricsTable, RecordedRun
 
-_FREE = ("--seed", "--seeds", "--save-every", "--device", "preset")  # they change no result beside its seeds
+# they change no result beside its seeds
+_FREE = ("--seed", "--seeds", "--save-every", "--keep", "--device", "preset")
 _MOST_IN_LABEL = 3  # settings
 _LABEL = 60  # characters
 WON = "eval/won"
