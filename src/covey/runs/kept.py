@@ -42,9 +42,8 @@ def checkpoint_at(folder: RunFolder, at: int | str | None, option: str = "--at")
             f"--keep every=STEPS; {option} takes last and best, too"
         )
     close = min(kept, key=lambda k: abs(k - step))
-    raise UserError(
-        f"{folder.path} kept no checkpoint of step {at}, but {_listed(kept)}; {close} is the nearest"
-    )
+    there = f"{_listed(kept)}; {close} is the nearest"
+    raise UserError(f"{option}: {folder.path} kept no checkpoint of step {at}, but {there}")
 
 
 def _listed(kept: dict[int, Path]) -> str:
