@@ -1,5 +1,6 @@
 """Checkpoints by their steps: which are kept, also over a resumption, and who plays from them."""
 
+import importlib.util
 import json
 import zipfile
 from dataclasses import replace
@@ -117,3 +118,26 @@ def test_kept_over_a_resumption(tmp_path):
     row = [row["eval/return/team"] for row in whole.rows() if row["step"] == steps[1]]
     assert at.team_return["per_seed"] == row
     assert json.loads(json.dumps(at.to_json()))["at"] == steps[1]
+    assert_player_is_the_policy(whole.path, steps[1], tmp_path / "robot.safetensors")
+    weights = covey.export([whole.path], weights=True, out=tmp_path / "w.safetensors").path.read_bytes()
+    names = json.loads(weights[8 : 8 + int.from_bytes(weights[:8], "little")])
+    assert "team.online.agents.nets.gru.hidden.0.weight" in names
+    assert not any("opt_state" in name for name in names)
+
+
+def assert_player_is_the_policy(path: Path, step: int, out: Path) -> None:
+    """The written file is imported as a user's, beside its weights."""
+    written = covey.export([path], player=True, seed=1, at=step, out=out)
+    assert written.path == out.with_suffix(".py")
+    spec = importlib.util.spec_from_file_location("robot", written.path)
+    robot = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(robot)
+    player = robot.Player()
+    policy = covey.load(path, seed=1, at=step)
+    rows = np.random.default_rng(0).normal(size=(20, 2, policy.spec.features)).astype(np.float32)
+    assert [player.act(x).tolist() for x in rows] == [np.asarray(policy.act(x)).tolist() for x in rows]
+    assert player.facts["environment"] == "two_step"
+    with pytest.raises(UserError, match=r"ends in .safetensors"):
+        covey.export([path], player=True, out=out.with_suffix(".npz"))
+    with pytest.raises(UserError, match="choose among networks"):
+        covey.export([path], csv=True, seed=1)
