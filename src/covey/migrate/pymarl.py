@@ -150,11 +150,16 @@ def _rules(algorithm: str) -> dict[str, Rule]:
         "env_args.time_limit": made(lambda value, found: f"env.horizon={number_text(value)}"),
         "env_args.difficulty": missing("covey's enemies play by one script: env.enemy=…"),
         "save_model": nothing("covey always saves"),
-        "save_model_interval": missing("checkpoints follow the clock: --save-every SECONDS"),
+        "save_model_interval": made(
+            lambda value, found: f"--keep every={number_text(value)}",
+            "weights alone; the checkpoint to resume from follows the clock: --save-every SECONDS",
+        ),
         "checkpoint_path": missing(
             "continue a run with `covey resume RUN`, or start from its weights with --from RUN"
         ),
-        "load_step": missing("`covey resume RUN` goes on from the last checkpoint"),
+        "load_step": missing(
+            "`covey resume RUN` goes on from the last checkpoint, --from RUN@STEP starts from a kept one"
+        ),
         "evaluate": missing("`covey eval RUN` evaluates a run"),
         "render": missing("`covey watch RUN` makes a film"),
         "save_replay": missing("`covey watch RUN` makes a film"),
