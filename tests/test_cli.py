@@ -163,7 +163,9 @@ def test_watching(finished, capsys, tmp_path):
         and "step" not in said.split("(")[0]
     )
     assert re.match(
-        r"seed 0, 3 greedy episodes: team return [−.\d]+, [−.\d]+, [−.\d]+ \(team reward summed", said
+        r"seed 0(, the median)?, 3 greedy episodes, nearest to the median of \d+: "
+        r"team return [−.\d]+, [−.\d]+, [−.\d]+ \(team reward summed",
+        said,
     )
     assert main(["watch", str(finished), f"--out={film}", "--episodes=1", "--log"]) == 0
     assert re.search(r"step +agent_0 +agent_1 +team\n +1 .*\n +2 .*\n +sum ", capsys.readouterr().out)
