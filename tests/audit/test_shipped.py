@@ -35,7 +35,7 @@ KINDS = {  # a world of each kind
 def config_of(algorithm: str, world: str, settings: dict, preset: str) -> Config | None:
     """Return a run's configuration; None where the algorithm and the world do not go together."""
     try:
-        return Config.parse(algorithm, world, settings, {"preset": preset})
+        return Config.parse(algorithm, world, settings, {"preset": preset, "seeds": 1})
     except UserError:
         return None
 

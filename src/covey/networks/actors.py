@@ -71,7 +71,7 @@ class Actor(eqx.Module):
         networks = AgentNetworks(factory, spec, interface, sharing, key=key)
         self.networks = networks if hyper is None else hyper(networks, named(key, "hyper"))
         groups = len(set(self.networks.groups))
-        start = jnp.full((groups, spec.actions), jnp.log(deviation))
+        start = jnp.full((groups, spec.actions), jnp.log(deviation), float)
         self.log_deviation = start if spec.bounds else None
         self.bounds = spec.bounds
         self.squashed = squashed
