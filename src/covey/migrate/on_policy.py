@@ -5,7 +5,6 @@ from typing import Any
 from ..errors import UserError
 from .translation import (
     Found,
-    Rule,
     Translation,
     made,
     missing,
@@ -57,7 +56,7 @@ def translate_on_policy(script: str, words: list[str]) -> Translation:
             "experience.steps=200 is theirs."
         )
     ignored = ("algorithm_name", "env_name", "scenario_name", "map_name", "user_name", "num_landmarks")
-    return translate_settings(translation, found, _rules(), ignored)
+    return translate_settings(translation, found, _TAKEN | _SWITCHED_OFF | _MISSING, ignored)
 
 
 def _read_flags(script: str, words: list[str]) -> dict[str, Any]:
@@ -105,72 +104,78 @@ def _eval_every(value: Any, found: Found) -> str:
     return f"--eval-every {number_text(steps)}"
 
 
-def _rules() -> dict[str, Rule]:
-    both = lambda name: (f"actor_optimiser.{name}", f"critic_optimiser.{name}")
-    depth = lambda value, found: [f"actor.depth={value + 1}", f"critic.depth={value + 1}"]
-    return {
-        "num_env_steps": run_option("steps"),
-        "seed": run_option("seed", "one seed a run there; covey trains several side by side with --seeds N"),
-        "experiment_name": made(lambda value, found: f"--out runs/{value}"),
-        "n_rollout_threads": run_option("envs"),
-        "n_training_threads": nothing("covey takes every core"),
-        "num_agents": made(lambda value, found: f"env.agents={value}"),
-        "episode_length": made(
-            lambda value, found: f"experience.steps={value}",
-            "its episode is a rollout of so many steps, not the world's",
-        ),
-        "ppo_epoch": same("epochs"),
-        "num_mini_batch": same("minibatches"),
-        "clip_param": same("clip", "value_clip"),
-        "entropy_coef": same("entropy"),
-        "gamma": same("gamma"),
-        "gae_lambda": same("lam"),
-        "lr": same("actor_optimiser.lr"),
-        "critic_lr": same("critic_optimiser.lr"),
-        "opti_eps": same(*both("eps")),
-        "max_grad_norm": same(*both("clip")),
-        "hidden_size": same("actor.hidden", "critic.hidden"),
-        "layer_N": made(depth, "its network has a first layer and so many more"),
-        "data_chunk_length": same("chunk"),
-        "huber_delta": same("huber"),
-        "eval_interval": made(_eval_every, "it counts rollouts there, and steps here"),
-        "eval_episodes": run_option("eval-episodes"),
-        "use_eval": nothing("covey always evaluates"),
-        "log_interval": nothing("it counts rollouts there; covey reports about every second"),
-        "save_interval": nothing("it counts rollouts there; covey saves every --save-every seconds"),
-        "cuda": switch(off="--device cpu", remark=_OFF),
-        "cuda_deterministic": nothing("covey's bits are the same whenever the command is"),
-        "use_wandb": nothing(_OFF),
-        "share_policy": switch(off="sharing=none", remark=_OFF),
-        "use_centralized_V": nothing(f"{_OFF}: the critic is local, so this is ippo"),
-        "use_ReLU": switch(off="actor.activation=tanh", remark=f"{_OFF}: the networks have tanh"),
-        "use_valuenorm": switch(off="normalise_values=false", remark=_OFF),
-        "use_feature_normalization": made(
-            lambda value, found: ["actor.norm=false", "critic.norm=false"], _OFF
-        ),
-        "use_orthogonal": made(lambda value, found: ["actor.gain=null", "critic.gain=null"], _OFF),
-        "use_recurrent_policy": made(
-            lambda value, found: ["actor=feed_forward", "critic=feed_forward"], _OFF
-        ),
-        "use_clipped_value_loss": made(lambda value, found: "value_clip=0", _OFF),
-        "use_max_grad_norm": made(lambda value, found: [f"{key}=0" for key in both("clip")], _OFF),
-        "use_gae": missing(f"{_OFF}; covey has lam=1, which is close"),
-        "use_huber_loss": made(lambda value, found: "huber=1e6", f"{_OFF}: the loss is a square"),
-        "use_value_active_masks": missing(f"{_OFF}: the dead count; covey leaves them out"),
-        "use_policy_active_masks": missing(f"{_OFF}: the dead count; covey leaves them out"),
-        "use_state_agent": nothing(f"{_OFF}; covey's own: env.use_state_agent, critic_input=agent_state"),
-        "use_linear_lr_decay": missing(
-            "set actor_optimiser.lr=linear with .start, .end and .steps (in updates)"
-        ),
-        "gain": same("actor.gain"),
-        "use_popart": missing(),
-        "stacked_frames": missing(),
-        "value_loss_coef": missing(
-            "two networks have no common loss; with trunk=shared: trunk.value_coefficient"
-        ),
-        "weight_decay": missing(),
-        "model_dir": missing("start from a run's weights with --from RUN, or go on with `covey resume RUN`"),
-        "use_render": missing("`covey watch RUN` makes a film"),
-        "save_gifs": missing("`covey watch RUN` makes a film"),
-        "use_obs_instead_of_state": missing("env.obs_instead_of_state=true in skirmish"),
-    }
+def _both(name: str) -> tuple[str, str]:
+    return f"actor_optimiser.{name}", f"critic_optimiser.{name}"
+
+
+def _depth(value: Any, found: Found) -> list[str]:
+    return [f"actor.depth={value + 1}", f"critic.depth={value + 1}"]
+
+
+_TAKEN = {
+    "num_env_steps": run_option("steps"),
+    "seed": run_option("seed", "one seed a run there; covey trains several side by side with --seeds N"),
+    "experiment_name": made(lambda value, found: f"--out runs/{value}"),
+    "n_rollout_threads": run_option("envs"),
+    "n_training_threads": nothing("covey takes every core"),
+    "num_agents": made(lambda value, found: f"env.agents={value}"),
+    "episode_length": made(
+        lambda value, found: f"experience.steps={value}",
+        "its episode is a rollout of so many steps, not the world's",
+    ),
+    "ppo_epoch": same("epochs"),
+    "num_mini_batch": same("minibatches"),
+    "clip_param": same("clip", "value_clip"),
+    "entropy_coef": same("entropy"),
+    "gamma": same("gamma"),
+    "gae_lambda": same("lam"),
+    "lr": same("actor_optimiser.lr"),
+    "critic_lr": same("critic_optimiser.lr"),
+    "opti_eps": same(*_both("eps")),
+    "max_grad_norm": same(*_both("clip")),
+    "hidden_size": same("actor.hidden", "critic.hidden"),
+    "layer_N": made(_depth, "its network has a first layer and so many more"),
+    "data_chunk_length": same("chunk"),
+    "huber_delta": same("huber"),
+    "eval_interval": made(_eval_every, "it counts rollouts there, and steps here"),
+    "eval_episodes": run_option("eval-episodes"),
+    "use_eval": nothing("covey always evaluates"),
+    "log_interval": nothing("it counts rollouts there; covey reports about every second"),
+    "save_interval": nothing("it counts rollouts there; covey saves every --save-every seconds"),
+    "cuda_deterministic": nothing("covey's bits are the same whenever the command is"),
+    "gain": same("actor.gain"),
+}
+
+# Flags of which each switches something off.
+_SWITCHED_OFF = {
+    "cuda": switch(off="--device cpu", remark=_OFF),
+    "use_wandb": nothing(_OFF),
+    "share_policy": switch(off="sharing=none", remark=_OFF),
+    "use_centralized_V": nothing(f"{_OFF}: the critic is local, so this is ippo"),
+    "use_ReLU": switch(off="actor.activation=tanh", remark=f"{_OFF}: the networks have tanh"),
+    "use_valuenorm": switch(off="normalise_values=false", remark=_OFF),
+    "use_feature_normalization": made(lambda value, found: ["actor.norm=false", "critic.norm=false"], _OFF),
+    "use_orthogonal": made(lambda value, found: ["actor.gain=null", "critic.gain=null"], _OFF),
+    "use_recurrent_policy": made(lambda value, found: ["actor=feed_forward", "critic=feed_forward"], _OFF),
+    "use_clipped_value_loss": made(lambda value, found: "value_clip=0", _OFF),
+    "use_max_grad_norm": made(lambda value, found: [f"{key}=0" for key in _both("clip")], _OFF),
+    "use_gae": missing(f"{_OFF}; covey has lam=1, which is close"),
+    "use_huber_loss": made(lambda value, found: "huber=1e6", f"{_OFF}: the loss is a square"),
+    "use_value_active_masks": missing(f"{_OFF}: the dead count; covey leaves them out"),
+    "use_policy_active_masks": missing(f"{_OFF}: the dead count; covey leaves them out"),
+    "use_state_agent": nothing(f"{_OFF}; covey's own: env.use_state_agent, critic_input=agent_state"),
+}
+
+_MISSING = {
+    "use_linear_lr_decay": missing("set actor_optimiser.lr=linear with .start, .end and .steps (in updates)"),
+    "use_popart": missing(),
+    "stacked_frames": missing(),
+    "value_loss_coef": missing(
+        "two networks have no common loss; with trunk=shared: trunk.value_coefficient"
+    ),
+    "weight_decay": missing(),
+    "model_dir": missing("start from a run's weights with --from RUN, or go on with `covey resume RUN`"),
+    "use_render": missing("`covey watch RUN` makes a film"),
+    "save_gifs": missing("`covey watch RUN` makes a film"),
+    "use_obs_instead_of_state": missing("env.obs_instead_of_state=true in skirmish"),
+}

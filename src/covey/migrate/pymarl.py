@@ -96,72 +96,95 @@ def _target(value: Any, found: Found) -> str | list[str]:
 
 def _rules(algorithm: str) -> dict[str, Rule]:
     """Return the rules of an algorithm's settings."""
-    optimisers = ("optimiser",) if algorithm in _VALUE_BASED else ("actor_optimiser", "critic_optimiser")
-    networks = ("agent",) if algorithm in _VALUE_BASED else ("actor", "critic")
-    of = lambda parts, name: [f"{part}.{name}" for part in parts]
-    is_recurrent = lambda value, found: [
-        f"{part}={'recurrent' if value else 'feed_forward'}" for part in networks
+    valued = algorithm in _VALUE_BASED
+    optimisers = ("optimiser",) if valued else ("actor_optimiser", "critic_optimiser")
+    networks = ("agent",) if valued else ("actor", "critic")
+    return _TAKEN | _MISSING | _optimiser_rules(optimisers) | _network_rules(networks)
+
+
+def _optimiser_rules(optimisers: tuple[str, ...]) -> dict[str, Rule]:
+    """Return the rules of what every optimiser gets."""
+    return {
+        "lr": same(*_each(optimisers, "lr")),
+        "optim_alpha": same(*_each(optimisers, "decay")),
+        "optim_eps": same(*_each(optimisers, "eps")),
+        "grad_norm_clip": same(*_each(optimisers, "clip")),
+        "optimizer": made(lambda value, found: [f"{part}={str(value).lower()}" for part in optimisers]),
+    }
+
+
+def _network_rules(networks: tuple[str, ...]) -> dict[str, Rule]:
+    """Return the rules of what every network gets."""
+    kinds = lambda value, found: [
+        f"{network}={'recurrent' if value else 'feed_forward'}" for network in networks
     ]
     return {
-        "t_max": run_option("steps"),
-        "batch_size_run": run_option("envs"),
-        "seed": run_option("seed", "one seed a run there; covey trains several side by side with --seeds N"),
-        "local_results_path": run_option("out"),
-        "use_cuda": made(lambda value, found: ["--device gpu"] if value else ["--device cpu"]),
-        "test_interval": run_option("eval-every"),
-        "test_nepisode": run_option("eval-episodes"),
-        "buffer_size": same("experience.capacity"),
-        "batch_size": same("experience.batch_size"),
-        "lr": same(*of(optimisers, "lr")),
-        "optim_alpha": same(*of(optimisers, "decay")),
-        "optim_eps": same(*of(optimisers, "eps")),
-        "grad_norm_clip": same(*of(optimisers, "clip")),
-        "optimizer": made(lambda value, found: [f"{part}={str(value).lower()}" for part in optimisers]),
-        "gamma": same("gamma"),
-        "td_lambda": same("lam"),
-        "double_q": same("double"),
-        "mixing_embed_dim": same("mixer.embed"),
-        "hypernet_embed": same("mixer.hyper"),
-        "epsilon_start": same("epsilon.start"),
-        "epsilon_finish": same("epsilon.end"),
-        "epsilon_anneal_time": same("epsilon.steps"),
-        "target_update_interval": made(
-            _target_period, "it counts episodes there, and updates here: divided by batch_size_run"
-        ),
-        "target_update_interval_or_tau": made(
-            _target, "below 1 it is tau; else it counts episodes there, and updates here"
-        ),
-        "rnn_hidden_dim": same(*of(networks, "hidden")),
-        "hidden_dim": same(*of(networks, "hidden")),
-        "use_rnn": made(is_recurrent),
-        "obs_agent_id": same("agent_id"),
-        "obs_last_action": same("last_action"),
-        "standardise_rewards": same("standardise_rewards"),
-        "common_reward": switch(
-            off="reward=own", remark="covey's team reward is the mean over agents, EPyMARL's the sum"
-        ),
-        "reward_scalarisation": nothing(
-            "covey's team reward is the mean: returns differ by the number of agents"
-        ),
-        "q_nstep": missing("take lam=…, TD(lambda), in its place"),
-        "epochs": same("epochs"),
-        "eps_clip": same("clip"),
-        "entropy_coef": same("entropy"),
-        "env_args.time_limit": made(lambda value, found: f"env.horizon={number_text(value)}"),
-        "env_args.difficulty": missing("covey's enemies play by one script: env.enemy=…"),
-        "save_model": nothing("covey always saves"),
-        "save_model_interval": made(
-            lambda value, found: f"--keep every={number_text(value)}",
-            "weights alone; the checkpoint to resume from follows the clock: --save-every SECONDS",
-        ),
-        "checkpoint_path": missing(
-            "continue a run with `covey resume RUN`, or start from its weights with --from RUN"
-        ),
-        "load_step": missing(
-            "`covey resume RUN` goes on from the last checkpoint, --from RUN@STEP starts from a kept one"
-        ),
-        "evaluate": missing("`covey eval RUN` evaluates a run"),
-        "render": missing("`covey watch RUN` makes a film"),
-        "save_replay": missing("`covey watch RUN` makes a film"),
-        "use_tensorboard": nothing("covey always writes TensorBoard's files and metrics.jsonl"),
+        "rnn_hidden_dim": same(*_each(networks, "hidden")),
+        "hidden_dim": same(*_each(networks, "hidden")),
+        "use_rnn": made(kinds),
     }
+
+
+def _each(parts: tuple[str, ...], name: str) -> list[str]:
+    """Return a setting of every part."""
+    return [f"{part}.{name}" for part in parts]
+
+
+_TAKEN = {
+    "t_max": run_option("steps"),
+    "batch_size_run": run_option("envs"),
+    "seed": run_option("seed", "one seed a run there; covey trains several side by side with --seeds N"),
+    "local_results_path": run_option("out"),
+    "use_cuda": made(lambda value, found: ["--device gpu"] if value else ["--device cpu"]),
+    "test_interval": run_option("eval-every"),
+    "test_nepisode": run_option("eval-episodes"),
+    "buffer_size": same("experience.capacity"),
+    "batch_size": same("experience.batch_size"),
+    "gamma": same("gamma"),
+    "td_lambda": same("lam"),
+    "double_q": same("double"),
+    "mixing_embed_dim": same("mixer.embed"),
+    "hypernet_embed": same("mixer.hyper"),
+    "epsilon_start": same("epsilon.start"),
+    "epsilon_finish": same("epsilon.end"),
+    "epsilon_anneal_time": same("epsilon.steps"),
+    "target_update_interval": made(
+        _target_period, "it counts episodes there, and updates here: divided by batch_size_run"
+    ),
+    "target_update_interval_or_tau": made(
+        _target, "below 1 it is tau; else it counts episodes there, and updates here"
+    ),
+    "obs_agent_id": same("agent_id"),
+    "obs_last_action": same("last_action"),
+    "standardise_rewards": same("standardise_rewards"),
+    "common_reward": switch(
+        off="reward=own", remark="covey's team reward is the mean over agents, EPyMARL's the sum"
+    ),
+    "reward_scalarisation": nothing(
+        "covey's team reward is the mean: returns differ by the number of agents"
+    ),
+    "epochs": same("epochs"),
+    "eps_clip": same("clip"),
+    "save_model": nothing("covey always saves"),
+    "save_model_interval": made(
+        lambda value, found: f"--keep every={number_text(value)}",
+        "weights alone; the checkpoint to resume from follows the clock: --save-every SECONDS",
+    ),
+    "use_tensorboard": nothing("covey always writes TensorBoard's files and metrics.jsonl"),
+}
+
+_MISSING = {
+    "q_nstep": missing("take lam=…, TD(lambda), in its place"),
+    "entropy_coef": same("entropy"),
+    "env_args.time_limit": made(lambda value, found: f"env.horizon={number_text(value)}"),
+    "env_args.difficulty": missing("covey's enemies play by one script: env.enemy=…"),
+    "checkpoint_path": missing(
+        "continue a run with `covey resume RUN`, or start from its weights with --from RUN"
+    ),
+    "load_step": missing(
+        "`covey resume RUN` goes on from the last checkpoint, --from RUN@STEP starts from a kept one"
+    ),
+    "evaluate": missing("`covey eval RUN` evaluates a run"),
+    "render": missing("`covey watch RUN` makes a film"),
+    "save_replay": missing("`covey watch RUN` makes a film"),
+}

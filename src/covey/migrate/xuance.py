@@ -105,83 +105,47 @@ def _hidden(*parts: str) -> Rule:
 
 
 def _rules(name: str, found: Found) -> dict[str, Rule]:
-    valued = name in _VALUE_BASED
+    """Return the rules of an algorithm's settings."""
+    rules = _TAKEN | _MISSING | _part_rules(name in _VALUE_BASED) | _counting_rules(name, found)
+    return rules | {"rnn": _MISSING["rnn"] if found.get("rnn") == "LSTM" else nothing()}
+
+
+def _part_rules(valued: bool) -> dict[str, Rule]:
+    """Return the rules of what every network or optimiser gets."""
     parts = ("agent",) if valued else ("actor", "critic")
     optimisers = ("optimiser",) if valued else ("actor_optimiser", "critic_optimiser")
     network = lambda key: [f"{part}.{key}" for part in parts]
-    copies = int(found.get("parallels", 1))
     kinds = lambda value, found: [f"{part}={'recurrent' if value else 'feed_forward'}" for part in parts]
     clip = lambda value, found: [f"{part}.clip={value}" for part in optimisers]
-    rules = {
-        "running_steps": run_option("steps"),
-        "parallels": run_option("envs"),
-        "seed": run_option("seed", "one seed a run there; covey trains several side by side with --seeds N"),
-        "env_seed": nothing("a run's seed gives the world's"),
-        "eval_interval": run_option("eval-every"),
-        "test_episode": run_option("eval-episodes"),
-        "device": made(lambda value, found: f"--device {'gpu' if 'cuda' in str(value) else 'cpu'}"),
-        "logger": nothing("covey always writes TensorBoard's files and metrics.jsonl"),
-        "log_dir": nothing("a run has one folder: --out DIR"),
-        "model_dir": nothing("a run has one folder: --out DIR"),
-        "result_dir": nothing("a run has one folder: --out DIR"),
-        "gamma": same("gamma"),
+    return {
         "learning_rate": made(
             lambda value, found: [
                 w for p in optimisers for w in (f"{p}=adam", f"{p}.eps=1e-5", f"{p}.lr={value}")
             ]
         ),
-        "learning_rate_actor": same("actor_optimiser.lr"),
-        "learning_rate_critic": same("critic_optimiser.lr"),
         "grad_clip_norm": made(clip),
         "use_grad_clip": made(lambda value, found: [] if value else clip(0, found)),
-        "batch_size": same("experience.batch_size"),
-        "start_training": same("experience.start"),
+        "use_rnn": made(kinds),
+        "representation_hidden_size": _hidden(*parts),
+        "activation": same(*network("activation")),
+        "normalize": made(lambda value, found: [f"{key}=true" for key in network("norm")] if value else []),
+    }
+
+
+def _counting_rules(name: str, found: Found) -> dict[str, Rule]:
+    """Return the rules of numbers that count the steps of all copies, or other things by algorithm."""
+    copies = int(found.get("parallels", 1))
+    rules = {
         "training_frequency": made(
             _every,
             f"it trains where all {copies} copies' steps are a multiple of it: once in their common multiple",
         ),
-        "sync_frequency": made(lambda value, found: ["target=hard", f"target.period={value}"]),
-        "tau": made(lambda value, found: ["target=soft", f"target.tau={value}"]),
-        "start_greedy": same("epsilon.start"),
-        "end_greedy": same("epsilon.end"),
         "decay_step_greedy": made(
             lambda value, found: f"epsilon.steps={int(value) // copies}",
             f"it is divided by the copies: {found.get('decay_step_greedy', 0)} means a {copies}th of that",
         ),
-        "double_q": same("double"),
-        "hidden_dim_mixing_net": same("mixer.embed"),
-        "hidden_dim_hyper_net": same("mixer.hyper"),
-        "alpha": same("alpha"),
-        "use_rnn": made(kinds),
-        "rnn": missing("covey's recurrent networks are GRUs") if found.get("rnn") == "LSTM" else nothing(),
-        "representation_hidden_size": _hidden(*parts),
-        "actor_hidden_size": _hidden("actor"),
-        "critic_hidden_size": _hidden("critic"),
-        "q_hidden_size": nothing("covey's agent has one list of layers: agent.hidden, agent.depth"),
-        "activation": same(*network("activation")),
-        "normalize": made(lambda value, found: [f"{key}=true" for key in network("norm")] if value else []),
-        "use_parameter_sharing": switch(off="sharing=none"),
-        "use_actions_mask": nothing("covey always masks illegal actions"),
-        "use_global_state": switch(off="", remark="see below"),
-        "continuous_action": same("env.continuous"),
-        "clip_range": same("clip"),
-        "value_clip_range": same("value_clip"),
-        "use_value_clip": switch(off="value_clip=0"),
-        "ent_coef": same("entropy"),
-        "gae_lambda": same("lam"),
-        "huber_delta": same("huber"),
-        "n_minibatch": same("minibatches"),
-        "vf_coef": missing("two networks have no common loss; with trunk=shared: trunk.value_coefficient"),
-        "target_kl": missing(),
-        "weight_decay": missing(),
-        "dropout": missing(),
-        "activation_action": missing(),
-        "use_linear_lr_decay": missing(
-            "set the optimiser's lr=linear with .start, .end and .steps (in updates)"
-        ),
     }
-    on_policy = name in ("ippo", "mappo", "coma")
-    if on_policy:
+    if name in ("ippo", "mappo", "coma"):
         rules["buffer_size"] = made(
             lambda value, found: f"experience.steps={int(value) // copies}",
             "it counts the steps of all copies",
@@ -191,3 +155,55 @@ def _rules(name: str, found: Found) -> dict[str, Rule]:
         rules["buffer_size"] = same("experience.capacity")
         rules["n_epochs"] = same("experience.updates")
     return rules
+
+
+_TAKEN = {
+    "running_steps": run_option("steps"),
+    "parallels": run_option("envs"),
+    "seed": run_option("seed", "one seed a run there; covey trains several side by side with --seeds N"),
+    "env_seed": nothing("a run's seed gives the world's"),
+    "eval_interval": run_option("eval-every"),
+    "test_episode": run_option("eval-episodes"),
+    "device": made(lambda value, found: f"--device {'gpu' if 'cuda' in str(value) else 'cpu'}"),
+    "logger": nothing("covey always writes TensorBoard's files and metrics.jsonl"),
+    "log_dir": nothing("a run has one folder: --out DIR"),
+    "model_dir": nothing("a run has one folder: --out DIR"),
+    "result_dir": nothing("a run has one folder: --out DIR"),
+    "gamma": same("gamma"),
+    "learning_rate_actor": same("actor_optimiser.lr"),
+    "learning_rate_critic": same("critic_optimiser.lr"),
+    "batch_size": same("experience.batch_size"),
+    "start_training": same("experience.start"),
+    "sync_frequency": made(lambda value, found: ["target=hard", f"target.period={value}"]),
+    "tau": made(lambda value, found: ["target=soft", f"target.tau={value}"]),
+    "start_greedy": same("epsilon.start"),
+    "end_greedy": same("epsilon.end"),
+    "double_q": same("double"),
+    "hidden_dim_mixing_net": same("mixer.embed"),
+    "hidden_dim_hyper_net": same("mixer.hyper"),
+    "alpha": same("alpha"),
+    "actor_hidden_size": _hidden("actor"),
+    "critic_hidden_size": _hidden("critic"),
+    "q_hidden_size": nothing("covey's agent has one list of layers: agent.hidden, agent.depth"),
+    "use_parameter_sharing": switch(off="sharing=none"),
+    "use_actions_mask": nothing("covey always masks illegal actions"),
+    "use_global_state": switch(off="", remark="see below"),
+    "continuous_action": same("env.continuous"),
+    "clip_range": same("clip"),
+    "value_clip_range": same("value_clip"),
+    "use_value_clip": switch(off="value_clip=0"),
+    "ent_coef": same("entropy"),
+    "gae_lambda": same("lam"),
+    "huber_delta": same("huber"),
+    "n_minibatch": same("minibatches"),
+}
+
+_MISSING = {
+    "vf_coef": missing("two networks have no common loss; with trunk=shared: trunk.value_coefficient"),
+    "target_kl": missing(),
+    "weight_decay": missing(),
+    "dropout": missing(),
+    "activation_action": missing(),
+    "use_linear_lr_decay": missing("set the optimiser's lr=linear with .start, .end and .steps (in updates)"),
+    "rnn": missing("covey's recurrent networks are GRUs"),
+}
