@@ -106,13 +106,7 @@ def train(
     launch.check_device(device)
     run_options = {name: options.pop(name) for name in list(options) if name in TrainOptions.__annotations__}
     world = {f"env.{name}": value for name, value in (env or {}).items()}
-    pairs: dict[str, Any] = {}
-    for given in (options, settings or {}, world):
-        for name, value in given.items():
-            if name in pairs and pairs[name] != value:
-                raise UserError(f"{name} is given twice, as {pairs[name]} and as {value}: give it once")
-            pairs[name] = value
-    config = Config.parse(algorithm, environment, pairs, run_options)
+    config = Config.parse(algorithm, environment, _joined(options, settings or {}, world), run_options)
     result = train_run(config, out, quiet, begun=_followers(track, watch))
     return Run(result.close(learning_curve, report_writer(report)).path)
 
@@ -235,3 +229,14 @@ def _check_names(algorithm: str | None, environment: str | None) -> None:
         catalogue.find("algorithm", name)
     if environment:
         catalogue.find("environment", environment)
+
+
+def _joined(*sources: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of several sources; refuse one that has two values."""
+    joined: dict[str, Any] = {}
+    for source in sources:
+        for name, value in source.items():
+            if name in joined and joined[name] != value:
+                raise UserError(f"{name} is given twice, as {joined[name]} and as {value}: give it once")
+            joined[name] = value
+    return joined

@@ -109,12 +109,7 @@ def export(
     """
     data = {"csv": csv, "marl-eval": marl_eval, "rliable": rliable}
     chosen = data | {"player": player, "weights": weights, "agent": agent is not None}
-    kinds = [kind for kind, wanted in chosen.items() if wanted]
-    if len(kinds) != 1:
-        raise UserError(
-            "choose one format: --csv, --marl-eval, --rliable, --player or --weights, or one --agent"
-        )
-    (kind,) = kinds
+    kind = _only_format([kind for kind, wanted in chosen.items() if wanted])
     paths = _listed(runs)
     if kind not in data:
         if len(paths) != 1:
@@ -128,6 +123,15 @@ def export(
     names = {"csv": "curves.csv", "marl-eval": "marl_eval.json", "rliable": "rliable.json"}
     file = Path(out or names[kind])
     return WrittenFile(export_data(paths, kind, file), "data")  # pyright: ignore[reportArgumentType]
+
+
+def _only_format(chosen: Sequence[str]) -> str:
+    """Return the one format that was chosen."""
+    if len(chosen) != 1:
+        raise UserError(
+            "choose one format: --csv, --marl-eval, --rliable, --player or --weights, or one --agent"
+        )
+    return chosen[0]
 
 
 def _export_learned(

@@ -83,17 +83,8 @@ def sweep(
     if root.suffix in (".yaml", ".yml"):
         plan = Plan.read(root)
     else:
-        ranges = any("(" in str(value) for values in (grid or {}).values() for value in values)
-        plan = Plan(
-            algorithms=grids.split_values(algorithm),
-            environments=grids.split_values(environment) if environment else [],
-            axes={key: list(values) for key, values in (grid or {}).items()},
-            trials=trials,
-            search=search or ("random" if ranges else "grid"),
-            stop=stop,
-            fresh=fresh,
-            options={name: value for name, value in options.items() if value is not None},
-        )
+        chosen = {"trials": trials, "search": search, "stop": stop, "fresh": fresh}
+        plan = Plan.typed(algorithm, environment, grid or {}, dict(options), **chosen)
     _check_names(plan)
     found = start_sweep(plan, Path(out) if out else _new_folder(plan), on, per, say)
     return _shown(found, report, say)

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any, Literal, NamedTuple
 
 from ..errors import UserError
+from .battles import SMAC_MAPS, SMACV2, SMACV2_RULES, SMACV2_SIZES
 
 Kind = Literal["algorithm", "environment"]
 
@@ -149,58 +150,22 @@ ENVIRONMENTS = {
     "probe/death": Entry(f"{_PROBES}:Death", "Probe: is learning right when agents die?"),
 }
 
-_SMAC_MAPS = {
-    "3m": "3 marines against 3",
-    "8m": "8 marines against 8",
-    "25m": "25 marines against 25",
-    "5m_vs_6m": "5 marines against 6",
-    "8m_vs_9m": "8 marines against 9",
-    "10m_vs_11m": "10 marines against 11",
-    "27m_vs_30m": "27 marines against 30",
-    "MMM": "marines, marauders and a medivac against the same",
-    "MMM2": "marines, marauders and a medivac against more of them",
-    "2s3z": "2 stalkers and 3 zealots against the same",
-    "3s5z": "3 stalkers and 5 zealots against the same",
-    "3s5z_vs_3s6z": "3 stalkers and 5 zealots against 3 and 6",
-    "1c3s5z": "a colossus, 3 stalkers and 5 zealots against the same",
-    "3s_vs_3z": "3 stalkers against 3 zealots",
-    "3s_vs_4z": "3 stalkers against 4 zealots",
-    "3s_vs_5z": "3 stalkers against 5 zealots",
-    "6h_vs_8z": "6 hydralisks against 8 zealots, in a small room",
-    "2m_vs_1z": "2 marines against a zealot",
-    "2s_vs_1sc": "2 stalkers against a spine crawler",
-    "2c_vs_64zg": "2 colossi on a cliff against 64 zerglings",
-    "corridor": "6 zealots against 24 zerglings that come through a choke",
-    "so_many_baneling": "7 zealots against 32 banelings",
-    "bane_vs_bane": "20 zerglings and 4 banelings against the same",
-}
 ENVIRONMENTS |= {
     f"skirmish/{name}": Entry(_SKIRMISH, f"SMAC's battle: {summary}.", {"map": name})
-    for name, summary in _SMAC_MAPS.items()
+    for name, summary in SMAC_MAPS.items()
 }
 ENVIRONMENTS["skirmish/custom"] = Entry(
     _SKIRMISH, "Any battle: set env.allies, env.enemies, env.terrain and env.order.", {"map": "custom"}
 )
 
-_SMACV2 = {
-    "terran": "marines, marauders and medivacs",
-    "protoss": "stalkers, zealots and colossi",
-    "zerg": "zerglings, hydralisks and banelings",
-}
-_SMACV2_RULES = {
-    "enemy": "nearest",
-    "obs_own_pos": True,
-    "use_unit_ranges": True,
-    "reward_regeneration": False,
-}
 ENVIRONMENTS |= {
     f"skirmish/{race}_{a}_vs_{b}": Entry(
         _SKIRMISH,
         f"SMACv2: {a} of {units} against {b}, drawn anew in each battle.",
-        {"map": f"{race}_{a}_vs_{b}", **_SMACV2_RULES},
+        {"map": f"{race}_{a}_vs_{b}", **SMACV2_RULES},
     )
-    for race, units in _SMACV2.items()
-    for a, b in ((5, 5), (10, 10), (10, 11), (20, 20), (20, 23))
+    for race, units in SMACV2.items()
+    for a, b in SMACV2_SIZES
 }
 
 KNOWN: dict[str, dict[str, Entry]] = {"algorithm": ALGORITHMS, "environment": ENVIRONMENTS}
@@ -216,14 +181,7 @@ ADAPTERS = {
     "jumanji:": ("covey.environments.adapters.jumanji:jumanji", "name"),
     "jaxmarl:": ("covey.environments.adapters.jaxmarl:jaxmarl", "name"),
 }
-PYTHON_WORLDS = (
-    "pz:",
-    "gym:",
-    "overcooked:",
-    "smac:",
-    "smacv2:",
-    "football:",
-)  # never compiled
+PYTHON_WORLDS = ("pz:", "gym:", "overcooked:", "smac:", "smacv2:", "football:")  # never compiled
 # Gymnasium's `module:ID-v0` is no path to a class.
 _MODULE_AND_ID = re.compile(r"[\w.]+:[\w./-]+-v\d+")
 FILE_MODULE = "covey_file_"  # the prefix of modules that are made from a user's files

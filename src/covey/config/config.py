@@ -17,7 +17,7 @@ from .making import (
     RUN_PREFIX,
     AnyEnvironment,
     algorithm_class,
-    environment_maker,
+    describe_odd_settings,
     make_algorithm,
     make_environment,
     without_name,
@@ -110,7 +110,7 @@ class Config:
         name, preset, fields = _read_preset(names, run, required="preset" in options)
         learners = _resolve_learners(names, env.spec, preset, run.get("learners", {}), of_learners)
         resolved = {"preset": name, "learners": learners, "env": env_tree}
-        notes += _odd_settings(run["environment"], env_tree, learners)
+        notes += describe_odd_settings(run["environment"], env_tree, learners)
         config = cls(**_with_intervals(fields | run) | resolved, notes=notes)
         config.refuse_actions(env.spec)
         return config
@@ -118,13 +118,10 @@ class Config:
     def build(self) -> tuple[AnyEnvironment, tuple[LearnerSlot, ...]]:
         """Return the environment, and the learners that between them control all its agents."""
         try:
-            return self._build()
+            env, _ = make_environment(self.environment, self.env)
+            return env, self.learner_slots(env.spec)
         except UserError as error:
             raise (_in_file(self.origin, error) if self.origin else error) from error
-
-    def _build(self) -> tuple[AnyEnvironment, tuple[LearnerSlot, ...]]:
-        env, _ = make_environment(self.environment, self.env)
-        return env, self.learner_slots(env.spec)
 
     def learner_slots(self, spec: Spec) -> tuple[LearnerSlot, ...]:
         """Return the learners that control all agents of a world with this spec."""
@@ -280,16 +277,6 @@ def _resolve_learners(
         layers = preset.get(name, {}), without_name(file.get(slot, {})), _opponent_settings(slot, name, spec)
         learners[slot] = make_algorithm(name, *layers, routed[slot])[1]
     return learners
-
-
-def _odd_settings(environment: str, env: Tree, learners: Mapping[str, Tree]) -> list[str]:
-    """Return a sentence for every value that is possible but odd."""
-    maker = environment_maker(environment)
-    said = settings.odd_settings(maker, env, SettingPlace("", "env"))
-    for slot, tree in learners.items():
-        place = SettingPlace("", slot if len(learners) > 1 else "")
-        said += settings.odd_settings(algorithm_class(tree["name"]), without_name(tree), place)
-    return said
 
 
 def _opponent_settings(team: str, name: str, spec: Spec) -> Tree:

@@ -7,7 +7,7 @@ from ..core import AbstractAlgorithm, AbstractEnvironment, AbstractHostEnvironme
 from ..errors import UserError
 from . import catalogue
 from .fitting import require_subclass
-from .settings import SettingPlace, Tree, construct, defaults, layer
+from .settings import SettingPlace, Tree, construct, defaults, layer, odd_settings
 
 AnyEnvironment = AbstractEnvironment | AbstractHostEnvironment
 RUN_PREFIX = "run:"  # `TEAM=run:DIR` is an opponent that an earlier run trained
@@ -69,3 +69,13 @@ def make_algorithm(name: str, *layers: Mapping[str, Any]) -> tuple[AbstractAlgor
     tree = layer(defaults(cls), catalogue.find("algorithm", name).fixed, *layers)
     algorithm, tree = construct(cls, tree, SettingPlace(name))
     return algorithm, {"name": name} | tree
+
+
+def describe_odd_settings(environment: str, env: Tree, learners: Mapping[str, Tree]) -> list[str]:
+    """Return a sentence for every value that is possible but odd."""
+    maker = environment_maker(environment)
+    said = odd_settings(maker, env, SettingPlace("", "env"))
+    for slot, tree in learners.items():
+        place = SettingPlace("", slot if len(learners) > 1 else "")
+        said += odd_settings(algorithm_class(tree["name"]), without_name(tree), place)
+    return said

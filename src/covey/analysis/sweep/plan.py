@@ -1,7 +1,7 @@
 """The plan of a sweep and its trials, as files of its folder."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -84,6 +84,27 @@ class Plan:
         tree = asdict(self) | {"axes": typed_space(read_space(self.axes))}
         with atomic(folder / PLAN_FILE, PLAN_FILE) as file:
             file.write(yaml_text.to_text(tree).encode())
+
+    @classmethod
+    def typed(
+        cls,
+        algorithm: str,
+        environment: str | None,
+        axes: Mapping[str, Sequence[Any]],
+        options: Mapping[str, Any],
+        **how: Any,
+    ) -> "Plan":
+        """Return the plan of a command line; a range makes the search random where none is named."""
+        space = read_space({key: list(values) for key, values in axes.items()})
+        is_range = any(isinstance(axis, SearchRange) for axis in space.values())
+        how["search"] = how["search"] or ("random" if is_range else "grid")
+        return cls(
+            algorithms=grid.split_values(algorithm),
+            environments=grid.split_values(environment) if environment else [],
+            axes=typed_space(space),
+            options={name: value for name, value in options.items() if value is not None},
+            **how,
+        )
 
     @classmethod
     def read(cls, path: Path) -> "Plan":
