@@ -1,6 +1,7 @@
 """Numbers, words and tables as a reader expects them."""
 
 from collections.abc import Container, Iterable
+from difflib import get_close_matches
 from typing import Any
 
 
@@ -47,3 +48,12 @@ def table(rows: Iterable[Iterable[str]], *, right: Container[int] = (), indent: 
         ]
         lines.append(" " * indent + "  ".join(cells).rstrip())
     return "\n".join(lines)
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Return ` (did you mean ...?)`, or nothing; the last part of a dotted name is enough for a match."""
+    names = list(dict.fromkeys(names))
+    last_part = lambda name: name.replace("/", ".").rpartition(".")[2]
+    close = [known for known in names if last_part(known) == last_part(name)]
+    close = close or get_close_matches(name, names, n=1)
+    return f" (did you mean {' or '.join(close[:2])}?)" if close else ""

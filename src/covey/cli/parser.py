@@ -5,9 +5,9 @@ from functools import partial
 from math import isfinite, nan
 from typing import Any, Literal, NoReturn, get_args, get_origin
 
-from ..config.catalogue import nearest
 from ..errors import UserError
 from ..ranges import bare, outside, range_of
+from ..text import nearest
 from .declaration import Declaration, Parameter
 
 _REQUIRED = "the following arguments are required:"

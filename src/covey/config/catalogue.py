@@ -8,13 +8,13 @@ import importlib.util
 import re
 import sys
 import zlib
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, NamedTuple
 
 from ..errors import UserError
+from ..text import nearest
 from .battles import SMAC_MAPS, SMACV2, SMACV2_RULES, SMACV2_SIZES
 
 Kind = Literal["algorithm", "environment"]
@@ -283,12 +283,3 @@ def class_path(thing: type) -> str:
     path = Path(file).resolve()
     path = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     return f"{path}:{thing.__qualname__}"
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """Return ` (did you mean ...?)`, or nothing; the last part of a dotted name is enough for a match."""
-    names = list(dict.fromkeys(names))
-    last_part = lambda name: name.replace("/", ".").rpartition(".")[2]
-    close = [known for known in names if last_part(known) == last_part(name)]
-    close = close or get_close_matches(name, names, n=1)
-    return f" (did you mean {' or '.join(close[:2])}?)" if close else ""

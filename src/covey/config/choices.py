@@ -12,6 +12,7 @@ from .. import experience  # noqa: F401  its classes are choices
 from ..errors import UserError
 from ..parts import ConstantSchedule, Factory
 from ..ranges import bare, range_of
+from ..text import nearest
 from . import catalogue
 from .fitting import class_that_calls, require_subclass
 from .renamed import RENAMED_CHOICES
@@ -59,7 +60,7 @@ def choose_class(base: type, name: Any, path: str, later: bool = False) -> type:
         new = RENAMED_CHOICES[name]
         raise UserError(f"{path}={name} is called {new}: write {path}={new}")
     if ":" not in str(name):
-        meant = catalogue.nearest(str(name), known)
+        meant = nearest(str(name), known)
         raise UserError(f"{path} is one of {', '.join(known)}, or file.py:Name, not '{name}'{meant}")
     thing = catalogue.resolve(name)
     return require_subclass(thing if later else class_that_calls(thing, base), base, f"{path}={name}")

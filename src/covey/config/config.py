@@ -10,8 +10,9 @@ from ..core import Spec
 from ..errors import RUN_FIELD, SettingError, UserError
 from ..files import atomic
 from ..ranges import Between, Count, Index, Size, bare, outside
+from ..text import nearest
 from ..training.learners import LearnerSlot
-from . import catalogue, settings
+from . import settings
 from .keeping import read_keeping
 from .making import (
     RUN_PREFIX,
@@ -215,7 +216,7 @@ def _check_fields(values: Mapping[str, Any], where: str) -> dict[str, Any]:
             new = RENAMED_FIELDS[name]
             raise UserError(f"{where}: '{name}' is called '{new}': write {new} in its place")
         if name not in kinds:
-            raise UserError(f"{where}: there is no '{name}'{catalogue.nearest(str(name), kinds)}")
+            raise UserError(f"{where}: there is no '{name}'{nearest(str(name), kinds)}")
         if isinstance(value, str) and bare(kinds[name]) is int:
             value = yaml_text.parse(value, option(name))
         checked[name] = settings.coerce(kinds[name], value, SettingPlace("", f"{RUN_FIELD}{name}"))

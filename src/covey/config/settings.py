@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origi
 from ..errors import SettingError, UserError
 from ..parts import ConstantSchedule, Factory, promoted_fields
 from ..ranges import bare, oddity, outside, with_range
-from . import catalogue
+from ..text import nearest
 from .choices import choice_name, choices, choose_class, describe_type, is_factory, is_number, part_of
 from .signatures import MISSING, Option, make_object, signature_of, takes_anything
 from .trees import Tree, as_part, defaults, dump, flatten, layer
@@ -153,7 +153,7 @@ def _refuse_unknown(
             _refuse_prefix(path, field, options, place)
     name = place.at(unknown[0]).path
     known = [place.at(path).path for path in [*options, *flatten(defaults(target, later))]]
-    meant = f"'{name}'{catalogue.nearest(name, known)}"
+    meant = f"'{name}'{nearest(name, known)}"
     raise UserError(f"{place.of} has no setting {meant}: `covey describe {place.of}` lists them")
 
 

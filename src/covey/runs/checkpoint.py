@@ -17,11 +17,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from ..config.catalogue import nearest
 from ..core import OptState
 from ..errors import UserError
 from ..files import atomic
 from ..ops.random import is_key, plain
+from ..text import nearest
 from . import records
 
 _T = TypeVar("_T")

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from ..config.catalogue import nearest
 from ..errors import UserError
+from ..text import nearest
 from .folder import RunFolder
 
 _MOST_NAMED = 12

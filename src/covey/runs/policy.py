@@ -11,10 +11,10 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from ..algorithms.random import Random
-from ..config.catalogue import nearest
 from ..config.config import Config
 from ..core import Observation, Spec, as_numbers
 from ..errors import UserError
+from ..text import nearest
 from ..training.host import StandIn
 from ..training.loop import Trainer
 from . import checkpoint, kept

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from ..config.catalogue import nearest, resolve
+from ..config.catalogue import resolve
 from ..config.config import Config
 from ..errors import UserError
+from ..text import nearest
 from .folder import RunFolder
 
 MetricsRow = dict[str, Any]

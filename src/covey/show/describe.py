@@ -10,7 +10,7 @@ from typing import Any
 from .. import yaml_text
 from ..config import catalogue
 from ..errors import UserError
-from ..text import table
+from ..text import nearest, table
 
 _NO_SETTINGS = "  none"
 
@@ -42,7 +42,7 @@ def describe_name(name: str, env: Mapping[str, Any] | None = None) -> str:
     """
     known = catalogue.ALGORITHMS | catalogue.ENVIRONMENTS
     if name not in known and ":" not in name:
-        raise UserError(f"unknown name '{name}'{catalogue.nearest(name, known)}: `covey list` shows them all")
+        raise UserError(f"unknown name '{name}'{nearest(name, known)}: `covey list` shows them all")
     from ..config import making
     from ..core import AbstractAlgorithm, AbstractEnvironment, AbstractHostEnvironment
 

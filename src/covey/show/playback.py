@@ -11,7 +11,6 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, Shaped, UInt8
 from PIL import Image
 
-from ..config.catalogue import nearest
 from ..config.config import Config
 from ..config.making import make_named_world
 from ..core import Spec, Trajectory
@@ -22,6 +21,7 @@ from ..runs.engine import Engine
 from ..runs.folder import RunFolder
 from ..runs.policy import load_trained
 from ..statistics import median_index
+from ..text import nearest
 from ..training.host import Host
 from ..training.learners import view_as
 from ..training.loop import Trainer
