@@ -72,7 +72,7 @@ def test_commands_are_understood(words, monkeypatch, capsys):
     # Breaks where the text has a name, an option or a setting that no longer exists. Nothing is trained.
     # A command that needs a package of another's world is understood as far as that package's name.
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(run, "train_run", train)
+    monkeypatch.setattr(run, "new_run", train)
     monkeypatch.setattr(ablation, "train_grid", train_grid)
     monkeypatch.setattr(schedule, "continue_sweep", sweep)
     monkeypatch.setattr(Plan, "write", lambda self, folder: None)

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 __all__ = [
-    "Policy", "Run", "SettingError", "UserError", "ablate", "check", "compare", "crossplay", "describe",
-    "evaluate", "export", "load", "new", "plot", "report", "resume", "sweep", "sync", "train", "versus",
-    "watch",
+    "Policy", "Run", "Session", "SettingError", "UserError", "ablate", "check", "compare", "crossplay",
+    "describe", "evaluate", "export", "load", "new", "plot", "report", "resume", "sweep", "sync", "train",
+    "versus", "watch",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
     from .api import (
         Run,
+        Session,
         ablate,
         check,
         compare,

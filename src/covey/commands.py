@@ -9,12 +9,21 @@ line, perhaps a paragraph, and `Args:` with a line for each parameter:
 
 The parentheses hold what the command line shows: the option's name where it differs from the parameter's,
 and the name of its value. A mapping is a command's `key=value` words if its parentheses say so, and is for
-Python alone otherwise. A function is for progress: the command line prints the lines that it is given.
+Python alone otherwise. The function `say` is for progress: the command line prints the lines that it is
+given. Any other function is for Python alone.
 """
 
+import inspect
+import os
 from collections.abc import Callable
+from functools import update_wrapper
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from .errors import UserError
+from .text import nearest
+
+PROGRESS = "say"
 NumberText = int | str  # a whole number, or text such as "2e6" that the function reads itself
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -39,7 +48,37 @@ def command(
 
     def declare(function: Function) -> Function:
         own_name = name or function.__name__
-        COMMANDS[own_name] = Command(own_name, function, json, options)
-        return function
+        called = as_called(function)
+        COMMANDS[own_name] = Command(own_name, called, json, options)
+        return called
 
     return declare
+
+
+def as_called(function: Function) -> Function:
+    """Let a function be called from Python as people do.
+
+    A mistyped keyword gets the nearest name. A `Run` stands for its folder. NumPy's numbers and arrays are
+    taken as Python's.
+    """
+    parameters = inspect.signature(function).parameters
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+    def call(*args: Any, **options: Any) -> Any:
+        for name in options:
+            if name not in parameters and not takes_any:
+                raise UserError(f"{function.__name__} has no option '{name}'{nearest(name, parameters)}")
+        return function(*map(_plain, args), **{name: _plain(value) for name, value in options.items()})
+
+    return update_wrapper(call, function)  # pyright: ignore[reportReturnType]
+
+
+def _plain(value: Any) -> Any:
+    """Return a folder as a path, and numbers and arrays of NumPy's as Python's own."""
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, os.PathLike):
+        return Path(value)
+    return value.tolist() if hasattr(value, "dtype") and hasattr(value, "tolist") else value

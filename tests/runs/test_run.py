@@ -145,7 +145,7 @@ def test_a_run_of_ones_own_files_can_be_moved(tmp_path):
 
 def test_an_interrupted_run_gets_its_curve(tmp_path, monkeypatch, capsys):
     # Would break: no picture of a run that was stopped; a script that takes it for a finished one.
-    monkeypatch.setattr(run.Training, "run", lambda training: None)
+    monkeypatch.setattr(run.Training, "advance", lambda training: None)
     result = run.train_run(config(), tmp_path / "stopped")
     with pytest.raises(KeyboardInterrupt):
         result.close(lambda path, rows, key, title, label: key == "eval/return/team")

@@ -10,11 +10,13 @@ from .migration import migrate
 from .own import check, new
 from .reports import export, plot, report, sync
 from .results import Film, Run, WrittenFile, load
+from .sessions import Session
 from .sweeps import sweep
 
 __all__ = [
     "Film",
     "Run",
+    "Session",
     "WrittenFile",
     "ablate",
     "check",

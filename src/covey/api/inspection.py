@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
-from ..commands import NumberText, command
+from ..commands import NumberText, as_called, command
 from ..config.trust import heeds_trust
 from ..errors import UserError
 from ..ranges import Count, Index, Unit
@@ -82,6 +82,7 @@ def evaluate(
     return evaluate_run(run, episodes, environment, dict(env or {}), at)
 
 
+@as_called
 @heeds_trust
 def versus(
     run: RunPath,

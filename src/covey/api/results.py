@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..commands import as_called
 from ..config.trust import heeds_trust
 from ..runs import launch
 from ..runs.folder import RunFolder
@@ -20,6 +21,17 @@ class Run:
     def __init__(self, path: RunPath):
         self.folder = RunFolder.existing(path)
         self.path = self.folder.path
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The run's whole configuration, as `train(config=...)` takes it: `run.config | {"seed": 7}`."""
+        launch.prepare()
+        from ..config.config import Config
+
+        return Config.from_yaml(self.folder.config).to_tree()
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -88,6 +100,7 @@ class LabReport:
         return f"{self.study}\n\n{picture}"
 
 
+@as_called
 @heeds_trust
 def load(run: RunPath, seed: int = 0, at: int | str | None = None, *, trust: bool = False) -> "Policy":
     """Return a trained policy, for plain inference: `load(run).act(observations)`.

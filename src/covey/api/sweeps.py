@@ -11,7 +11,7 @@ from ..errors import UserError
 from ..ranges import Count, Index
 from ..runs import launch
 from ..runs.folder import RunFolder
-from .experiments import TrainOptions
+from .options import TrainOptions
 from .results import RunPath
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from .. import api  # noqa: F401, its functions declare the commands
-from ..commands import COMMANDS, Command
+from ..commands import COMMANDS, PROGRESS, Command
 
 _ARGUMENT = re.compile(r"(\w+)(?: \((.*?)\))?: (.*)")
 
@@ -77,7 +77,7 @@ def read(command: Command) -> Declaration:
         if name not in help_texts:
             raise TypeError(f"{command.name}: the docstring's Args say nothing of {name}")
         if get_origin(kind) is Callable:
-            progress = name
+            progress = name if name == PROGRESS else progress
             continue
         parameter = describe_parameter(name, kind, default, is_word, *help_texts[name])
         if get_origin(kind) is Mapping:

@@ -9,10 +9,10 @@ from .. import yaml_text
 from ..core import Spec
 from ..errors import RUN_FIELD, SettingError, UserError
 from ..files import atomic
-from ..ranges import Between, Count, Index, Size, bare, outside
-from ..text import nearest
+from ..ranges import Between, Count, Index, Size, outside
 from ..training.learners import LearnerSlot
 from . import settings
+from .fields import check_fields, in_file, read_base, read_fields
 from .keeping import read_keeping
 from .making import (
     RUN_PREFIX,
@@ -24,12 +24,9 @@ from .making import (
     without_name,
 )
 from .opponents import frozen_player
-from .options import as_typed, option
 from .paths import find_config, replace_files
-from .renamed import RENAMED_FIELDS
 from .settings import SettingPlace, Tree
 from .teams import ALL_TEAMS, IDLE, assign_algorithms, check_teams, route_settings, split_opponents
-from .trust import check_trust
 from .tuned import original_settings, tuned_settings
 
 _WITH_FILES = ("algorithm", "environment", "learners", "env")  # the fields that may name a user's files
@@ -87,17 +84,17 @@ class Config:
         """Resolve a command line; from Python, settings come as a mapping.
 
         `options` holds the fields above, as text or typed, None where not given; and `config`, a YAML
-        file of the same shape. A later source wins: the classes' own values, the preset, the file,
-        the command line.
+        file of the same shape, a run's folder, or a mapping. A later source wins: the classes' own values,
+        the preset, the file, the command line.
         """
         options = dict(options or {}) | {"algorithm": algorithm, "environment": environment}
         options = {name: value for name, value in options.items() if value is not None}
-        file = options.pop("config", None)
+        base = options.pop("config", None)
         typed = settings.flatten(pairs if isinstance(pairs, Mapping) else yaml_text.parse_pairs(pairs))
         if "preset" in typed:
             options["preset"] = typed.pop("preset")
-        run = _read_fields(Path(file)) if file else {}
-        run |= _check_fields(options, "the command line")
+        run = {} if base is None else read_base(base, _kinds())
+        run |= check_fields(options, "the command line", _kinds())
         for kind in ("algorithm", "environment"):
             if kind not in run:
                 raise UserError(f"no {kind} is named: write `covey train ALGORITHM ENVIRONMENT`")
@@ -122,7 +119,7 @@ class Config:
             env, _ = make_environment(self.environment, self.env)
             return env, self.learner_slots(env.spec)
         except UserError as error:
-            raise (_in_file(self.origin, error) if self.origin else error) from error
+            raise (in_file(self.origin, error) if self.origin else error) from error
 
     def learner_slots(self, spec: Spec) -> tuple[LearnerSlot, ...]:
         """Return the learners that control all agents of a world with this spec."""
@@ -167,14 +164,17 @@ class Config:
         """Write all of it; files of the user's beside it are named from there, so that both can be moved."""
         beside = lambda file: file.relative_to(path.parent) if file.is_relative_to(path.parent) else file
         relative = self.with_files(beside)
-        tree = {f.name: getattr(relative, f.name) for f in fields(relative) if f.name not in _UNSAVED}
         with atomic(path, path.name) as file:
-            file.write(yaml_text.to_text(tree).encode())
+            file.write(yaml_text.to_text(relative.to_tree()).encode())
+
+    def to_tree(self) -> dict[str, Any]:
+        """Return all that is saved, as plain data."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _UNSAVED}
 
     @classmethod
     def from_yaml(cls, path: Path) -> "Config":
         """Read a whole run's configuration, as `to_yaml` wrote it."""
-        tree = _read_fields(path, of_run=True)
+        tree = read_fields(path, _kinds(), of_run=True)
         lacking = [name for name in _WITH_FILES if name not in tree]
         if lacking:
             raise UserError(f"{path} describes no whole run: it lacks {' and '.join(lacking)}")
@@ -184,6 +184,16 @@ class Config:
             if not isinstance(learner, dict) or not isinstance(learner.get("name"), str):
                 raise UserError(f"{path} describes no whole run: learners.{team} names no algorithm")
         return cls(**tree, origin=path)
+
+    @property
+    def title(self) -> str:
+        """The algorithm and the world in words, with the user's files by their names alone."""
+        return f"{self.portable.algorithm} on {self.portable.environment}"
+
+    @property
+    def portable(self) -> "Config":
+        """The same run with the user's files by their names alone."""
+        return self.with_files(lambda path: Path(path.name))
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -206,46 +216,10 @@ class Config:
 OPTIONS = (*(f.name for f in fields(Config) if f.name not in ("learners", "env", *_UNSAVED)), "config")
 
 
-def _check_fields(values: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Return fields of `Config`, each of its type. The command line gives numbers as text."""
+def _kinds() -> dict[str, Any]:
+    """Return the type of every field that is saved."""
     kinds = get_type_hints(Config, include_extras=True)
-    kinds = {name: kind for name, kind in kinds.items() if name not in _UNSAVED}
-    checked = {}
-    for name, value in values.items():
-        if name in RENAMED_FIELDS:
-            new = RENAMED_FIELDS[name]
-            raise UserError(f"{where}: '{name}' is called '{new}': write {new} in its place")
-        if name not in kinds:
-            raise UserError(f"{where}: there is no '{name}'{nearest(str(name), kinds)}")
-        if isinstance(value, str) and bare(kinds[name]) is int:
-            value = yaml_text.parse(value, option(name))
-        checked[name] = settings.coerce(kinds[name], value, SettingPlace("", f"{RUN_FIELD}{name}"))
-    return checked
-
-
-def _read_fields(path: Path, of_run: bool = False) -> dict[str, Any]:
-    """Read a YAML file. A user's file that it names may lie beside it, else in the working directory.
-
-    What a run folder names is refused unless it was made here, or is trusted.
-    """
-    tree = yaml_text.read_file(path)
-    if of_run or (path.parent / "run.json").exists():
-        check_trust(path.parent, tree)
-    beside = lambda file: path.parent / file if (path.parent / file).is_file() else file
-    try:
-        fields_there = _check_fields(replace_files(tree, beside), str(path))
-        for team, learner in fields_there.get("learners", {}).items():
-            settings.coerce(dict, learner, SettingPlace("", f"learners.{team}"))
-        return fields_there
-    except UserError as error:
-        raise _in_file(path, error) from error
-
-
-def _in_file(path: Path, error: UserError) -> UserError:
-    """Return an error that names the file in which the setting stands."""
-    as_key = lambda setting: as_typed(setting.removeprefix(RUN_FIELD))
-    sentence = error.phrased(as_key) if isinstance(error, SettingError) else str(error)
-    return error if str(path) in sentence else UserError(f"{path}: {sentence}")
+    return {name: kind for name, kind in kinds.items() if name not in _UNSAVED}
 
 
 def _read_preset(
@@ -261,7 +235,7 @@ def _read_preset(
     if not preset:
         name = "original"
         preset, fields = original_settings(names.values(), environment)
-    return name, preset, _check_fields(fields, f"the preset for {environment}")
+    return name, preset, check_fields(fields, f"the preset for {environment}", _kinds())
 
 
 def _resolve_learners(

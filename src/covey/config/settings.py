@@ -5,7 +5,7 @@ that a tree describes.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
 
@@ -18,12 +18,30 @@ from .signatures import MISSING, Option, make_object, signature_of, takes_anythi
 from .trees import Tree, as_part, defaults, dump, flatten, layer
 
 __all__ = [
-    "MISSING", "Option", "SettingPlace", "Tree", "apply", "build", "choice_name", "choices", "coerce",
-    "construct", "defaults", "describe_type", "dump", "flatten", "is_factory", "layer", "part_of", "rebuild",
-    "signature_of", "walk",
+    "MISSING", "Option", "SettingPlace", "Tree", "UnknownSettingError", "apply", "build", "choice_name",
+    "choices", "coerce", "construct", "defaults", "describe_type", "dump", "flatten", "is_factory", "layer",
+    "part_of", "rebuild", "signature_of", "walk",
 ]  # fmt: skip
 
 _T = TypeVar("_T")
+
+
+class UnknownSettingError(UserError):
+    """A setting that nothing has, and the names that there are."""
+
+    def __init__(self, of: str, name: str, known: Iterable[str]):
+        self.of = of
+        self.name = name
+        self.known = tuple(known)
+        super().__init__(of, name)
+
+    def among(self, names: Iterable[str]) -> "UnknownSettingError":
+        """Return the error where these names could be meant, too."""
+        return UnknownSettingError(self.of, self.name, (*self.known, *names))
+
+    def __str__(self) -> str:
+        meant = nearest(self.name, self.known)
+        return f"{self.of} has no setting '{self.name}'{meant}: `covey describe {self.of}` lists them"
 
 
 class SettingPlace(NamedTuple):
@@ -153,8 +171,7 @@ def _refuse_unknown(
             _refuse_prefix(path, field, options, place)
     name = place.at(unknown[0]).path
     known = [place.at(path).path for path in [*options, *flatten(defaults(target, later))]]
-    meant = f"'{name}'{nearest(name, known)}"
-    raise UserError(f"{place.of} has no setting {meant}: `covey describe {place.of}` lists them")
+    raise UnknownSettingError(place.of, name, known)
 
 
 def _refuse_prefix(path: str, field: str, options: Mapping[str, Option], place: SettingPlace) -> None:

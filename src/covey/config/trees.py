@@ -4,9 +4,11 @@ A part stands in a tree as its name and its options: `{"name": "hard", "period":
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from types import FunctionType
 from typing import Any
 
 import equinox as eqx
+import jax
 import numpy as np
 
 from ..errors import UserError
@@ -15,24 +17,27 @@ from .choices import choice_name, is_number
 from .signatures import MISSING, settings_of, signature_of
 
 Tree = dict[str, Any]
+NameOf = Callable[[Any], str]
 
 
-def dump(thing: Any) -> Any:
-    """Return an object as plain data."""
+def dump(thing: Any, name_of: NameOf = choice_name) -> Any:
+    """Return an object as plain data; `name_of` names its classes, and functions of the user's."""
     match thing:
         case Factory():
-            options = defaults(thing.target, later=True) | dump(dict(thing.options))
-            return {"name": choice_name(thing.target)} | options
+            options = defaults(thing.target, True, name_of) | dump(dict(thing.options), name_of)
+            return {"name": name_of(thing.target)} | options
         case eqx.Module():
-            return {"name": choice_name(type(thing))} | dump(settings_of(thing))
+            return {"name": name_of(type(thing))} | dump(settings_of(thing), name_of)
         case type():
-            return choice_name(thing)
+            return name_of(thing)
+        case FunctionType() if not thing.__module__.startswith("covey."):
+            return name_of(thing)
         case Mapping():
-            return {name: dump(value) for name, value in thing.items()}
-        case np.ndarray() | np.generic():
+            return {name: dump(value, name_of) for name, value in thing.items()}
+        case np.ndarray() | np.generic() | jax.Array():
             return thing.tolist()
         case list() | tuple():
-            return [dump(value) for value in thing]
+            return [dump(value, name_of) for value in thing]
         case None | bool() | int() | float() | str():
             return thing
     raise UserError(
@@ -40,10 +45,10 @@ def dump(thing: Any) -> Any:
     )
 
 
-def defaults(target: Callable[..., Any], later: bool = False) -> Tree:
+def defaults(target: Callable[..., Any], later: bool = False, name_of: NameOf = choice_name) -> Tree:
     """Return a constructor's defaults as a tree."""
     options = signature_of(target, later).items()
-    return {name: dump(option.default) for name, option in options if option.default is not MISSING}
+    return {name: dump(option.default, name_of) for name, option in options if option.default is not MISSING}
 
 
 def flatten(tree: Mapping[str, Any]) -> Tree:

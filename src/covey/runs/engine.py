@@ -64,6 +64,7 @@ class Engine:
         # A reset takes one of the horizon + 1 places of an episode in a rollout, and is no step.
         self.iteration_steps = max(1, round(config.envs * length * horizon / (horizon + 1)))
         self.iterations = max(1, round(config.report_every / self.iteration_steps))  # of a chunk
+        self._evaluations: dict[int, LaneProgram] = {}  # by their episodes
         self.lender = next((lender for lender in lenders if self._can_borrow(lender)), None)
 
     def _host(self) -> Host:
@@ -154,15 +155,19 @@ class Engine:
     @cached_property
     def evaluation(self) -> LaneProgram:
         """The program of a greedy evaluation."""
-        episodes = self.config.eval_episodes
+        return self._borrowed("evaluation") or self._evaluation_of(self.config.eval_episodes)
 
-        def evaluate(runner, learners, key, steps):
-            return runner.evaluate(learners, named(key, "evaluate"), steps, episodes)
+    def _evaluation_of(self, episodes: int) -> LaneProgram:
+        """Return the program of a greedy evaluation of so many episodes."""
+        if episodes not in self._evaluations:
 
-        shapes = self.shapes
-        return self._borrowed("evaluation") or self.program(
-            evaluate, shapes.learners, shapes.key, shapes.steps
-        )
+            def evaluate(runner, learners, key, steps):
+                return runner.evaluate(learners, named(key, "evaluate"), steps, episodes)
+
+            shapes = self.shapes
+            program = self.program(evaluate, shapes.learners, shapes.key, shapes.steps)
+            self._evaluations[episodes] = program
+        return self._evaluations[episodes]
 
     def compile_together(self, *names: str) -> None:
         """Compile several of the programs side by side; XLA alone leaves a core idle half of the time."""
@@ -203,9 +208,11 @@ class Engine:
         metrics, fingerprints = self.join(reports)
         return states, metrics, fingerprints
 
-    def evaluate(self, states: States) -> dict[str, Any]:
+    def evaluate(self, states: States, episodes: int | None = None) -> dict[str, Any]:
         """Play greedy episodes of every seed: `[seeds, episodes, ...]`. They always begin in the same way."""
-        played = [self.evaluation(i, s.learners, s.key, s.steps) for i, s in enumerate(states)]
+        usual = episodes in (None, self.config.eval_episodes)
+        play = self.evaluation if usual else self._evaluation_of(episodes)
+        played = [play(i, s.learners, s.key, s.steps) for i, s in enumerate(states)]
         return self.join(played)
 
     def evaluate_learners(self, learners: PyTree, seeds: list[int]) -> Any:

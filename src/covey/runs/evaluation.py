@@ -13,6 +13,7 @@ from . import checkpoint, kept
 from .engine import Engine
 from .folder import RunFolder
 from .results import Evaluation, summarise
+from .session import Training
 
 
 def evaluate_run(
@@ -38,6 +39,12 @@ def evaluate_run(
     results = engine.evaluate_learners(learners, list(range(config.seeds)))
     evaluation = summarise(engine.trainer.spec, results, engine.learning_team)
     return replace(evaluation, run=str(folder.path), environment=config.environment, at=_name(weights, at))
+
+
+def evaluate_training(training: Training, episodes: int | None = None) -> Evaluation:
+    """Play greedy episodes of every seed's policy as it is in a run in progress."""
+    results = training.engine.evaluate(training.states, episodes)
+    return summarise(training.spec, results, training.team)
 
 
 def _name(weights: Path, at: int | str | None) -> int | str | None:

@@ -1,6 +1,5 @@
 """A trained policy by itself: observations in, actions out."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +11,19 @@ from jaxtyping import Float, Shaped
 
 from ..algorithms.random import Random
 from ..config.config import Config
-from ..core import Observation, Spec, as_numbers
+from ..core import Observation, Spec, Trajectory, as_numbers
 from ..errors import UserError
-from ..text import nearest
+from ..ops import named
+from ..text import count, nearest
 from ..training.host import StandIn
 from ..training.loop import Trainer
 from . import checkpoint, kept
+from .decisions import explain_decisions
 from .engine import Engine
 from .folder import RunFolder
+from .observed import Given, Observed, read_observations, read_row
 from .provenance import read_spec
-
-_Observations = Float[np.ndarray, "agents features"] | Mapping[str, Float[np.ndarray, " features"]]
+from .session import Training
 
 
 def load_trained(folder: RunFolder, seed: int, at: int | str | None = None) -> tuple[Engine, tuple[Any, ...]]:
@@ -53,62 +54,157 @@ def load_player(folder: RunFolder, seed: int, at: int | str | None = None) -> tu
 def _config_with(folder: RunFolder, seed: int) -> Config:
     """Return a run's configuration, if it trained the seed."""
     config = Config.from_yaml(folder.config)
-    if not 0 <= seed < config.seeds:
-        raise UserError(f"seed {seed} is not in {folder.path}: it trained seeds 0 to {config.seeds - 1}")
+    _check_seed(config, folder, seed)
     return config
 
 
-class Policy:
-    """A trained policy that acts greedily. It carries its memory; call `reset` where an episode begins."""
+def _check_seed(config: Config, folder: RunFolder, seed: int) -> None:
+    if not 0 <= seed < config.seeds:
+        raise UserError(f"seed {seed} is not in {folder.path}: it trained seeds 0 to {config.seeds - 1}")
 
-    def __init__(self, trainer: Trainer, learners: tuple[Any, ...]):
+
+class Policy:
+    """A trained policy. It carries its memory; call `reset` where an episode begins.
+
+    It acts in one copy of its world, or in n at once. `step` is the point in training at which schedules
+    stand when it explores.
+    """
+
+    def __init__(self, trainer: Trainer, learners: tuple[Any, ...], step: int = 0):
         self.trainer = trainer
         self.learners = learners
-        self._step = jax.jit(self._act_once)
-        self.reset()
+        self.step = step
+        self._act = jax.jit(self._act_once, static_argnames="explore")
+        self._explain = jax.jit(lambda learners, rollouts: explain_decisions(trainer, learners, rollouts))
+        self.reset(seed=0)
 
     @staticmethod
     def load(path: str | Path, seed: int = 0, at: int | str | None = None) -> "Policy":
-        return Policy(*load_player(RunFolder.existing(path), seed, at))
+        folder = RunFolder.existing(path)
+        return Policy(*load_player(folder, seed, at), _trained_steps(folder, at))
 
     @property
     def spec(self) -> Spec:
         return self.trainer.spec
 
-    def reset(self) -> None:
-        """Begin an episode: reset the carry."""
-        self.carry = self.trainer.init_carries(self.learners, 1)
-        self.first = True
+    def reset(self, seed: int | None = None) -> None:
+        """Begin an episode: reset the carry. A `seed` makes exploring actions begin anew."""
+        self._episode: list[tuple[Observed, np.ndarray]] = []
+        self._carry: Any = None
+        if seed is not None:
+            self._key = jr.key(seed)
+            self._draws = 0
 
     def act(
-        self, observations: _Observations, legal: Shaped[np.ndarray, "agents actions"] | None = None
-    ) -> Shaped[np.ndarray, "agents ..."] | dict[str, Any]:
-        """Return greedy actions for observations, stacked or by agent's name, in the same form."""
-        names = self.spec.names
-        named = isinstance(observations, Mapping)
-        rows = np.zeros((len(names), self.spec.features), self.spec.feature_type)
-        for i, row in enumerate([observations[n] for n in names] if named else observations):  # pyright: ignore
-            rows[i, : len(row)] = row
-        legal = np.ones((len(names), self.spec.actions), bool) if legal is None else legal
-        self.carry, action = self._step(self.learners, self.carry, rows, legal, self.first)
-        self.first = False
+        self, observations: Given, legal: Any = None, *, explore: bool = False
+    ) -> Shaped[np.ndarray, "..."] | dict[str, Any]:
+        """Return greedy actions for the observations of all agents, in the form in which these come.
+
+        They are `[agents, features]`, `[n, agents, features]` for n copies, the same by agent's name, or what
+        a world of `covey.make` gives. `legal` tells the legal actions. With `explore`, actions are drawn as
+        in training.
+        """
+        seen = read_observations(self.spec, observations, legal)
+        begins = not self._episode
+        if begins:
+            self._carry = self.trainer.init_carries(self.learners, seen.n)
+        elif seen.n != self._episode[-1][0].n:
+            raise UserError(
+                f"the episode goes on in {count(self._episode[-1][0].n, 'copy', 'copies')}, not in {seen.n}: "
+                "call reset() where another begins"
+            )
+        obs = _as_observation(seen, begins)
+        self._draws += explore
+        key = named(self._key, "act", self._draws)
+        self._carry, action = self._act(self.learners, self._carry, obs, key, explore=explore)
         action = np.asarray(action)
-        return dict(zip(names, action, strict=True)) if named else action
+        self._episode = [*self._episode[1 - self.spec.horizon :], (seen, action)]
+        action = action if seen.is_batch else action[0]
+        if not seen.by_name:
+            return action
+        return dict(zip(self.spec.names, np.moveaxis(action, int(seen.is_batch), 0), strict=True))
+
+    def decisions(self) -> dict[str, Float[np.ndarray, "..."]]:
+        """Return why the newest actions were taken, as far as the algorithm tells.
+
+        The names are `action_values`, `action_probabilities`, `credit` and `attention`: an entry for each
+        agent, and before that an axis for n copies.
+        """
+        if not self._episode:
+            raise UserError("nobody has acted yet: call act(observations) first")
+        last = len(self._episode) - 1
+        found = self._explain(self.learners, _as_rollouts(self.trainer, self._episode))
+        batch = self._episode[-1][0].is_batch
+        pick = lambda x: np.asarray(x[:, last] if batch else x[0, last])
+        return {name: pick(x) for name, x in found.items() if name != "advantage"}
+
+    def values(self) -> Float[np.ndarray, "*n agents actions"]:
+        """Return every action's value where the policy has acted last."""
+        return self._decision("action_values", "no values of actions", "probabilities()")
+
+    def probabilities(self) -> Float[np.ndarray, "*n agents actions"]:
+        """Return every action's probability where the policy has acted last."""
+        return self._decision("action_probabilities", "no probabilities of actions", "values()")
+
+    def _decision(self, name: str, what: str, instead: str) -> Float[np.ndarray, "..."]:
+        found = self.decisions()
+        if name not in found:
+            kinds = ", ".join(dict.fromkeys(type(slot.algorithm).__name__ for slot in self.trainer.slots))
+            raise UserError(f"{kinds} tells {what} here: try {instead}, or decisions() for all that it tells")
+        return found[name]
 
     def agent(self, name: str) -> "Agent":
         """Return one agent by itself, which needs its own observations only."""
         return Agent(self.trainer, self.learners, name)
 
-    def _act_once(self, learners, carry, rows, legal, first):
-        obs = Observation(
-            agents=rows[None],
-            state=jnp.zeros((1, self.spec.state)),
-            legal=legal[None],
-            alive=jnp.ones((1, self.spec.agents), bool),
-            first=jnp.asarray(first)[None],
-        )
-        carry, action, _ = self.trainer.act(learners, carry, obs, jr.key(0), jnp.zeros((), int), False)
-        return carry, action[0]
+    def _act_once(self, learners, carry, obs, key, explore):
+        step = jnp.asarray(self.step, int)
+        carry, action, _ = self.trainer.act(learners, carry, obs, key, step, explore)
+        return carry, action
+
+
+def current_policy(training: Training, seed: int) -> Policy:
+    """Return a seed's policy as it is in a run in progress."""
+    _check_seed(training.config, training.folder, seed)
+    engine = training.engine
+    learners = engine.join([state.learners for state in training.states])
+    own = jax.tree.map(lambda x: jnp.asarray(x[seed]), learners)
+    return Policy(engine.trainer, own, training.steps())
+
+
+def _trained_steps(folder: RunFolder, at: int | str | None) -> int:
+    """Return the steps after which a checkpoint was written, as far as the run tells."""
+    weights = kept.checkpoint_at(folder, at)
+    facts = checkpoint.read_facts(weights)
+    steps = facts.get("step") or folder.read_summary().get("steps")
+    return int(steps or Config.from_yaml(folder.config).steps)
+
+
+def _as_observation(seen: Observed, first: bool) -> Observation:
+    """Return what was seen as the training loop has it."""
+    return Observation(seen.rows, seen.state, seen.legal, seen.alive, np.full(seen.n, first))
+
+
+def _as_rollouts(trainer: Trainer, episode: list[tuple[Observed, np.ndarray]]) -> Trajectory:
+    """Return an episode so far as rollouts that are always as long as the longest: compiled once."""
+    spec = trainer.spec
+    length = max(spec.horizon, len(episode))
+    n = episode[0][0].n
+    moments = [_as_observation(seen, t == 0) for t, (seen, _) in enumerate(episode)]
+    empty = jax.tree.map(np.zeros_like, moments[0])
+    moments += [empty] * (length + 1 - len(moments))
+    actions = [action for _, action in episode]
+    actions += [np.zeros_like(actions[0])] * (length - len(actions))
+    along_time = lambda *xs: jnp.asarray(np.stack(xs, axis=1))
+    return Trajectory(
+        obs=jax.tree.map(along_time, *moments),
+        action=along_time(*actions),
+        reward=jnp.zeros((n, length, spec.agents)),
+        team_reward=jnp.zeros((n, length, len(spec.teams))),
+        terminated=jnp.zeros((n, length), bool),
+        valid=jnp.broadcast_to(jnp.arange(length) < len(episode), (n, length)),
+        extras={slot.name: None for slot in trainer.slots},
+    )
 
 
 class Agent:
@@ -142,8 +238,7 @@ class Agent:
         self, observation: Float[np.ndarray, " seen"], legal: Shaped[np.ndarray, " actions"] | None = None
     ) -> Shaped[np.ndarray, "..."]:
         """Return the greedy action: a number, or one for each dimension."""
-        row = np.zeros(self.spec.features, self.spec.feature_type)
-        row[: len(observation)] = observation
+        row = read_row(self.spec, self.name, observation)
         legal = np.ones(self.spec.actions, bool) if legal is None else np.asarray(legal, bool)
         rest = jnp.zeros((self.spec.agents, self.spec.features))
         self.carry, action = self._step(self._learner, self.carry, row, rest, legal, self.first)

@@ -124,7 +124,7 @@ class RunResult:
     """The end of a run. `close` draws its curve, writes its report and prints its last lines."""
 
     folder: RunFolder
-    status: Literal["finished", "interrupted"]
+    status: Literal["finished", "interrupted", "stopped"]  # by a signal, or by a callback
     curve: CurveRequest
     closing: tuple[str, ...]  # the last lines to print
     say: Callable[[str], None]

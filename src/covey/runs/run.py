@@ -1,11 +1,11 @@
 """A run: from a configuration to a finished folder, or from its last checkpoint onwards."""
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
 
 from ..config.config import Config
 from ..config.trust import FILES, sign
@@ -19,22 +19,50 @@ from .session import Training
 from .stopping import stop_on_signals
 from .summary import finish
 
+Begun = Callable[[Training], None]
+
 
 def train_run(
     config: Config,
     out: str | Path | None = None,
     quiet: bool = False,
     lenders: list[Engine] | None = None,
-    begun: Callable[[Training], None] = lambda training: None,
 ) -> RunResult:
-    """Train a new run; `RunResult.close` finishes it.
+    """Train a new run; `RunResult.close` finishes it."""
+    with new_run(config, out, quiet, lenders) as training:
+        return complete(training)
 
-    `begun` receives the session before its first step. `lenders` are the engines of earlier runs, whose
-    programs this one borrows where it differs in numbers alone. It adds its own.
+
+def resume_run(
+    path: str | Path, steps: int | None = None, quiet: bool = False, lenders: list[Engine] | None = None
+) -> RunResult:
+    """Continue from the last checkpoint, as if the run had never stopped; `steps` sets a new end."""
+    with reopened_run(path, steps, quiet, lenders) as training:
+        return complete(training)
+
+
+def complete(training: Training) -> RunResult:
+    """Train to the end, and write down how it ended."""
+    with stop_on_signals(training):
+        training.advance()
+        return finish(training)
+
+
+@contextmanager
+def new_run(
+    config: Config,
+    out: str | Path | None = None,
+    quiet: bool = False,
+    lenders: list[Engine] | None = None,
+    begun: Begun = lambda training: None,
+) -> Iterator[Training]:
+    """Open a new run, ready for its first step; its folder is closed behind it, however it ends.
+
+    `begun` receives the training before it starts. `lenders` are the engines of earlier runs, whose programs
+    this one borrows where it differs in numbers alone. It adds its own.
     """
     lenders = [] if lenders is None else lenders
-    name = f"{config.algorithm}_{config.environment}".replace("/", "-").replace(":", "-")
-    folder = RunFolder.new(out, name)
+    folder = RunFolder.new(out, config.title.replace(" on ", "_").replace("/", "-").replace(":", "-"))
     with folder.locked():
         try:
             training = Training(config, folder, quiet, lenders)
@@ -48,17 +76,19 @@ def train_run(
             raise
         copy_user_files(config, folder).to_yaml(folder.config)
         begun(training)
-        return _complete(training, training.start, sign(folder.path))
+        with _open(training, training.start, sign(folder.path)):
+            yield training
 
 
-def resume_run(
+@contextmanager
+def reopened_run(
     path: str | Path,
     steps: int | None = None,
     quiet: bool = False,
     lenders: list[Engine] | None = None,
-    begun: Callable[[Training], None] = lambda training: None,
-) -> RunResult:
-    """Continue from the last checkpoint, as if the run had never stopped; `steps` sets a new end."""
+    begun: Begun = lambda training: None,
+) -> Iterator[Training]:
+    """Open a run at its last checkpoint, as if it had never stopped; `steps` sets a new end."""
     lenders = [] if lenders is None else lenders
     folder = RunFolder.existing(path)
     with folder.locked():
@@ -73,7 +103,8 @@ def resume_run(
         training.prepare(new=False)
         lenders.append(training.engine)
         begun(training)
-        return _complete(training, training.restore)
+        with _open(training, training.restore):
+            yield training
 
 
 def _refuse_earlier_end(folder: RunFolder, steps: int) -> None:
@@ -101,21 +132,28 @@ def copy_user_files(config: Config, folder: RunFolder) -> Config:
     return config.with_files(copies.__getitem__)
 
 
-def _complete(
-    training: Training, begin: Callable[[], None], signature: Mapping[str, str] = MappingProxyType({})
-) -> RunResult:
-    """Begin, train, and write down how it ended, however it ends."""
+def copy_run(folder: RunFolder, to: Path) -> RunFolder:
+    """Copy a run as it was saved into another folder, which must hold none."""
+    copy = RunFolder.new(to, "")
+    with write_errors_explained("a copy of the run", copy.config):
+        shutil.copytree(folder.path, copy.path, dirs_exist_ok=True)
+    provenance.write_provenance(copy, "stopped")
+    return copy
+
+
+@contextmanager
+def _open(
+    training: Training, start: Callable[[], None], signature: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[None]:
+    """Start, and write down how it ended, however it ends."""
     folder = training.folder
-    status = "failed"
     versions = training.engine.versions
     provenance.write_provenance(folder, "running", versions, training.spec, signature)
     try:
         with stop_on_signals(training):
-            begin()
-            training.run()
-        end: Literal["finished", "interrupted"] = "finished" if training.over() else "interrupted"
-        status = end
-        return finish(training, end)
+            start()
+            training.begin()
+        yield
     finally:
-        training.engine.close()
-        provenance.write_provenance(folder, status)
+        training.close()
+        provenance.write_provenance(folder, training.status)

@@ -1,7 +1,7 @@
 """A run in progress: chunk after chunk, reports, evaluations and checkpoints between them."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,13 @@ from .engine import Engine, States
 from .folder import RunFolder
 from .metrics import Numbers, TensorBoard, check_numbers, convention, report_rows
 from .progress import Progress
+from .records import Row
 from .sinks import Sink, close_sinks
 from .stationarity import StationarityMeter
+
+Callback = Callable[
+    [list[Row]], Any
+]  # receives a report's rows; training stops where it returns something true
 
 _SLOW_STEP = 1.0  # milliseconds; faster worlds lose more to the exchange with workers than they win
 
@@ -60,9 +65,14 @@ class Training:
         self.saved = time.perf_counter()
         self.save_seconds = 0.0
         self.stop = False
+        self.status = "failed"  # until it ends otherwise
         self.audit: Audit | None = None
         self.sinks: list[Sink] = []  # that receive every row, too
+        self.callback: Callback | None = None
         self.meter: StationarityMeter | None = None
+        self.boards: TensorBoard | None = None
+        self.rows: list[Row] = []  # of the newest report
+        self.unsaved = False
 
     def prepare(self, new: bool = True) -> None:
         """Print what will be done and how much memory it takes, and compile it.
@@ -73,7 +83,7 @@ class Training:
         say = self.progress.say
         seeds = f"{count(config.seeds, 'seed')} × {count(config.steps, 'step')}"
         work = f"{seeds}, {count(config.envs, 'copy', 'copies')}"
-        say(f"{config.algorithm} on {config.environment} ({config.preset}), {work}")
+        say(f"{config.title} ({config.preset}), {work}")
         for note in config.notes:
             say(note)
         say(f"returns: {convention(self.spec)}")
@@ -130,35 +140,54 @@ class Training:
         """Return the seconds since the run's first start, less the time in which it stood still."""
         return self.point.seconds + time.perf_counter() - self.began
 
-    def run(self) -> None:
-        """Train chunk after chunk until every seed has taken its steps, or a signal stops it."""
-        boards = TensorBoard(self.folder.tensorboard, self.config.seeds, self.steps() + 1)
+    def begin(self) -> None:
+        """Keep what the audit and the measurements compare with; call it once, before the first chunk."""
+        self.boards = TensorBoard(self.folder.tensorboard, self.config.seeds, self.steps() + 1)
         if self.audit:
             self.audit.begin(self.states, self.point.clock)
         if self.meter:
             self.meter.begin(self.states)
-        while not self.stop and not self.over():
+
+    def advance(self, until: int | None = None) -> None:
+        """Train chunk after chunk until every seed has taken `until` steps, or a signal or callback stops it.
+
+        By default that is the end, and nothing goes beyond it.
+        """
+        end = self.config.steps if until is None else min(until, self.config.steps)
+        while not self.stop and self.steps() < end:
             before = self.steps()
             metrics, fingerprints, rate = self._advance()
+            self.unsaved = True
             check_numbers(metrics, self.config.environment)
             if self.audit:
                 half = 2 * self.steps() >= self.config.steps
                 self.audit.after_chunk(self.states, metrics, self.point.clock, half)
             metrics |= self.meter.after_chunk(self.states, self.point.clock) if self.meter else {}
-            rows = self._report(metrics, fingerprints)
+            self.rows = self._report(metrics, fingerprints)
             self._keep(before)
-            boards.write(rows)
-            for sink in self.sinks:
-                for row in rows:
-                    sink.write(row)
-            self.show_progress(rows, rate)
+            self._send()
+            self.show_progress(self.rows, rate)
             if self.audit:
                 self.audit.after_report(self.states)
             wait = seconds_between_saves(self.config.save_every, self.save_seconds)
             if self.over() or self.stop or time.perf_counter() - self.saved >= wait:
-                self._save()
-        boards.close()
-        close_sinks(self.sinks)
+                self.save()
+
+    def _send(self) -> None:
+        """Give the newest rows to whoever asked for them."""
+        assert self.boards is not None
+        self.boards.write(self.rows)
+        for sink in self.sinks:
+            for row in self.rows:
+                sink.write(row)
+        if self.callback is not None and self.callback(self.rows):
+            self.stop = True
+            self.status = "stopped"
+
+    def close(self) -> None:
+        """End what is open: worker processes, TensorBoard's files, sinks."""
+        self.engine.close()
+        close_sinks([self.boards, *self.sinks])
 
     def _advance(self) -> tuple[Numbers, tuple[Any, ...], float]:
         """Run a chunk; return its metrics, the fingerprints, and the steps a second."""
@@ -184,7 +213,7 @@ class Training:
         for line in happened.news:
             self.progress.say(line)
 
-    def _report(self, metrics: Numbers, fingerprints: tuple[Any, ...]) -> list[dict[str, Any]]:
+    def _report(self, metrics: Numbers, fingerprints: tuple[Any, ...]) -> list[Row]:
         """Evaluate where an evaluation is due, and write a row for each seed."""
         chunk_steps = self.engine.iterations * self.engine.iteration_steps
         every = max(1, round(self.config.eval_every / chunk_steps))
@@ -220,7 +249,7 @@ class Training:
         learners = [{"learners": state.learners} for state in self.engine.layout.own(self.states)]
         checkpoint.save(path, learners, {"score": self._score(), "step": self.steps()})
 
-    def show_progress(self, rows: list[dict[str, Any]], rate: float) -> None:
+    def show_progress(self, rows: list[Row], rate: float) -> None:
         """Show the newest returns beside the progress."""
         values = [row[f"train/return/{self.team}"] for row in rows]
         known = [value for value in values if value is not None]
@@ -233,7 +262,7 @@ class Training:
         news = f"{self.team} return over ≤ {over}: {', '.join(returns)}" if returns else ""
         self.progress.update(min(row["step"] for row in rows), rate, news)
 
-    def _save(self) -> None:
+    def save(self) -> None:
         """Write the checkpoint from which a run is resumed: everything, replay buffers included."""
         began = time.perf_counter()
         point = replace(self.point, seconds=self.elapsed())
@@ -241,6 +270,7 @@ class Training:
         checkpoint.save(self.folder.last, self.engine.layout.own(self.states), facts)
         self.saved = time.perf_counter()
         self.save_seconds = self.saved - began
+        self.unsaved = False
 
 
 def added(a: Mapping[str, float], b: Mapping[str, float]) -> dict[str, Any]:

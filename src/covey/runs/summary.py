@@ -1,14 +1,15 @@
 """The end of a run: its last evaluation, summary.json, and a few lines to read."""
 
-from typing import Any, Literal
+from typing import Any
 
 from ..text import count, memory_size
 from .results import CurveRequest, Evaluation, RunResult, summarise
 from .session import Training
 
 
-def finish(training: Training, status: Literal["finished", "interrupted"]) -> RunResult:
+def finish(training: Training) -> RunResult:
     """Evaluate if need be, write summary.json, and say how the run went."""
+    status = "finished" if training.over() else "stopped" if training.status == "stopped" else "interrupted"
     results = training.results
     if results is None:
         results = training.engine.evaluate(training.states)
@@ -37,8 +38,8 @@ def finish(training: Training, status: Literal["finished", "interrupted"]) -> Ru
     for line in report.lines() if report else ():
         say(line)
     label = f"greedy {training.team} return\n(sum over ≤ {training.spec.horizon} steps)"
-    title = f"{training.config.algorithm} on {training.config.environment}"
-    curve = CurveRequest(f"eval/return/{training.team}", title, label)
+    curve = CurveRequest(f"eval/return/{training.team}", training.config.title, label)
+    training.status = status
     return RunResult(training.folder, status, curve, _closing_lines(training), say)
 
 
@@ -46,8 +47,8 @@ def _content(training: Training, status: str, evaluation: Evaluation, wall: floa
     """Return what summary.json holds, but for the audit."""
     config = training.config
     return {
-        "algorithm": config.algorithm,
-        "environment": config.environment,
+        "algorithm": config.portable.algorithm,
+        "environment": config.portable.environment,
         "steps": training.steps(),
         "seeds": config.seeds,
         "updates": training.engine.updates(training.point.clock),

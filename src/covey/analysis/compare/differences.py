@@ -3,7 +3,6 @@
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any, Literal
 
 from ...config import settings
@@ -32,7 +31,7 @@ class Difference:
 
 def every_setting(config: Config) -> dict[str, Any]:
     """Return all settings by the names that users type, and checksums of the user's own files."""
-    portable = config.with_files(lambda path: Path(path.name))
+    portable = config.portable
     slots = portable.learners
     learning = [name for name, tree in slots.items() if learns(tree["name"])] or list(slots)
     values = {"environment": portable.environment}

@@ -7,19 +7,19 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import Array, Bool, Float, PyTree, Shaped
+from jaxtyping import Array, Bool, Float, PyTree
 
 from ...algorithms.frozen_opponent import FrozenOpponent
 from ...config.config import Config
-from ...core import HasDecisions, Spec, Trajectory
+from ...core import Spec, Trajectory
 from ...core.scene import Scene
 from ...ops import named
 from ...runs import checkpoint
+from ...runs.decisions import explain_decisions
 from ...runs.engine import Engine
 from ...runs.folder import RunFolder
 from ...statistics import median_index
 from ...training.host import Host
-from ...training.learners import view_as
 from ...training.loop import Trainer
 from ..playback import POOL, Episode, cut_episode, first_steps, measure_gauges, play_scenes
 
@@ -167,38 +167,8 @@ def _untrained(engine: Engine, seed: int, trained: tuple) -> tuple:
 def _explain(
     trainer: Trainer, learners: tuple, rollouts: Trajectory
 ) -> tuple[dict[str, Float[Array, "n steps k"]], dict[str, Float[Array, "n steps agents *k"]]]:
-    """Return what learners estimate at each step, and what they say of each agent's decision.
-
-    Agents whose learner says nothing have NaN.
-    """
-    decisions: dict[str, Any] = {}
-    agents = trainer.spec.agents
-    for slot, learner in zip(trainer.slots, learners, strict=True):
-        algorithm = slot.algorithm
-        if not isinstance(algorithm, HasDecisions):
-            continue
-        view = view_as(slot, trainer.spec, slot.own_rollouts(rollouts))
-        found = jax.vmap(lambda one, a=algorithm, learner=learner: a.decisions(learner, one))(view)
-        for name, x in found.items():
-            if x.ndim < 3 or (x.shape[2] != len(slot.members) and x.shape[2] != 1):
-                continue
-            x = jnp.broadcast_to(x, (*x.shape[:2], len(slot.members), *x.shape[3:]))
-            if name == "attention":
-                x = _spread(x, slot.members, agents, 3)
-            rows = _spread(x, slot.members, agents, 2)
-            decisions[name] = (
-                jnp.where(jnp.isnan(decisions[name]), rows, decisions[name]) if name in decisions else rows
-            )
-    return measure_gauges(trainer, learners, rollouts), decisions
-
-
-def _spread(
-    x: Shaped[Array, "..."], members: tuple[int, ...], agents: int, axis: int
-) -> Shaped[Array, "..."]:
-    """Put the rows of a slot's agents at their places among all agents, NaN elsewhere."""
-    x = jnp.moveaxis(x, axis, 0)
-    whole = jnp.full((agents, *x.shape[1:]), jnp.nan, x.dtype).at[np.array(members)].set(x)
-    return jnp.moveaxis(whole, 0, axis)
+    """Return what learners estimate at each step, and what they say of each agent's decision."""
+    return measure_gauges(trainer, learners, rollouts), explain_decisions(trainer, learners, rollouts)
 
 
 def _cut(rollouts: Trajectory, scenes: Scene | None, gauges: Any, decisions: Any, i: int) -> RecordedEpisode:
