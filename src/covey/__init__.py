@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 __all__ = [
-    "Policy", "Run", "Session", "SettingError", "UserError", "ablate", "check", "compare", "crossplay",
-    "describe", "evaluate", "export", "load", "new", "plot", "report", "resume", "sweep", "sync", "train",
-    "versus", "watch",
+    "Policy", "Run", "Session", "SettingError", "UserError", "World", "ablate", "check", "compare",
+    "crossplay", "describe", "evaluate", "export", "load", "make", "new", "plot", "report", "resume", "sweep",
+    "sync", "train", "versus", "watch",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         evaluate,
         export,
         load,
+        make,
         new,
         plot,
         report,
@@ -40,8 +41,14 @@ if TYPE_CHECKING:
     )
     from .errors import SettingError, UserError
     from .runs.policy import Policy
+    from .runs.world import World
 
-_HOMES = {"SettingError": ".errors", "UserError": ".errors", "Policy": ".runs.policy"}
+_HOMES = {
+    "Policy": ".runs.policy",
+    "SettingError": ".errors",
+    "UserError": ".errors",
+    "World": ".runs.world",
+}
 
 
 def __getattr__(name: str) -> Any:

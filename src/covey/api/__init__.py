@@ -7,7 +7,7 @@ from .experiments import ablate, resume, train
 from .inspection import compare, crossplay, describe, evaluate, list_names, study, versus, watch
 from .machine import doctor
 from .migration import migrate
-from .own import check, new
+from .own import check, make, new
 from .reports import export, plot, report, sync
 from .results import Film, Run, WrittenFile, load
 from .sessions import Session
@@ -28,6 +28,7 @@ __all__ = [
     "export",
     "list_names",
     "load",
+    "make",
     "migrate",
     "new",
     "plot",

@@ -1,14 +1,16 @@
-"""Commands for classes of the user's own: `check`, `new`."""
+"""Classes of the user's own, and worlds to try them in: `check`, `new`, `make`."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..commands import command
+from ..commands import as_called, command
 from ..errors import UserError
 from ..ranges import Count
 from ..runs import launch
+from .options import Choice
 
 if TYPE_CHECKING:
+    from ..runs.world import World
     from ..testing.by_name import CheckReport
     from .templates import NewFile
 
@@ -39,6 +41,20 @@ def check(
         return check_name(name, dict(settings or {}), world, steps)
     except CheckError as error:
         raise UserError(f"{name}: {error}") from error
+
+
+@as_called
+def make(world: Choice, **settings: Any) -> "World":
+    """Return one copy of a world to play in by hand: `reset(seed)` and `step(actions)` on NumPy.
+
+    `world` is a name, a class, or an object.
+    """
+    launch.prepare()
+    from ..config.making import environment_of
+    from ..runs.world import World
+    from ..show.moment import draw_moment
+
+    return World(environment_of(world, settings), draw_moment)
 
 
 @command()

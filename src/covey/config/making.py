@@ -41,8 +41,27 @@ def environment_maker(name: str) -> Any:
 
 def make_environment(name: str, *layers: Mapping[str, Any]) -> tuple[AnyEnvironment, Tree]:
     """Return an environment by its name, and all of its settings."""
-    maker = environment_maker(name)
-    tree = layer(defaults(maker), catalogue.find("environment", name).fixed, *layers)
+    return _construct(environment_maker(name), name, catalogue.find("environment", name).fixed, *layers)
+
+
+def environment_of(thing: Any, settings: Mapping[str, Any]) -> AnyEnvironment:
+    """Return an environment by its name, of a class or a function, or the object itself."""
+    if isinstance(thing, str):
+        return make_environment(thing, settings)[0]
+    if isinstance(thing, AbstractEnvironment | AbstractHostEnvironment):
+        if settings:
+            raise UserError(f"{type(thing).__name__} is made already: give its settings to the class")
+        return thing
+    title = getattr(thing, "__name__", type(thing).__name__)
+    if not callable(thing):
+        raise UserError(f"{title} makes no environment: give a name, a class, or an object of covey's worlds")
+    from ..environments.adapters import recognise
+
+    return _construct(recognise.adapted(thing, title), title, settings)[0]
+
+
+def _construct(maker: Any, name: str, *layers: Mapping[str, Any]) -> tuple[AnyEnvironment, Tree]:
+    tree = layer(defaults(maker), *layers)
     env, tree = construct(maker, tree, SettingPlace(name, "env"))
     if not isinstance(getattr(env, "spec", None), Spec):
         raise UserError(f"{name} makes no environment: derive it from covey.core:AbstractEnvironment")
