@@ -146,6 +146,16 @@ class ReadButUnused(Sound):
         return loss, metrics | {"bonus": self.bonus * metrics["size"]}
 
 
+class AsksForANumber(Sound):
+    """No defect: the number decides what is traced, and acts."""
+
+    bonus: float = 0.5
+
+    def terms(self, online, target, batch):
+        terms = super().terms(online, target, batch)
+        return terms if self.bonus < 0 else terms | {"error": terms["error"] * self.bonus}
+
+
 class Detached(Sound):
     def mixed(self, networks, q, world):
         return super().mixed(networks, jax.lax.stop_gradient(q), world)

@@ -69,7 +69,7 @@ def test_chosen_settings_are_tried_first():
     config = Config.parse("mappo", "probe/death", ["normalise_values=false"], OPTIONS)
     trainer = Engine(config).trainer
     traced = TracedLearner(trainer.slots[0], trainer.spec, trainer.copies, trainer.length)
-    (first, _), *others = switches(learner_settings(config.learners[trainer.slots[0].name], {}, traced))
+    (first, _), *others = switches(learner_settings(config.learners[trainer.slots[0].name], {}, traced)[0])
     assert first.path == "normalise_values" and len(others) > 5
 
 

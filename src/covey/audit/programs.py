@@ -36,6 +36,10 @@ class Program(NamedTuple):
         jaxpr = self.closed.jaxpr
         return _dependencies(jaxpr, [1 << i for i in range(len(jaxpr.invars))])
 
+    def size(self) -> int:
+        """Return the number of its equations, those of inner programs included."""
+        return sum(1 for _ in _equations(self.closed.jaxpr))
+
     def digest(self, wanted: Sequence[bool] | None = None) -> bytes:
         """Return a hash of the program, constants included.
 
@@ -58,13 +62,13 @@ class Program(NamedTuple):
                 yield str(eqn.params["name"])
 
 
-def _unclosed(x: Any) -> Any:
+def unclosed(x: Any) -> Any:
     return x.jaxpr if isinstance(x, ClosedJaxpr) else x
 
 
 def _inner_programs(value: Any) -> Iterator[Jaxpr]:
     """Yield the programs in an equation's parameter."""
-    value = _unclosed(value)
+    value = unclosed(value)
     if isinstance(value, Jaxpr):
         yield value
     elif isinstance(value, tuple | list):
@@ -80,9 +84,9 @@ def _equations(jaxpr: Jaxpr) -> Iterator[Any]:
                 yield from _equations(inner)
 
 
-def _called_program(eqn: Any) -> Jaxpr | None:
+def called_program(eqn: Any) -> Jaxpr | None:
     """Return the inner program whose inputs and outputs are just the equation's, if it has one."""
-    inner = next((_unclosed(eqn.params[name]) for name in _INNER if name in eqn.params), None)
+    inner = next((unclosed(eqn.params[name]) for name in _INNER if name in eqn.params), None)
     fits = inner and len(inner.invars) == len(eqn.invars) and len(inner.outvars) == len(eqn.outvars)
     return inner if fits else None
 
@@ -95,7 +99,7 @@ def _dependencies(jaxpr: Jaxpr, inputs: Sequence[int]) -> list[int]:
         sets = [of_atom(atom) for atom in eqn.invars]
         if eqn.primitive.name == "while":
             outputs = _while_dependencies(eqn.params, sets)
-        elif (inner := _called_program(eqn)) is None:
+        elif (inner := called_program(eqn)) is None:
             outputs = [reduce(or_, sets, 0)] * len(eqn.outvars)
         elif eqn.primitive.name == "scan":
             outputs = _scan_dependencies(inner, sets, eqn.params["num_consts"], eqn.params["num_carry"])
@@ -121,10 +125,10 @@ def _while_dependencies(params: dict[str, Any], sets: list[int]) -> list[int]:
     carry_start = body_start + params["body_nconsts"]
     consts = params["body_nconsts"]
     outputs = _scan_dependencies(
-        _unclosed(params["body_jaxpr"]), sets[body_start:], consts, len(sets) - carry_start
+        unclosed(params["body_jaxpr"]), sets[body_start:], consts, len(sets) - carry_start
     )
     outputs = [a | b for a, b in zip(sets[carry_start:], outputs, strict=True)]
-    turns = _dependencies(_unclosed(params["cond_jaxpr"]), [*sets[:body_start], *outputs])[0]
+    turns = _dependencies(unclosed(params["cond_jaxpr"]), [*sets[:body_start], *outputs])[0]
     return [x | turns for x in outputs]
 
 
@@ -190,7 +194,7 @@ def _origin(jaxpr: Jaxpr, var: Any) -> Any:
         place = eqn.outvars.index(var)
         if eqn.primitive.name in ("copy", "stop_gradient"):
             inside = 0
-        elif (inner := _called_program(eqn)) is None:
+        elif (inner := called_program(eqn)) is None:
             return (id(eqn), place)
         else:
             inside = _origin(inner, inner.outvars[place])

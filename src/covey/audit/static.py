@@ -1,7 +1,8 @@
 """Checks before training: unread settings, modules that cannot learn, loss terms without gradient."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from typing import Any, Literal, get_origin
 
 from .. import yaml_text
@@ -12,18 +13,19 @@ from ..config.tuned import preset_settings
 from ..core import Spec
 from ..errors import UserError
 from ..ranges import bare
+from .lifting import numbers_in
 from .modules import LearnerModule, LearnerStructure
 from .settings_read import (
     NO_AUDIT,
     Setting,
-    SettingVerdict,
-    TriedSettings,
     attempt,
     other_values,
     refuse_truth_as_text,
     settings_in_tree,
 )
+from .source import Source
 from .traced import TracedEnvironment, TracedLearner
+from .tried import NOT_FOUND, SettingVerdict, TriedSettings
 
 
 @dataclass
@@ -48,16 +50,17 @@ def examine(run: Config, trainer: Any, everything: bool = False) -> StaticFindin
     for slot in trainer.slots:
         if not slot.learns:
             continue
-        traced = TracedLearner(slot, trainer.spec, trainer.copies, trainer.length)
         prefix = f"{slot.name}." if len(run.learners) > 1 else ""
-        tried = learner_settings(run.learners[slot.name], preset, traced)
+        coveys = _is_coveys(making.algorithm_class(run.learners[slot.name]["name"]))
+        wanted = partial(_is_wanted, coveys=coveys, everything=everything)
+        traced = TracedLearner(slot, trainer.spec, trainer.copies, trainer.length)
+        tried, traced = learner_settings(run.learners[slot.name], preset, traced, wanted)
         refuse_truth_as_text(tried.settings, prefix)
         structure = LearnerStructure(traced)
         findings.structures[slot.name] = structure
         findings.terms += [f"{prefix}{name}" for name in sorted(_check_terms(structure))]
         findings.off += [f"{prefix}{name}" for name in _check_modules(structure, tried)]
-        cls = making.algorithm_class(run.learners[slot.name]["name"])
-        findings.settings += _check_settings(tried, everything, _is_coveys(cls), prefix)
+        findings.settings += _check_settings(tried, wanted, prefix)
         findings.off += [f"{prefix}{setting.path}" for setting in tried.settings if _is_off(setting)]
     findings.settings += _check_environment(run, everything)
     return findings
@@ -67,20 +70,41 @@ def _is_coveys(thing: Any) -> bool:
     return thing.__module__.startswith("covey.")
 
 
-def learner_settings(tree: Tree, tuned: dict[str, Tree], traced: TracedLearner) -> TriedSettings:
-    """Return a learner's settings, and how to trace it with others."""
+Wanted = Callable[[TriedSettings, Setting], bool]  # whether a setting is tried
+
+
+def learner_settings(
+    tree: Tree, tuned: dict[str, Tree], traced: TracedLearner, wanted: Wanted = lambda tried, setting: True
+) -> tuple[TriedSettings, TracedLearner]:
+    """Return a learner's settings with a way to trace it with others, and the learner traced with its own."""
     name = tree["name"]
     default = making.without_name(making.make_algorithm(name, tuned.get(name, {}))[1])
     own = making.without_name(tree)
+    cls = making.algorithm_class(name)
+    make = lambda tree: making.make_algorithm(name, tree)[0]
 
-    def trace(tree: Tree, flipped: bool) -> TracedLearner:
-        algorithm = making.make_algorithm(name, tree)[0]
+    def trace(tree: Tree, flipped: bool, lifted: bool) -> TracedLearner:
+        if lifted and not flipped and tree == own:
+            return settled
+        algorithm = make(tree)
         world = _with_other_actions(traced.world, algorithm) if flipped else traced.world
         length = algorithm.experience.rollout_length(world, traced.copies)
         slot = replace(traced.slot, algorithm=algorithm)
-        return replace(traced, slot=slot, world=world, length=length, like=traced)
+        numbers = numbers_in(algorithm, settled.numbers) if lifted else {}
+        return replace(traced, slot=slot, world=world, length=length, like=settled, numbers=numbers)
 
-    return TriedSettings(trace, own, default, settings_in_tree(making.algorithm_class(name), own))
+    listed = settings_in_tree(cls, own)
+    tried = TriedSettings(trace, make, own, default, listed, Source.of(cls), _promoted_by_covey(cls))
+    paths = [s.path for s in tried.settings if wanted(tried, s) and not s.path.startswith("experience.")]
+    settled = replace(traced, numbers=numbers_in(traced.algorithm, paths)).settled()
+    return tried, settled
+
+
+def _promoted_by_covey(cls: Any) -> set[str]:
+    """Return the settings of a class that a part of covey's own promotes."""
+    parts = {field.name: field.default for field in fields(cls)}
+    options = settings.signature_of(cls).items()
+    return {name for name, option in options if option.holder and _is_coveys(type(parts[option.holder]))}
 
 
 def _with_other_actions(spec: Spec, algorithm: Any) -> Spec:
@@ -94,41 +118,48 @@ def _with_other_actions(spec: Spec, algorithm: Any) -> Spec:
 def _check_environment(run: Config, everything: bool) -> list[SettingVerdict]:
     """Try the settings of the run's world."""
     cls = making.environment_maker(run.environment)
+    wanted = partial(_is_wanted, coveys=_is_coveys(cls), everything=everything)
+    make = lambda tree: making.make_environment(run.environment, tree)[0]
 
-    def trace(tree: Tree, flipped: bool) -> TracedEnvironment:
+    def trace(tree: Tree, flipped: bool, lifted: bool) -> TracedEnvironment:
         if flipped:
             raise ValueError("a world has the actions that it has")
-        return TracedEnvironment(making.make_environment(run.environment, tree)[0])
+        env = make(tree)
+        paths = [s.path for s in tried.settings if lifted and wanted(tried, s)]
+        return TracedEnvironment(env, numbers_in(env, paths))
 
     default = attempt(lambda: making.make_environment(run.environment)[1])
     default = default if isinstance(default, dict) else {}
-    tried = TriedSettings(trace, run.env, default, settings_in_tree(cls, run.env))
+    tried = TriedSettings(trace, make, run.env, default, settings_in_tree(cls, run.env), Source.of(cls))
     refuse_truth_as_text(tried.settings, "env.")
-    if trace(run.env, False).on_host:  # nothing shows what a Python program reads
+    if trace(run.env, False, False).on_host:  # nothing shows what a Python program reads
         return []
-    return _check_settings(tried, everything, _is_coveys(cls), "env.")
+    return _check_settings(tried, wanted, "env.")
+
+
+def _is_wanted(tried: TriedSettings, setting: Setting, coveys: bool, everything: bool) -> bool:
+    """Say whether a setting is tried: covey's own tests show that the others are read."""
+    return everything or not _is_tested_by_covey(tried, setting, coveys)
 
 
 def _is_tested_by_covey(tried: TriedSettings, setting: Setting, coveys: bool) -> bool:
     """Say whether covey's own tests show that a setting is read: it is covey's own, and nobody chose it."""
     if tried.is_chosen(setting):
         return False
+    promoted = setting.path.split(".")[0] in tried.promoted
     parts = [s for s in tried.settings if isinstance(s.value, dict) and setting.path.startswith(f"{s.path}.")]
     if not parts:
-        return coveys
+        return coveys or promoted
     if ":" in str(parts[-1].value.get("name")):
         return False
     outer = f"{parts[0].path}."
     first = next(s for s in tried.settings if s.path.startswith(outer) and not isinstance(s.value, dict))
-    return coveys or setting.path != first.path
+    return coveys or promoted or setting.path != first.path
 
 
-def _check_settings(
-    tried: TriedSettings, everything: bool, coveys: bool, prefix: str
-) -> list[SettingVerdict]:
+def _check_settings(tried: TriedSettings, wanted: Wanted, prefix: str) -> list[SettingVerdict]:
     """Return the verdicts on settings; refuse one that nobody reads, and a chosen one without effect."""
-    wanted = lambda setting: everything or not _is_tested_by_covey(tried, setting, coveys)
-    verdicts = tried.verdicts(wanted)
+    verdicts = tried.verdicts(partial(wanted, tried))
     for setting, read, chosen, condition in verdicts:
         name = f"{prefix}{setting.path}={yaml_text.inline(setting.value)}"
         if not read and condition is None:
@@ -138,9 +169,8 @@ def _check_settings(
                 f"{NO_AUDIT}"
             )
         if not read and chosen:
-            raise UserError(
-                f"{name} changes nothing here: it acts {condition}; set that too, or leave it out {NO_AUDIT}"
-            )
+            remedy = "leave it out" if condition == NOT_FOUND else "set that too, or leave it out"
+            raise UserError(f"{name} changes nothing here: it acts {condition}; {remedy} {NO_AUDIT}")
     return [v._replace(setting=v.setting._replace(path=prefix + v.setting.path)) for v in verdicts]
 
 
@@ -240,4 +270,4 @@ def switches(tried: TriedSettings) -> Iterator[tuple[Setting, Callable[[], Trace
         if mode or setting.value is False or setting.value is None or setting.value == 0:
             for value in other_values(setting.kind, setting.value):
                 tree = settings.layer(tried.tree, {setting.path: value})
-                yield setting, lambda tree=tree: tried.trace(tree, False)
+                yield setting, lambda tree=tree: tried.trace(tree, False, False)

@@ -1,8 +1,12 @@
-"""A learner, or an environment, as programs: traced at the run's own shapes, never run."""
+"""A learner, or an environment, as programs: traced at the run's own shapes, never run.
+
+Settings that are numbers may be inputs of these programs, behind all others.
+"""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, reduce
+from operator import or_
 from typing import Any
 
 import equinox as eqx
@@ -13,6 +17,7 @@ from jaxtyping import PyTree
 
 from ..core import AbstractEnvironment, AbstractHostEnvironment, Observation, Spec, Trajectory
 from ..training.learners import LearnerSlot, RolloutShape, observe_as, view_as
+from .lifting import Inputs, asked_for, put_all
 from .programs import Program
 
 _Shape = jax.ShapeDtypeStruct
@@ -62,10 +67,30 @@ class TracedLearner:
     copies: int
     length: int
     like: "TracedLearner | None" = None  # its batch program serves here too, where batches are the same
+    numbers: Inputs = field(default_factory=dict)  # settings that are inputs
 
     @property
     def algorithm(self) -> Any:
         return self.slot.algorithm
+
+    def _trace(self, f: Callable[..., Any], *args: PyTree) -> Program:
+        """Trace a function of the algorithm and these arguments, with the numbers as inputs."""
+        given = lambda *args: f(put_all(self.algorithm, args[-1]), *args[:-1])
+        return Program.trace(given, *args, dict(self.numbers))
+
+    def settled(self) -> "TracedLearner":
+        """Return the learner with those numbers as inputs whose values nobody asks for."""
+        learner = self
+        while True:
+            try:
+                _ = learner.act, learner.greedy, learner.update
+                return learner
+            except Exception as error:
+                if not learner.numbers:
+                    raise
+                asked = asked_for(error, learner.numbers)
+                numbers = {path: x for path, x in learner.numbers.items() if path not in asked}
+                learner = replace(learner, numbers=numbers)
 
     @property
     def spec(self) -> Spec:
@@ -75,11 +100,11 @@ class TracedLearner:
     def initialisation(self) -> Program:
         """The learner, and the carry at the start of an episode."""
 
-        def initialise(key):
-            learner = self.algorithm.init(self.spec, key)
-            return learner, self.algorithm.init_carry(self.spec, learner)
+        def initialise(algorithm, key):
+            learner = algorithm.init(self.spec, key)
+            return learner, algorithm.init_carry(self.spec, learner)
 
-        return Program.trace(initialise, _key_shape())
+        return self._trace(initialise, _key_shape())
 
     @property
     def learner(self) -> PyTree:
@@ -88,12 +113,10 @@ class TracedLearner:
 
     def _trace_act(self, explore: bool) -> Program:
         learner, carry = self.initialisation.outputs
-        act = lambda learner, carry, obs, key, step: self.algorithm.act(
+        act = lambda algorithm, learner, carry, obs, key, step: algorithm.act(
             learner, carry, observe_as(self.slot, obs), key, step, explore
         )
-        return Program.trace(
-            act, learner, carry, _observation_shapes(self.world), _key_shape(), _clock_shape()
-        )
+        return self._trace(act, learner, carry, _observation_shapes(self.world), _key_shape(), _clock_shape())
 
     @cached_property
     def act(self) -> Program:
@@ -107,7 +130,7 @@ class TracedLearner:
 
     @cached_property
     def init_carry(self) -> Program:
-        return Program.trace(lambda learner: self.algorithm.init_carry(self.spec, learner), self.learner)
+        return self._trace(lambda algorithm, learner: algorithm.init_carry(self.spec, learner), self.learner)
 
     @property
     def rollout(self) -> Trajectory:
@@ -146,8 +169,8 @@ class TracedLearner:
 
     @cached_property
     def update(self) -> Program:
-        batch = self.batch.outputs
-        return Program.trace(self.algorithm.update, self.learner, batch, _key_shape(), _clock_shape())
+        update = lambda algorithm, *args: algorithm.update(*args)
+        return self._trace(update, self.learner, self.batch.outputs, _key_shape(), _clock_shape())
 
     @property
     def learner_outputs(self) -> list[bool]:
@@ -167,7 +190,22 @@ class TracedLearner:
             return None
         one_copy = lambda x: _Shape(x.shape[1:], x.dtype)
         episode = jax.tree.map(one_copy, view_as(self.slot, self.world, self.rollout))
-        return Program.trace(self.algorithm.insight, self.learner, episode).digest()
+        insight = lambda algorithm, *args: algorithm.insight(*args)
+        return self._trace(insight, self.learner, episode).digest()
+
+    @cached_property
+    def _acting_numbers(self) -> int:
+        programs = (self.initialisation, self.act, self.greedy)
+        return reduce(or_, (_numbers_read(program, self.numbers) for program in programs))
+
+    @cached_property
+    def _learning_numbers(self) -> int:
+        return _numbers_read(self.update, self.numbers, sum(self.learner_outputs)) if self.slot.learns else 0
+
+    def depends_on(self, path: str) -> bool:
+        """Say whether acting or learning depends on a number."""
+        bit = 1 << sorted(self.numbers).index(path)
+        return bool(self._acting_numbers & bit or self._learning_numbers & bit)
 
     def stages(self) -> Iterator[Stage]:
         """Yield all that the learner does, the cheapest to trace first."""
@@ -181,28 +219,46 @@ class TracedLearner:
         yield "insight", self._insight
 
 
+def _numbers_read(program: Program, numbers: Inputs, outputs: int | None = None) -> int:
+    """Return which of the numbers its first outputs depend on: a bit for each."""
+    others = len(program.closed.jaxpr.invars) - len(numbers)
+    return reduce(or_, program.dependencies()[:outputs], 0) >> others
+
+
 @dataclass
 class TracedEnvironment:
     """An environment. One that is a Python program is known by its spec alone."""
 
     env: Any
+    numbers: Inputs = field(default_factory=dict)  # settings that are inputs
+
+    def _trace(self, f: Callable[..., Any], *args: PyTree) -> Program:
+        given = lambda *args: f(put_all(self.env, args[-1]), *args[:-1])
+        return Program.trace(given, *args, dict(self.numbers))
 
     @cached_property
     def reset(self) -> Program:
-        return Program.trace(lambda key: self.env.reset(key, 2), _key_shape())
+        return self._trace(lambda env, key: env.reset(key, 2), _key_shape())
+
+    @cached_property
+    def step(self) -> Program:
+        spec: Spec = self.env.spec
+        action = _Shape((2, *spec.action_shape), spec.action_type)
+        step = lambda env, *args: env.step(*args)
+        return self._trace(step, self.reset.outputs[0], action, _key_shape())
 
     @property
     def on_host(self) -> bool:
         return isinstance(self.env, AbstractHostEnvironment)
 
-    def _step(self) -> bytes:
-        spec: Spec = self.env.spec
-        action = _Shape((2, *spec.action_shape), spec.action_type)
-        return Program.trace(self.env.step, self.reset.outputs[0], action, _key_shape()).digest()
+    def depends_on(self, path: str) -> bool:
+        """Say whether the world depends on a number."""
+        bit = 1 << sorted(self.numbers).index(path)
+        return any(_numbers_read(program, self.numbers) & bit for program in (self.reset, self.step))
 
     def stages(self) -> Iterator[Stage]:
         """Yield all that the environment does, the cheapest to trace first."""
         yield "spec", lambda: repr(self.env.spec)
         if isinstance(self.env, AbstractEnvironment):
             yield "reset", lambda: self.reset.digest()
-            yield "step", self._step
+            yield "step", lambda: self.step.digest()
