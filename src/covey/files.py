@@ -23,6 +23,11 @@ def write_errors_explained(what: str, path: Path) -> Iterator[None]:
                 f"the disk is full: {what} does not fit at {path} ({free:,.0f} MB free); nothing written "
                 "before is lost: free some space, then `covey resume` the run"
             ) from error
+        if error.errno == errno.ENOENT and not path.parent.exists():
+            raise UserError(
+                f"cannot write {what}: the folder {path.parent} has gone. If it was moved while this ran, "
+                "what was saved went with it: `covey resume` it where it is now"
+            ) from error
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise UserError(
             f"cannot write {what} at {path}: {reason}; choose another folder with --out"

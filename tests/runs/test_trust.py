@@ -44,7 +44,9 @@ def own(tmp_path, mark) -> Path:
     folder = RunFolder.new(tmp_path / "own", "unused")
     config = Config.parse("qmix", "two_step", ["preset=original", "mixer=mine.py:Mine"])
     copy_user_files(config, folder).to_yaml(folder.config)
-    provenance.write_provenance(folder, "finished", signature=trust.sign(folder.path))
+    provenance.write_provenance(
+        folder, "finished", signature=trust.sign(folder.path, folder.config.read_text())
+    )
     folder.last.write_bytes(b"no weights")
     mark.unlink()
     return folder.path
@@ -223,7 +225,7 @@ def test_no_command_executes_a_strangers_code(own, mark, capsys):
 # Catches a module in a stranger's folder that is found because the user works in that folder.
 def test_a_module_in_the_folder_is_not_found_from_within(own, mark, monkeypatch):
     change(own, learners__team__mixer={"name": "helpful:Mine"})
-    content = json.loads((own / "run.json").read_text()) | trust.sign(own)
+    content = json.loads((own / "run.json").read_text()) | trust.sign(own, (own / "config.yaml").read_text())
     (own / "run.json").write_text(json.dumps(content))
     shutil.copy(own / "files" / "mine.py", own / "helpful.py")
     monkeypatch.chdir(own)

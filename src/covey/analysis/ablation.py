@@ -22,7 +22,7 @@ from .ablation_results import Ablation, AblationCell
 from .compare.differences import differing, every_setting
 
 # options that may differ from those of a run that is there: they change no result
-_FREE = ("--save-every", "--keep")
+_FREE = ("--save-every", "--keep", "--no-tensorboard")
 
 
 class _Cell(NamedTuple):

@@ -27,6 +27,7 @@ class TrainOptions(TypedDict, total=False):
         deadline (S): seconds in which a worker must do something, or it is restarted (60)
         device: the device to train on (the best there is)
         config (FILE): settings from a YAML file, or from a run's folder; the command line wins
+        tensorboard: write TensorBoard's files
         audit: stop at settings that have no effect
         measure: also measure `stationarity`: how far the team moves between reports
     """
@@ -45,5 +46,6 @@ class TrainOptions(TypedDict, total=False):
     deadline: NumberText
     device: Literal["cpu", "gpu"]
     config: Choice
+    tensorboard: bool
     audit: bool
     measure: Literal["stationarity"]

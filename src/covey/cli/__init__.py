@@ -1,8 +1,10 @@
 """The command line: parses, calls a function of `covey.api`, prints its result."""
 
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from .. import __version__
 from ..config import options
@@ -25,8 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: done; 2: the request cannot be met; 130: interrupted, with everything saved; 141: the reader has gone.
     """
     try:
-        dispatch(sys.argv[1:] if arguments is None else arguments)
-        sys.stdout.flush()
+        with _terminable():
+            dispatch(sys.argv[1:] if arguments is None else arguments)
+            sys.stdout.flush()
     except UserError as error:
         print(f"covey: {options.command_line_sentence(error)}", file=sys.stderr)
         return 2
@@ -44,6 +47,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"covey: {sentence}", file=sys.stderr)
         return 2
     return 0
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let a termination signal end a command as Ctrl-C does: nothing half done is left behind."""
+    try:
+        old = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    except ValueError:  # not the main thread, where no signal arrives
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, old)
 
 
 def dispatch(arguments: Sequence[str]) -> None:

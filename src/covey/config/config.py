@@ -13,6 +13,7 @@ from ..ranges import Between, Count, Index, Size, outside
 from ..training.learners import LearnerSlot
 from . import settings
 from .fields import check_fields, in_file, read_base, read_fields
+from .intervals import with_intervals
 from .keeping import read_keeping
 from .making import (
     RUN_PREFIX,
@@ -59,6 +60,7 @@ class Config:
     keep: int | str | None = None  # checkpoints by their steps: a number, all, every=STEPS
     device: Literal["cpu", "gpu"] | None = None
     source: str | None = None  # a run to take the first weights from
+    tensorboard: bool = True  # whether TensorBoard's files are written; no part of the result
     audit: bool = True  # whether a setting without effect stops the run
     measure: Literal["stationarity"] | None = None  # between reports, beside training
     learners: dict[str, Tree] = field(default_factory=dict)
@@ -109,7 +111,7 @@ class Config:
         learners = _resolve_learners(names, env.spec, preset, run.get("learners", {}), of_learners)
         resolved = {"preset": name, "learners": learners, "env": env_tree}
         notes += describe_odd_settings(run["environment"], env_tree, learners)
-        config = cls(**_with_intervals(fields | run) | resolved, notes=notes)
+        config = cls(**with_intervals(fields | run, cls.steps, cls.seeds) | resolved, notes=notes)
         config.refuse_actions(env.spec)
         return config
 
@@ -160,12 +162,15 @@ class Config:
             remedy = f"set env.continuous={value}, or take" if "continuous" in self.env else "take"
             raise UserError(f"{name} {clash}: {remedy} another algorithm (see `covey describe {name}`)")
 
-    def to_yaml(self, path: Path) -> None:
-        """Write all of it; files of the user's beside it are named from there, so that both can be moved."""
+    def text(self, path: Path) -> str:
+        """Return all of it as YAML; the user's files beside `path` are named from there, and move with it."""
         beside = lambda file: file.relative_to(path.parent) if file.is_relative_to(path.parent) else file
         relative = self.with_files(beside)
+        return yaml_text.to_text(relative.to_tree())
+
+    def to_yaml(self, path: Path) -> None:
         with atomic(path, path.name) as file:
-            file.write(yaml_text.to_text(relative.to_tree()).encode())
+            file.write(self.text(path).encode())
 
     def to_tree(self) -> dict[str, Any]:
         """Return all that is saved, as plain data."""
@@ -264,12 +269,3 @@ def _opponent_settings(team: str, name: str, spec: Spec) -> Tree:
     if there.learners[player["slot"]]["name"] == IDLE:
         raise UserError(f"{team}={name}: nobody learned for {team} in that run; write {team}={IDLE}")
     return player | {"seeds": there.seeds}
-
-
-def _with_intervals(run: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields with the intervals between evaluations and reports, where nobody chose them."""
-    steps = run.get("steps", Config.steps)
-    seeds = run.get("seeds", Config.seeds)
-    eval_every = max(1, steps // 20)
-    report_every = max(1, min(steps // 40, 40_000 // max(1, seeds)))
-    return {"eval_every": eval_every, "report_every": report_every} | run

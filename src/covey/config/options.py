@@ -2,7 +2,10 @@
 
 from ..errors import RUN_FIELD, SettingError, UserError
 
-_OTHERS = {"source": "--from", "preset": "preset", "audit": "--no-audit"}
+_OTHERS = {"source": "--from", "preset": "preset", "audit": "--no-audit"} | {
+    "tensorboard": "--no-tensorboard"
+}
+_SWITCHES = ("audit", "tensorboard")
 _WORDS = {"None": "null", "True": "true", "False": "false"}
 
 
@@ -18,7 +21,7 @@ def as_typed(setting: str) -> str:
     if not path.startswith(RUN_FIELD):
         return path + equals + value
     name = option(path.removeprefix(RUN_FIELD))
-    return f"{name} {value}" if value and name != _OTHERS["audit"] else name
+    return f"{name} {value}" if value and path.removeprefix(RUN_FIELD) not in _SWITCHES else name
 
 
 def command_line_sentence(error: UserError) -> str:

@@ -97,9 +97,12 @@ def _leads_outside(text: str) -> bool:
     return ":" in text or text.endswith(_PATHS) or path.is_absolute() or ".." in path.parts or text[:1] == "~"
 
 
-def sign(folder: Path) -> dict[str, str]:
-    """Return the signature of a run that is made here, for its run.json; nothing where none is needed."""
-    names = outside_names(yaml_text.read_file(folder / CONFIG_FILE))
+def sign(folder: Path, text: str) -> dict[str, str]:
+    """Return the signature of a run that is made here, for its run.json; nothing where none is needed.
+
+    `text` is that of its configuration, which need not be written yet.
+    """
+    names = outside_names(yaml_text.parse(text, CONFIG_FILE))
     key = _key(new=True) if names else None
     return {SIGNATURE: _digest(key, folder, names)} if key else {}
 

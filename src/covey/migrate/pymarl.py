@@ -170,7 +170,7 @@ _TAKEN = {
         lambda value, found: f"--keep every={number_text(value)}",
         "weights alone; the checkpoint to resume from follows the clock: --save-every SECONDS",
     ),
-    "use_tensorboard": nothing("covey always writes TensorBoard's files and metrics.jsonl"),
+    "use_tensorboard": switch(off="--no-tensorboard"),
 }
 
 _MISSING = {

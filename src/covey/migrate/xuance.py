@@ -165,7 +165,7 @@ _TAKEN = {
     "eval_interval": run_option("eval-every"),
     "test_episode": run_option("eval-episodes"),
     "device": made(lambda value, found: f"--device {'gpu' if 'cuda' in str(value) else 'cpu'}"),
-    "logger": nothing("covey always writes TensorBoard's files and metrics.jsonl"),
+    "logger": nothing("covey writes TensorBoard's files, if not told --no-tensorboard, and metrics.jsonl"),
     "log_dir": nothing("a run has one folder: --out DIR"),
     "model_dir": nothing("a run has one folder: --out DIR"),
     "result_dir": nothing("a run has one folder: --out DIR"),

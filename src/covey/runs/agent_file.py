@@ -20,12 +20,15 @@ from ..errors import UserError
 from ..files import atomic
 from ..networks.agents import AgentNetworks
 from ..networks.identity import IdentityNetworks
-from . import checkpoint, kept
+from . import checkpoint, kept, records
+from .archive import Archive, undated, write_array
 from .engine import Engine
 from .folder import RunFolder
 
 _FACTS = "agent.json"
 _FORMAT = 1
+_FORM = {"format": int, "agent": str, "team": str, "networks": records.Each([str])}
+_REMEDY = "`covey export RUN --agent NAME` writes one"
 
 
 class TrainedAgent(NamedTuple):
@@ -108,21 +111,31 @@ def _write(path: Path, agent: TrainedAgent, facts: dict[str, Any], seeds: Sequen
         arrays |= {name: np.asarray(x)[list(seeds)] for name, (_, x) in zip(names, leaves, strict=True)}
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic(path, "an agent") as file, zipfile.ZipFile(file, "w") as archive:
-        archive.writestr(_FACTS, json.dumps(facts | {"networks": networks}, indent=1))
+        archive.writestr(undated(_FACTS), json.dumps(facts | {"networks": networks}, indent=1))
         for name, x in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
-                np.lib.format.write_array(entry, x, allow_pickle=False)
+            write_array(archive, f"{name}.npy", x)
 
 
 def read_agent(path: Path) -> TrainedAgent:
     """Return an agent from its file."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            facts = json.loads(archive.read(_FACTS))
-            if facts["format"] != _FORMAT:
-                raise UserError(f"{path} has format {facts['format']}, and this covey reads format {_FORMAT}")
-            read = lambda name: np.lib.format.read_array(archive.open(f"{name}.npy"), allow_pickle=False)
-            nets = {where: [read(name) for name in names] for where, names in facts["networks"].items()}
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError) as error:
-        raise UserError(f"{path} is no agent's file: `covey export RUN --agent NAME` writes one") from error
+    foreign = UserError(f"{path} is no agent's file: {_REMEDY}")
+    with Archive(path, foreign) as archive:
+        if _FACTS not in archive.namelist():
+            raise foreign
+        facts = archive.record(_FACTS, _FORMAT, _FORM, _REMEDY)
+        nets = {
+            where: [archive.array(f"{name}.npy") for name in names]
+            for where, names in facts["networks"].items()
+        }
+    _check_arrays(path, nets)
     return TrainedAgent(facts["agent"], facts["team"], nets, str(path))
+
+
+def _check_arrays(path: Path, nets: dict[str, list[np.ndarray]]) -> None:
+    """Refuse arrays that are no weights of as many seeds as all others."""
+    seeds = {x.shape[:1] for arrays in nets.values() for x in arrays}
+    if len(seeds) != 1 or not all(sum(shape) for shape in seeds):
+        raise UserError(f"{path}: its arrays are not of the same seeds; {_REMEDY}")
+    for where, arrays in nets.items():
+        if any(x.dtype.kind not in "fiub" or not np.isfinite(x).all() for x in arrays):
+            raise UserError(f"{path} holds no numbers (NaN or infinite) in {where}; {_REMEDY}")

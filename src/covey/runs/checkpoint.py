@@ -5,9 +5,7 @@ expects, reveal the file of another run.
 """
 
 import json
-import math
 import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,6 +21,7 @@ from ..files import atomic
 from ..ops.random import is_key, plain
 from ..text import nearest
 from . import records
+from .archive import Archive, undated, write_array
 
 _T = TypeVar("_T")
 _FORMAT = 2
@@ -30,11 +29,6 @@ _FACTS = "facts.json"
 _SAME_RUN = (
     "give the run that made it, or one of the same algorithm, settings, environment and seeds; if its "
     "config.yaml was changed since, write there what it was trained with"
-)
-# Whatever reading a file can raise that is none of covey's.
-_DAMAGE = (
-    *(zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, LookupError, SyntaxError),
-    *(MemoryError, OverflowError, RecursionError, NotImplementedError),
 )
 
 
@@ -49,11 +43,10 @@ def save(path: Path, lanes: list[Any], facts: dict[str, Any]) -> int:
     names = [name for name, _ in named_leaves(lanes[0])]
     header = facts | {"format": _FORMAT, "leaves": names}
     with atomic(path, "a checkpoint") as file, zipfile.ZipFile(file, "w") as archive:
-        archive.writestr(_FACTS, json.dumps(header))
+        archive.writestr(undated(_FACTS), json.dumps(header))
         for i, lane in enumerate(lanes):
             for j, leaf in enumerate(jax.tree.leaves(lane)):
-                with archive.open(f"{i}/{j}.npy", "w", force_zip64=True) as entry:
-                    np.lib.format.write_array(entry, np.asarray(plain(leaf)), allow_pickle=False)
+                write_array(archive, f"{i}/{j}.npy", np.asarray(plain(leaf)))
     return path.stat().st_size
 
 
@@ -63,77 +56,32 @@ def read_facts(path: Path) -> dict[str, Any]:
         return archive.facts()
 
 
-class _Archive(zipfile.ZipFile):
-    """A checkpoint opened for reading; damage becomes a sentence."""
+class _Archive(Archive):
+    """A checkpoint opened for reading."""
 
     def __init__(self, path: Path):
-        self.where = path
         if not path.exists():
             raise UserError(f"there is no checkpoint at {path}")
-        try:
-            super().__init__(path)
-            self._refuse_packed()
-        except _DAMAGE as error:
-            raise _damaged(path) from error
-
-    def __exit__(self, kind, error, trace):
-        super().__exit__(kind, error, trace)
-        if isinstance(error, _DAMAGE):
-            raise _damaged(self.where) from error
-
-    def _refuse_packed(self) -> None:
-        """Refuse entries that covey never writes: packed ones, which may be endless, and encrypted ones."""
-        entries = self.infolist()
-        plain_size = lambda x: x.file_size == x.compress_size and not x.compress_type
-        packed = [x for x in entries if not plain_size(x) or x.flag_bits & 1]
-        if packed:
-            what = "is encrypted" if packed[0].flag_bits & 1 else "is packed"
-            raise UserError(f"{self.where}: its entry {packed[0].filename} {what}, and covey's never are")
-        if sum(x.file_size for x in entries) > self.where.stat().st_size:
-            raise zipfile.BadZipFile("entries overlap")
+        super().__init__(path, _damaged(path))
 
     def facts(self) -> dict[str, Any]:
         if _FACTS not in self.namelist():
             raise UserError(f"{self.where} is no checkpoint of covey's")
-        header = json.loads(self.read(_FACTS))
-        problem = records.fault(header, {"format": int})
-        if not problem and header["format"] != _FORMAT:
-            raise UserError(
-                f"{self.where} has format {header['format']}, and this covey reads format {_FORMAT}"
-            )
-        problem = problem or records.fault(header, records.FACTS)
-        if problem:
-            raise UserError(f"{self.where}: in its {_FACTS} {problem}; {_remedy(self.where)}")
-        return header
+        return self.record(_FACTS, _FORMAT, records.FACTS, _remedy(self.where))
 
     @property
     def lanes(self) -> list[int]:
         return sorted({int(name.split("/")[0]) for name in self.namelist() if "/" in name})
 
-    def array(self, leaf: int) -> np.ndarray:
+    def leaf(self, leaf: int) -> np.ndarray:
         """Return a leaf of the state, for the seeds of all lanes."""
-        parts = []
-        for lane in self.lanes:
-            with self.open(f"{lane}/{leaf}.npy") as entry:
-                parts.append(np.lib.format.read_array(entry, allow_pickle=False))
-        return np.concatenate(parts)
+        return np.concatenate([self.array(f"{lane}/{leaf}.npy") for lane in self.lanes])
 
     def shape(self, leaf: int) -> jax.ShapeDtypeStruct:
         """Return the shape of a leaf, for the seeds of all lanes; nothing of it is read."""
-        lanes = [self._header(f"{lane}/{leaf}.npy") for lane in self.lanes]
+        lanes = [self.header(f"{lane}/{leaf}.npy") for lane in self.lanes]
         seeds = sum(shape[0] for shape, _ in lanes)
         return jax.ShapeDtypeStruct((seeds, *lanes[0][0][1:]), lanes[0][1])
-
-    def _header(self, name: str) -> tuple[tuple[int, ...], np.dtype]:
-        """Return an array's shape and type; refuse a header that claims another size than its entry has."""
-        with self.open(name) as entry:
-            major, _ = np.lib.format.read_magic(entry)
-            read = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}
-            shape, _, dtype = read[major](entry)
-            left = self.getinfo(name).file_size - entry.tell()
-        if dtype.hasobject or math.prod(shape) * dtype.itemsize != left:
-            raise ValueError(f"{name} claims {shape} of {dtype}")
-        return shape, dtype
 
 
 def resume_point(path: Path, facts: dict[str, Any]) -> dict[str, Any]:
@@ -176,7 +124,7 @@ def restore_state(
         places = _match(archive, header, like, partial, rename, repeat, remedy)
         leaves = []
         for (name, leaf), place in zip(named_leaves(like), places, strict=True):
-            value = archive.array(place)
+            value = archive.leaf(place)
             value = value[np.arange(leaf.shape[0]) % len(value)] if repeat else value
             if name.startswith("learners") and value.dtype.kind == "f" and np.isnan(value).any():
                 raise UserError(f"the checkpoint {path} holds no numbers (NaN) in {name}: {_remedy(path)}")

@@ -11,7 +11,7 @@ from typing import Any
 from ..config.paths import CONFIG_FILE, find_config
 from ..errors import UserError
 from ..files import atomic, write_errors_explained
-from . import records
+from . import metrics_files, records
 
 try:
     import fcntl
@@ -56,13 +56,18 @@ class RunFolder:
                 if not folder.path.exists():
                     break
                 folder = RunFolder(Path("runs") / f"{name}_{now}_{number}")
-        if folder.config.exists():
-            raise UserError(
-                f"--out {out} already holds a run: continue it with `covey resume {out}`, or name another"
-            )
+        folder.refuse_another_run()
         with write_errors_explained("the run", folder.config):
             (folder.path / "checkpoints").mkdir(parents=True, exist_ok=True)
         return folder
+
+    def refuse_another_run(self) -> None:
+        """Raise if the folder holds a run."""
+        if self.config.exists():
+            raise UserError(
+                f"--out {self.path} already holds a run: continue it with `covey resume {self.path}`, "
+                "or name another"
+            )
 
     @staticmethod
     def existing(path: str | Path) -> "RunFolder":
@@ -70,8 +75,11 @@ class RunFolder:
         return RunFolder(path)
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the folder for this process until it ends in any way, if the file system has locks."""
+    def locked(self, again: str = "covey resume") -> Iterator[None]:
+        """Hold the folder for this process until it ends in any way, if the file system has locks.
+
+        `again` is the command that goes on from here.
+        """
         if fcntl is None:
             yield
             return
@@ -83,7 +91,7 @@ class RunFolder:
             except BlockingIOError as error:
                 raise UserError(
                     f"another process is training {self.path}: wait for its end, or stop it (Ctrl-C "
-                    "saves what it has) and `covey resume` the run"
+                    f"saves what it has) and `{again} {self.path}`"
                 ) from error
             except OSError:  # a file system without locks
                 pass
@@ -110,21 +118,14 @@ class RunFolder:
         return content if isinstance(content, dict) else {}
 
     def append(self, rows: list[dict[str, Any]]) -> int:
-        """Add rows to the metrics; return the size of the file."""
-        with write_errors_explained("metrics.jsonl", self.metrics), open(self.metrics, "ab") as file:
-            file.write("".join(json.dumps(row) + "\n" for row in rows).encode())
-            file.flush()
-            return file.tell()
+        """Add rows to the metrics; return the place of their end."""
+        return metrics_files.append_rows(
+            self.metrics, "".join(json.dumps(row) + "\n" for row in rows).encode()
+        )
 
-    def cut(self, size: int) -> int:
-        """Cut the metrics back to their size when a checkpoint was made; return the bytes that are missing.
-
-        Where a power cut took their tail, they end with the last whole row before.
-        """
-        end = records.end_of_rows(self.metrics, size)
-        with write_errors_explained("metrics.jsonl", self.metrics), open(self.metrics, "ab") as file:
-            file.truncate(end)
-        return size - end
+    def cut(self, place: int) -> int:
+        """Cut the metrics back to where they ended when a checkpoint was made; return the bytes that lack."""
+        return metrics_files.cut_rows(self.metrics, place)
 
     def read_summary(self) -> dict[str, Any]:
         """Return summary.json, checked; nothing where there is none yet."""
@@ -138,4 +139,4 @@ class RunFolder:
 
     def rows(self) -> Iterator[records.Row]:
         """Yield the metrics, checked, without a tail that a sudden end left unfinished."""
-        return records.read_rows(self.metrics)
+        return metrics_files.metrics_rows(self.metrics)

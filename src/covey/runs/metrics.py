@@ -1,6 +1,5 @@
-"""The metrics of a report: a row for each seed in metrics.jsonl, and the same in TensorBoard's files."""
+"""The metrics of a report: a row for each seed, as in metrics.jsonl."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -106,28 +105,6 @@ def check_numbers(metrics: Numbers, environment: str) -> None:
                 f"{name} became infinite or NaN in seed {int(np.argmax(wrong))} {where}: "
                 "lower optimiser.lr, or optimiser.clip"
             )
-
-
-class TensorBoard:
-    """TensorBoard's files, a folder for each seed. Rows from step `purge` on belong to an interrupted run."""
-
-    def __init__(self, path: Path, seeds: int, purge: int | None):
-        from tensorboardX import SummaryWriter
-
-        self.writers = [
-            SummaryWriter(str(path / f"seed_{seed}"), purge_step=purge, write_to_disk=True)
-            for seed in range(seeds)
-        ]
-
-    def write(self, rows: list[dict[str, Any]]) -> None:
-        for row in rows:
-            for name, value in row.items():
-                if isinstance(value, int | float) and name not in ("report", "seed", "step", "updates"):
-                    self.writers[row["seed"]].add_scalar(name, value, row["step"])
-
-    def close(self) -> None:
-        for writer in self.writers:
-            writer.close()
 
 
 def curves(rows: list[dict[str, Any]], key: str, along: str = "step") -> LearningCurve:

@@ -4,7 +4,7 @@ Damage becomes one sentence: the file, the place in it, and what can still be do
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import NoneType
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ from ..errors import UserError
 
 Row = dict[str, Any]
 _LONGEST = 10_000_000  # bytes of a record's file, or of a row
+_REMEDY = "take the line out to go on without it; weights are not touched, and `covey eval` reads them"
 
 
 class Each(NamedTuple):
@@ -122,10 +123,19 @@ def _damage(error: Exception) -> str:
     return f"it cannot be read: {getattr(error, 'strerror', None) or error}"
 
 
-def read_rows(path: Path) -> Iterator[Row]:
-    """Yield the rows of metrics up to a tail that a sudden end left; refuse damage between whole rows."""
-    for row, _ in _rows_and_ends(path):
-        yield row
+def read_rows(paths: Sequence[Path]) -> Iterator[Row]:
+    """Yield the rows of metrics up to a tail that a sudden end left; refuse damage between whole rows.
+
+    Only the last of several files may have such a tail.
+    """
+    for path in paths:
+        size = path.stat().st_size if path.exists() else 0
+        whole = 0
+        for row, end in _rows_and_ends(path):
+            whole = end
+            yield row
+        if whole < size and path != paths[-1]:
+            raise UserError(f"{path}: after byte {whole:,} it is damaged or cut short; {_REMEDY}")
 
 
 def end_of_rows(path: Path, size: int) -> int:
@@ -152,13 +162,12 @@ def _rows_and_ends(path: Path) -> Iterator[tuple[Row, int]]:
     damage = ""
     whole = False
     foreign = False
-    remedy = "take the line out to go on without it; weights are not touched, and `covey eval` reads them"
     try:
         with open(path, "rb") as file:
             for number, line in enumerate(iter(lambda: file.readline(_LONGEST), b""), 1):
                 row, problem = _read_row(line)
                 if row and damage:
-                    raise UserError(f"{path}: {damage}; {remedy}")
+                    raise UserError(f"{path}: {damage}; {_REMEDY}")
                 if row:
                     whole = True
                     yield row, file.tell()
@@ -168,7 +177,7 @@ def _rows_and_ends(path: Path) -> Iterator[tuple[Row, int]]:
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}; `covey eval` does without it") from error
     if damage and foreign and not whole:
-        raise UserError(f"{path}: {damage}; {remedy}")
+        raise UserError(f"{path}: {damage}; {_REMEDY}")
 
 
 def _read_row(line: bytes) -> tuple[Row | None, str]:

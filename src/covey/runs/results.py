@@ -134,7 +134,8 @@ class RunResult:
 
         `report` writes the run's report and returns a line to print.
         """
-        if draw(self.folder.curve, list(self.folder.rows()), *self.curve):
+        points = [row for row in self.folder.rows() if self.curve.key in row]  # of millions of rows, few
+        if draw(self.folder.curve, points, *self.curve):
             self.say(f"curve: {self.folder.curve}")
         if report is not None:
             self.say(report(self.folder))

@@ -1,11 +1,10 @@
 """A run: from a configuration to a finished folder, or from its last checkpoint onwards."""
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 
 from ..config.config import Config
 from ..config.trust import FILES, sign
@@ -64,6 +63,7 @@ def new_run(
     lenders = [] if lenders is None else lenders
     folder = RunFolder.new(out, config.title.replace(" on ", "_").replace("/", "-").replace(":", "-"))
     with folder.locked():
+        folder.refuse_another_run()  # of a process that was a little faster
         try:
             training = Training(config, folder, quiet, lenders)
             frozen_opponents.check_checkpoints(training.engine.trainer.slots)
@@ -74,10 +74,19 @@ def new_run(
         except BaseException:
             folder.discard()
             raise
-        copy_user_files(config, folder).to_yaml(folder.config)
+        _write_beginning(training, copy_user_files(config, folder))
         begun(training)
-        with _open(training, training.start, sign(folder.path)):
+        with _open(training, training.start):
             yield training
+
+
+def _write_beginning(training: Training, config: Config) -> None:
+    """Write run.json, then config.yaml, with which a run exists: signed, whenever it may be killed."""
+    folder = training.folder
+    folder.run.unlink(missing_ok=True)  # of a start that was killed before
+    signature = sign(folder.path, config.text(folder.config))
+    provenance.write_provenance(folder, "running", training.engine.versions, training.spec, signature)
+    config.to_yaml(folder.config)
 
 
 @contextmanager
@@ -142,13 +151,10 @@ def copy_run(folder: RunFolder, to: Path) -> RunFolder:
 
 
 @contextmanager
-def _open(
-    training: Training, start: Callable[[], None], signature: Mapping[str, str] = MappingProxyType({})
-) -> Iterator[None]:
+def _open(training: Training, start: Callable[[], None]) -> Iterator[None]:
     """Start, and write down how it ended, however it ends."""
     folder = training.folder
-    versions = training.engine.versions
-    provenance.write_provenance(folder, "running", versions, training.spec, signature)
+    provenance.write_provenance(folder, "running", training.engine.versions, training.spec)
     try:
         with stop_on_signals(training):
             start()
@@ -156,4 +162,5 @@ def _open(
         yield
     finally:
         training.close()
-        provenance.write_provenance(folder, training.status)
+        if folder.config.exists():  # and was not moved in the meantime
+            provenance.write_provenance(folder, training.status)

@@ -17,11 +17,12 @@ from ..training.host import HostReport
 from . import checkpoint, kept, launch, warm_start
 from .engine import Engine, States
 from .folder import RunFolder
-from .metrics import Numbers, TensorBoard, check_numbers, convention, report_rows
+from .metrics import Numbers, check_numbers, convention, report_rows
 from .progress import Progress
 from .records import Row
 from .sinks import Sink, close_sinks
 from .stationarity import StationarityMeter
+from .tensorboard import TensorBoard
 
 Callback = Callable[
     [list[Row]], Any
@@ -37,7 +38,7 @@ class ResumePoint:
     clock: int = 0  # iterations
     reports: int = 0
     best: float | None = None  # the first learning team's greedy return, mean over seeds
-    metrics_size: int = 0  # bytes
+    metrics_size: int = 0  # bytes, of all parts
     seconds: float = 0.0  # since training began, compilation included
     busy: float = 0.0  # of them, those spent on collecting and learning
     done: int = 0  # steps taken in these seconds, of all seeds
@@ -142,7 +143,8 @@ class Training:
 
     def begin(self) -> None:
         """Keep what the audit and the measurements compare with; call it once, before the first chunk."""
-        self.boards = TensorBoard(self.folder.tensorboard, self.config.seeds, self.steps() + 1)
+        if self.config.tensorboard:
+            self.boards = TensorBoard(self.folder.tensorboard, self.config.seeds, self.steps() + 1)
         if self.audit:
             self.audit.begin(self.states, self.point.clock)
         if self.meter:
@@ -175,8 +177,8 @@ class Training:
 
     def _send(self) -> None:
         """Give the newest rows to whoever asked for them."""
-        assert self.boards is not None
-        self.boards.write(self.rows)
+        if self.boards is not None:
+            self.boards.write(self.rows)
         for sink in self.sinks:
             for row in self.rows:
                 sink.write(row)

@@ -1,6 +1,5 @@
 """The measurement of non-stationarity between the reports of a run: `--measure stationarity`."""
 
-import json
 import time
 from functools import partial
 from typing import Any
@@ -82,8 +81,8 @@ class StationarityMeter:
     def summary(self, folder: RunFolder) -> dict[str, Any]:
         """Return the means of the whole run's measurements over reports and seeds, and their cost."""
         values: dict[str, list[float]] = {}
-        for line in folder.metrics.read_text().splitlines():
-            for name, x in json.loads(line).items():
+        for row in folder.rows():
+            for name, x in row.items():
                 if name.startswith(PREFIX) and x is not None:
                     values.setdefault(name.removeprefix(PREFIX), []).append(x)
         means = {name: float(np.mean(x)) for name, x in values.items()}

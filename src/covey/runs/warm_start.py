@@ -141,7 +141,7 @@ def _same_shapes(old: list[Any], new: list[Any], stacked: bool) -> bool:
 
 def _put(old: Any, new: Any, groups: Any) -> Any:
     """Put an agent's array in the place of others'; seeds that it lacks take the first ones again."""
-    new = new[np.arange(len(old)) % len(new)]
+    new = new[np.arange(len(old)) % len(new)].astype(old.dtype)
     if groups is None:
         return new
     old = np.array(old)

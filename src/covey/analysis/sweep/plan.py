@@ -13,6 +13,7 @@ from ...config.options import command_line_sentence
 from ...config.space import SearchRange, read_space, typed_space
 from ...errors import UserError
 from ...files import atomic, write_errors_explained
+from ...runs import records
 from ...runs.folder import RunFolder
 
 SearchName = Literal["grid", "random", "tpe"]
@@ -157,15 +158,44 @@ class Trial:
         return RunFolder(root / self.folder)
 
 
+_TRIAL = {
+    "number": int,
+    "environment": str,
+    "settings": dict,
+    "folder": str,
+    "name": str,
+    "options?": dict,
+}
+
+
 class TrialBook:
     """The trials of a sweep, in trials.jsonl: a line for each that was ever asked for."""
 
     def __init__(self, root: Path):
         self.path = root / "trials.jsonl"
         self.trials: list[Trial] = []
+        self.size = 0  # of the whole lines: a sudden end may have left half of one
         if self.path.exists():
-            lines = self.path.read_text().splitlines(keepends=True)
-            self.trials = [Trial(**json.loads(line)) for line in lines if line.endswith("\n")]
+            for number, line in enumerate(self.path.read_bytes().splitlines(keepends=True), 1):
+                if not line.endswith(b"\n"):
+                    break
+                self.trials.append(self._read(number, line))
+                self.size += len(line)
+
+    def _read(self, number: int, line: bytes) -> Trial:
+        fields: dict[str, Any] = {}
+        try:
+            fields = json.loads(line)
+            problem = records.fault(fields, _TRIAL)
+        except (ValueError, RecursionError) as error:
+            problem = str(error)
+        if problem:
+            raise UserError(
+                f"{self.path}: line {number} is no trial: {problem}; take it and all lines after it out, and "
+                "their trials are run again"
+            )
+        known = {name.removesuffix("?") for name in _TRIAL}
+        return Trial(**{name: value for name, value in fields.items() if name in known})
 
     def add(
         self, plan: Plan, environment: str, settings: dict[str, Any], options: dict[str, Any] | None = None
@@ -175,8 +205,11 @@ class TrialBook:
         name = plan.settings_name(settings, environment)
         folder = f"{'winners' if options else 'trials'}/{number:03d}_{grid.folder_name(name)}"
         trial = Trial(number, environment, settings, folder, name, options or {})
-        with write_errors_explained("trials.jsonl", self.path), open(self.path, "a") as file:
-            file.write(json.dumps(asdict(trial)) + "\n")
+        with write_errors_explained("trials.jsonl", self.path), open(self.path, "ab") as file:
+            file.truncate(self.size)
+            file.write(json.dumps(asdict(trial)).encode() + b"\n")
+            file.flush()
+            self.size = file.tell()
         self.trials.append(trial)
         return trial
 

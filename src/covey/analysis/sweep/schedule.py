@@ -52,6 +52,12 @@ def _each_value(plan: Plan) -> list[dict[str, Any]]:
 def continue_sweep(root: Path, on: str, per: str | None, say: _Say) -> Sweep:
     """Go on with a sweep: what has ended is left alone, the rest goes on from its checkpoints."""
     plan = Plan.read(root / PLAN_FILE)
+    with RunFolder(root).locked("covey sweep"):
+        return _complete(plan, root, on, per, say)
+
+
+def _complete(plan: Plan, root: Path, on: str, per: str | None, say: _Say) -> Sweep:
+    """Train what is left, and write down what was found, however it ends."""
     schedule = _Schedule(plan, root, make_sweep_engine(on, Per.read(per), root), say)
     try:
         schedule.search()

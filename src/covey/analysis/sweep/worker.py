@@ -6,6 +6,8 @@ As a program, it reads jobs from its standard input, a line of JSON for each, an
 import json
 import os
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +52,16 @@ def serve() -> None:
     cores = json.loads(sys.stdin.readline())["cores"]
     if cores and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     for line in sys.stdin:
         answers.write(json.dumps(run_job(**json.loads(line))) + "\n")
+
+
+def _end_with_parent(parent: int) -> None:
+    """End this process when its parent has ended, however that did: the next sweep needs what it holds."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
 
 
 if __name__ == "__main__":

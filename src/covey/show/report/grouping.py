@@ -12,7 +12,7 @@ from .markup import clean, shorten
 from .reading import MetricsTable, RecordedRun
 
 # they change no result beside its seeds
-_FREE = ("--seed", "--seeds", "--save-every", "--keep", "--device", "preset")
+_FREE = ("--seed", "--seeds", "--save-every", "--keep", "--no-tensorboard", "--device", "preset")
 _MOST_IN_LABEL = 3  # settings
 _LABEL = 60  # characters
 WON = "eval/won"
