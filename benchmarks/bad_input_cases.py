@@ -10,13 +10,17 @@ Prepare = Callable[[Path], None]
 
 
 class Case(NamedTuple):
-    """An input; `why` says why it is right to accept it, and is empty where it must be refused."""
+    """An input; `why` says why it is right to accept it, and is empty where it must be refused.
+
+    `file` is the one of a run's folder that `prepare` changes, where that is worth telling.
+    """
 
     group: str
     words: Sequence[str]
     why: str = ""
     prepare: Prepare = lambda root: None
     needs_run: bool = False
+    file: str = ""
 
 
 def all_cases() -> list[Case]:

@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -25,29 +26,27 @@ _TEXT = st.one_of(
     st.sampled_from(["", " ", "-", "--", "---", "null", "~", "\x00", "a" * 5000, "%s", "{}", "‮", "=", ":"]),
 )
 _INSIDE = _TEXT.filter(lambda text: not any(part in text for part in _PLACE))
+_WORDS = """
+qmix vdn iql mappo ippo coma maddpg dual_q pqn_vdn cw_qmix hyper_mappo random idle two_step matrix spread tag
+pursuit predator_prey skirmish/3m probe/death climbing matrix/penalty run whole run@last run:agent_0
+run:run mine.py:Mine mine.py:None nothing.py:X os:path pz:nothing gym:nothing qmix,vdn team=qmix
+recurrent feed_forward agent=qmix+adversary=iql monotonic sum soft hard linear adam . / nothing agent_0 team
+local csv world mixer wandb tpe
+"""
+_FIELDS = """
+gamma lam agent agent.hidden agent.depth agent.name mixer mixer.embed mixer.name experience experience.steps
+experience.capacity experience.batch_size experience.updates target target.period optimiser optimiser.lr
+epsilon epsilon.steps double sharing preset env env.agents env.horizon env.payoff env.k actor critic clip
+critic_input epochs hyper hyper.rank hyper.context seeds steps name
+"""
+_ODD_NUMBERS = """
+0 1 -1 2 3 8 100 1.5 .5 -0 1e3 1e30 -1e30 1e400 nan inf -inf .nan .inf 0x10 1_000 ١ 9999999999
+"""
 _NUMBERS = st.one_of(
-    st.sampled_from(
-        "0 1 -1 2 3 8 100 1.5 .5 -0 1e3 1e30 -1e30 1e400 nan inf -inf .nan .inf 0x10 1_000 ١ 9999999999".split()
-    ),
-    st.integers(-(2**70), 2**70).map(str),
-    st.floats().map(str),
+    st.sampled_from(_ODD_NUMBERS.split()), st.integers(-(2**70), 2**70).map(str), st.floats().map(str)
 )
-_NAMES = st.sampled_from(
-    "qmix vdn iql mappo ippo coma maddpg dual_q pqn_vdn cw_qmix hyper_mappo random idle two_step matrix spread tag "
-    "pursuit predator_prey skirmish/3m probe/death climbing matrix/penalty run whole run@last run:agent_0 "
-    "run:run mine.py:Mine mine.py:None nothing.py:X os:path pz:nothing gym:nothing qmix,vdn team=qmix "
-    "agent=qmix+adversary=iql recurrent feed_forward monotonic sum soft hard linear adam . / nothing agent_0 team "
-    "local csv world mixer wandb tpe".split()
-)
-_KEYS = st.one_of(
-    st.sampled_from(
-        "gamma lam agent agent.hidden agent.depth agent.name mixer mixer.embed mixer.name experience experience.steps "
-        "experience.capacity experience.batch_size experience.updates target target.period optimiser optimiser.lr "
-        "epsilon epsilon.steps double sharing preset env env.agents env.horizon env.payoff env.k actor critic "
-        "critic_input clip epochs hyper hyper.rank hyper.context seeds steps name".split()
-    ),
-    _TEXT,
-)
+_NAMES = st.sampled_from(_WORDS.split())
+_KEYS = st.one_of(st.sampled_from(_FIELDS.split()), _TEXT)
 _LEAVES = st.one_of(
     st.none(),
     st.booleans(),
@@ -98,7 +97,8 @@ def _words_of(declaration: Declaration) -> Strategy[list[str]]:
     more: list[Strategy[list[str]]] = [_SETTINGS.map(lambda x: [x])] if declaration.settings else []
     tail = st.lists(st.one_of(*options, *more), max_size=4) if options or more else st.just([])
     head = st.lists(word, min_size=0, max_size=len(declaration.words) + 1)
-    return st.builds(lambda a, b: [declaration.command.name, *sum(a, []), *sum(b, [])], head, tail)
+    join = lambda *parts: [declaration.command.name, *chain.from_iterable(chain.from_iterable(parts))]
+    return st.builds(join, head, tail)
 
 
 def command_lines() -> Strategy[Case]:
@@ -204,15 +204,32 @@ def _of_yaml(change: Callable[[Any], Any]) -> Damage:
     return lambda content: yaml.safe_dump(change(yaml.safe_load(content)), allow_unicode=False).encode()
 
 
-_RUN_COMMANDS = (
-    "resume run", "resume run --steps 80", "eval run --episodes 2", "eval run --at best", "eval run --versus whole",
-    "watch run --out film.gif", "report run --out page.html", "compare run whole", "compare whole run --trace 0",
-    "crossplay run whole", "export run --csv", "export run --player", "export run --weights", "export run --marl-eval",
-    "export run --rliable", "export run --agent agent_0", "plot run whole --out plot.pdf",
-    "sync run nothing", "train qmix two_step --from run", "train qmix two_step --from run:agent",
-    "train qmix two_step --from run:agent_0", "train qmix two_step team=run:run", "train --config run/config.yaml",
-    "ablate qmix two_step gamma=.9,.8 --out run",
-)  # fmt: skip
+_RUN_COMMANDS = """
+resume run
+resume run --steps 80
+eval run --episodes 2
+eval run --at best
+eval run --versus whole
+watch run --out film.gif
+report run --out page.html
+compare run whole
+compare whole run --trace 0
+crossplay run whole
+export run --csv
+export run --player
+export run --weights
+export run --marl-eval
+export run --rliable
+export run --agent agent_0
+plot run whole --out plot.pdf
+sync run nothing
+train qmix two_step --from run
+train qmix two_step --from run:agent
+train qmix two_step --from run:agent_0
+train qmix two_step team=run:run
+train --config run/config.yaml
+ablate qmix two_step gamma=.9,.8 --out run
+"""
 
 
 def config_files() -> Strategy[Case]:
@@ -239,7 +256,7 @@ def run_folders() -> Strategy[Case]:
             "checkpoints/best.npz",
         ]
     )
-    commands = st.sampled_from(_RUN_COMMANDS)
+    commands = st.sampled_from(_RUN_COMMANDS.strip().splitlines())
     group = st.just("bytes of run folders")
     records = st.sampled_from(["run.json", "summary.json"])
     archive = st.sampled_from(["checkpoints/last.npz", "checkpoints/best.npz"])
@@ -266,4 +283,4 @@ def _case_of(group: str, name: str, change: Damage, command: str) -> Case:
         except (ValueError, RecursionError, KeyError, TypeError, yaml.YAMLError):
             path.write_bytes(b"")  # such a tree cannot be written
 
-    return Case(f"{group}", command.split(), name, prepare, True)
+    return Case(group, command.split(), "", prepare, True, name)

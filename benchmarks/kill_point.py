@@ -1,4 +1,4 @@
-"""Run a command of covey's that kills itself (kill -9) at a chosen moment.
+"""Run a command of covey's that kills itself (kill -9, or another signal) at a chosen moment.
 
     python -m benchmarks.kill_point MOMENT covey's words …
 
@@ -30,6 +30,7 @@ class Moment:
     name: str
     count: int = 1
     delay: float = 0.0
+    signal: int = int(signal.SIGKILL)
 
     def __str__(self) -> str:
         times = f", {self.count} times" if self.count > 1 else ""
@@ -52,11 +53,14 @@ class Killer:
             if self.moment.delay:
                 threading.Thread(target=self._kill_later, daemon=True).start()
             else:
-                kill_this_process()
+                self.kill()
 
     def _kill_later(self) -> None:
         time.sleep(self.moment.delay)
-        kill_this_process()
+        self.kill()
+
+    def kill(self) -> None:
+        os.kill(os.getpid(), self.moment.signal)
 
     def watch_files(self) -> None:
         """Count the files of the moment's name that are opened for writing, or renamed to it."""
@@ -93,10 +97,6 @@ class Killer:
             return function(*args, **options)
 
         setattr(owner, last, counted)
-
-
-def kill_this_process() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def main() -> int:

@@ -3,19 +3,23 @@
     python -m benchmarks.kills                    # 30 kills, all phases in turn
     python -m benchmarks.kills --kills 100 --seed 1
     python -m benchmarks.kills --phase film       # the phases whose names hold a word
+    python -m benchmarks.kills --term             # SIGTERM, as a cluster sends it before it kills
 
 `benchmarks.same_run` says when two runs are equal. After a kill the user does the usual thing: `covey resume
-RUN`, or the same command again where the run has not begun, or has ended.
+RUN`, or the same command again where the run has not begun, or has ended. SIGTERM must end a command without
+a traceback, with status 130 or, where it was about to end anyway, 0.
 """
 
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,7 +34,7 @@ _RUN = (
     "--report-every 1000 --eval-every 3000 --eval-episodes 256 --save-every 0 --keep 2 --no-audit"
 )
 _SWEEP = (
-    f"sweep qmix two_step {_TINY} mixer.embed=2,4,8 --seeds 2 --steps 4000 --report-every 1000 --fresh 1 "
+    f"sweep qmix two_step {_TINY} mixer.embed=2,4 --seeds 1 --steps 4000 --report-every 1000 --fresh 0 "
     "--eval-every 2000 --eval-episodes 32 --no-audit"
 )
 _PATIENCE = 300  # seconds for a command
@@ -87,7 +91,7 @@ PHASES: dict[str, tuple[str, list[Make]]] = {
     "write report.html": ("train", _written("report.html")),
     "any time": ("train", [lambda rng: 3.0 + 6.0 * rng.random()]),
     "film": ("watch", [*_written("film.gif"), lambda rng: 2.0 + 4.0 * rng.random()]),
-    "report": ("report", [*_written("report.html"), lambda rng: 0.5 + 1.5 * rng.random()]),
+    "report": ("report", [*_written("report.html"), lambda rng: 1.0 + 8.0 * rng.random()]),
     "sweep": ("sweep", [lambda rng: 4.0 + 16.0 * rng.random(), *_written("sweep.json")[1:]]),
 }
 
@@ -107,8 +111,9 @@ def plan_kills(kills: int, seed: int, word: str = "") -> list[Kill]:
 class Commands:
     """Runs commands of covey's in a folder, with a key and a cache of compiled programs of its own."""
 
-    def __init__(self, root: Path):
+    def __init__(self, root: Path, number: int):
         self.root = root
+        self.signal = number
         self.cache = root / "cache"
         (root / "mine.py").write_text(_MINE)
 
@@ -141,12 +146,13 @@ class Commands:
 
     def kill(self, words: list[str], when: Moment | float) -> bool:
         """Begin a command and kill it; return whether it was killed, and had not ended before."""
-        process = self.begin(words, when)
+        process = self.begin(words, replace(when, signal=self.signal) if isinstance(when, Moment) else when)
         try:
             process.wait(when if isinstance(when, float) else _PATIENCE)
         except subprocess.TimeoutExpired:
-            process.kill()
-        return process.wait() == -9
+            process.send_signal(self.signal)
+        status = process.wait(_PATIENCE)
+        return status == (-9 if self.signal == signal.SIGKILL else 130)
 
 
 def try_kill(commands: Commands, kill: Kill, path: Path, whole: Path) -> Outcome:
@@ -159,6 +165,8 @@ def try_kill(commands: Commands, kill: Kill, path: Path, whole: Path) -> Outcome
     different = commands.finish(_again(kill, words, path))
     commands.cache = commands.root / "cache"
     different = different or difference(whole, path)
+    if commands.signal != signal.SIGKILL and "Traceback" in read_log(commands.root):
+        different = different or "a traceback was printed"
     return Outcome(kill, reached, different, time.perf_counter() - began)
 
 
@@ -169,7 +177,11 @@ def _words(kill: Kill, path: Path, whole: Path) -> list[str]:
     shutil.copytree(whole, path)
     for name in ("film.gif", "report.html"):
         (path / name).unlink(missing_ok=True)
-    return [kill.command, str(path)]
+    return _watch(path) if kill.command == "watch" else [kill.command, str(path)]
+
+
+def _watch(path: Path) -> list[str]:
+    return ["watch", str(path), "--out", str(path / "film.gif")]
 
 
 def _again(kill: Kill, words: list[str], path: Path) -> list[str]:
@@ -213,36 +225,37 @@ def main() -> None:
         **{
             "--kills": {"type": int, "default": 30, "help": "how many (30)"},
             "--seed": {"type": int, "default": 0, "help": "of the moments (0)"},
+            "--term": {"action": "store_true", "help": "send SIGTERM"},
             "--phase": {"default": "", "help": "only phases whose names hold this word"},
         },
     )
     kills = plan_kills(options.kills, options.seed, options.phase)
     with tempfile.TemporaryDirectory() as name:
-        outcomes = try_all(kills, Path(name))
+        outcomes = try_all(kills, Path(name), signal.SIGTERM if options.term else signal.SIGKILL)
     print_results(outcomes)
     facts = [x.kill._asdict() | {"when": str(x.kill.when), "different": x.different} for x in outcomes]
     save_results(options.json, facts)
     sys.exit(1 if any(outcome.different for outcome in outcomes) else 0)
 
 
-def try_all(kills: list[Kill], root: Path) -> list[Outcome]:
+def try_all(kills: list[Kill], root: Path, number: int = signal.SIGKILL) -> list[Outcome]:
     """Make the undisturbed runs, then try one kill after another."""
-    commands = Commands(root)
+    commands = Commands(root, number)
     wholes = {"train": root / "whole"}
     problem = commands.finish([*_RUN.split(), "--out", str(wholes["train"])])
-    problem = problem or commands.finish(["watch", str(wholes["train"])])
+    problem = problem or commands.finish(_watch(wholes["train"]))
     if any(kill.command == "sweep" for kill in kills):
         wholes["sweep"] = root / "whole_sweep"
         problem = problem or commands.finish([*_SWEEP.split(), "--out", str(wholes["sweep"])])
     if problem:
         sys.exit(f"{problem}:\n{read_log(root)}")
     outcomes = []
-    for number, kill in enumerate(kills, 1):
+    for place, kill in enumerate(kills, 1):
         (root / "log.txt").unlink(missing_ok=True)
         whole = wholes.get(kill.command, wholes["train"])
-        outcome = try_kill(commands, kill, root / f"killed_{number}", whole)
+        outcome = try_kill(commands, kill, root / f"killed_{place}", whole)
         end = outcome.different or ("equal" if outcome.reached else "equal, but it ended before")
-        print(f"{number:3} {kill.phase}: {kill.when}: {end} ({outcome.seconds:.0f} s)", flush=True)
+        print(f"{place:3} {kill.phase}: {kill.when}: {end} ({outcome.seconds:.0f} s)", flush=True)
         if outcome.different:
             print(read_log(root), flush=True)
         outcomes.append(outcome)
