@@ -165,6 +165,9 @@ def try_kill(commands: Commands, kill: Kill, path: Path, whole: Path) -> Outcome
     different = commands.finish(_again(kill, words, path))
     commands.cache = commands.root / "cache"
     different = different or difference(whole, path)
+    if kill.command == "watch" and not different:
+        films = [(folder / "film.gif").read_bytes() for folder in (whole, path)]
+        different = "" if films[0] == films[1] else "the film differs"
     if commands.signal != signal.SIGKILL and "Traceback" in read_log(commands.root):
         different = different or "a traceback was printed"
     return Outcome(kill, reached, different, time.perf_counter() - began)

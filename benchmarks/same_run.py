@@ -35,7 +35,7 @@ def _differences(whole: Path, path: Path) -> Iterator[str]:
     yield _if_different("metrics.jsonl", *rows)
     yield _if_different("summary.json", *(untimed(RunFolder(p).read_summary()) for p in (whole, path)))
     yield _if_different("the status in run.json", *(RunFolder(p).read_run()["status"] for p in (whole, path)))
-    for name in ("curve.png", "report.html", "film.gif"):
+    for name in ("curve.png", "report.html"):
         yield f"there is no {name}" if (whole / name).exists() and not (path / name).exists() else ""
     yield from (f"{p.name} is left" for p in path.rglob("*.part"))
 

@@ -59,3 +59,4 @@ def test_a_full_disk(tmp_path, monkeypatch):
     monkeypatch.setattr(board.writers[0], "write_event", full)
     with pytest.raises(UserError, match="the disk is full: TensorBoard's files"):
         board.write([ROW])
+    board.close()

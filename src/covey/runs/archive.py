@@ -30,6 +30,7 @@ class Archive(zipfile.ZipFile):
         self.where = path
         self.damaged = damaged
         try:
+            records.refuse_device(path)
             super().__init__(path)
             self._refuse_packed()
         except _DAMAGE as error:

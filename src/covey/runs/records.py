@@ -3,6 +3,7 @@
 Damage becomes one sentence: the file, the place in it, and what can still be done.
 """
 
+import errno
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -99,6 +100,7 @@ def read_record(path: Path, form: Any, remedy: str) -> dict[str, Any]:
         return {}
     content: dict[str, Any] = {}
     try:
+        refuse_device(path)
         if path.stat().st_size > _LONGEST:
             raise ValueError("it is far larger than any that covey writes")
         content = json.loads(path.read_bytes().decode("utf-8"))
@@ -108,6 +110,12 @@ def read_record(path: Path, form: Any, remedy: str) -> dict[str, Any]:
     if problem:
         raise UserError(f"{path}: {problem}; {remedy}")
     return content
+
+
+def refuse_device(path: Path) -> None:
+    """Refuse what has no end, or no content: a link to a device, a pipe."""
+    if not path.is_file() and not path.is_dir():
+        raise OSError(errno.EINVAL, "it is no file, but a device or a pipe")
 
 
 def _damage(error: Exception) -> str:
@@ -163,6 +171,7 @@ def _rows_and_ends(path: Path) -> Iterator[tuple[Row, int]]:
     whole = False
     foreign = False
     try:
+        refuse_device(path)
         with open(path, "rb") as file:
             for number, line in enumerate(iter(lambda: file.readline(_LONGEST), b""), 1):
                 row, problem = _read_row(line)

@@ -206,7 +206,8 @@ class TrialBook:
         folder = f"{'winners' if options else 'trials'}/{number:03d}_{grid.folder_name(name)}"
         trial = Trial(number, environment, settings, folder, name, options or {})
         with write_errors_explained("trials.jsonl", self.path), open(self.path, "ab") as file:
-            file.truncate(self.size)
+            if file.tell() > self.size:
+                file.truncate(self.size)
             file.write(json.dumps(asdict(trial)).encode() + b"\n")
             file.flush()
             self.size = file.tell()

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from base64 import b64encode
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -81,13 +82,14 @@ def mp4(playback: Playback) -> bytes:
         source = f"-f rawvideo -pix_fmt pal8 -s {width}x{height} -r 1000/{TICK} -i -"
         codec = "-c:v libx264 -pix_fmt yuv420p -preset superfast -tune animation -crf 20 -bitexact"
         command = [get_ffmpeg_exe(), "-v", "error", *source.split(), *codec.split(), str(path)]
-        with subprocess.Popen(command, stdin=subprocess.PIPE) as ffmpeg:
-            assert ffmpeg.stdin is not None
+        ffmpeg = subprocess.Popen(command, stdin=subprocess.PIPE)
+        assert ffmpeg.stdin is not None
+        with suppress(BrokenPipeError), ffmpeg:  # it may end early, of a full disk for instance, and says why
             for shot in shots(playback):
                 for _ in range(shot.milliseconds // TICK):
                     ffmpeg.stdin.write(shot.picture.tobytes() + bgra)
         if ffmpeg.returncode:
-            raise UserError("ffmpeg could not encode --out film.mp4: use .gif or .html")
+            raise UserError("ffmpeg could not encode --out film.mp4, as it says above: use .gif or .html")
         return path.read_bytes()
 
 
