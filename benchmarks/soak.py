@@ -67,11 +67,11 @@ class Soak:
             self.began[name] = time.monotonic()
 
     def rest_and_work(self) -> None:
-        """Let one run after another work for its share of a period."""
-        for process in self.processes.values():
+        """Let one run after another work for its share of a period; one that still compiles is not stopped."""
+        for name, process in self.processes.items():
             _send(process, signal.SIGCONT)
             time.sleep(self.share * _PERIOD)
-            if self.share < 1:
+            if self.share < 1 and RunFolder(self.out / name).metrics.exists():
                 _send(process, signal.SIGSTOP)
         time.sleep(max(0.0, 1 - len(self.processes) * self.share) * _PERIOD)
 
