@@ -67,7 +67,7 @@ class Soak:
             self.began[name] = time.monotonic()
 
     def rest_and_work(self) -> None:
-        """Let one run after another work for its share of a period; one that still compiles is not stopped."""
+        """Let one run after another work for its share of a period; while it compiles, for all of it."""
         for name, process in self.processes.items():
             _send(process, signal.SIGCONT)
             time.sleep(self.share * _PERIOD)
