@@ -73,6 +73,16 @@ def test_chosen_settings_are_tried_first():
     assert first.path == "normalise_values" and len(others) > 5
 
 
+def test_a_chosen_part_keeps_its_own_defaults():
+    # Would break: `actor=feed_forward actor.gain=.01` refused for a default that a gain turns off.
+    config = Config.parse("mappo", "two_step", ["actor=feed_forward", "actor.gain=.01"], OPTIONS)
+    trainer = Engine(config).trainer
+    traced = TracedLearner(trainer.slots[0], trainer.spec, trainer.copies, trainer.length)
+    tried, _ = learner_settings(config.learners[trainer.slots[0].name], {}, traced)
+    chosen = [setting.path for setting in tried.settings if tried.is_chosen(setting)]
+    assert chosen == ["actor", "actor.gain"]
+
+
 @pytest.mark.slow
 def test_idle_settings():
     """A setting that another one turns off is no defect; choosing a value for it is."""

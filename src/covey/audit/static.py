@@ -94,7 +94,10 @@ def learner_settings(
         return replace(traced, slot=slot, world=world, length=length, like=settled, numbers=numbers)
 
     listed = settings_in_tree(cls, own)
-    tried = TriedSettings(trace, make, own, default, listed, Source.of(cls), _promoted_by_covey(cls))
+    of_parts = _of_parts(name, tuned.get(name, {}), listed) or default
+    tried = TriedSettings(
+        trace, make, own, default, of_parts, listed, Source.of(cls), _promoted_by_covey(cls)
+    )
     paths = [s.path for s in tried.settings if wanted(tried, s) and not s.path.startswith("experience.")]
     settled = replace(traced, numbers=numbers_in(traced.algorithm, paths)).settled()
     return tried, settled
@@ -105,6 +108,13 @@ def _promoted_by_covey(cls: Any) -> set[str]:
     parts = {field.name: field.default for field in fields(cls)}
     options = settings.signature_of(cls).items()
     return {name for name, option in options if option.holder and _is_coveys(type(parts[option.holder]))}
+
+
+def _of_parts(name: str, tuned: Tree, listed: list[Setting]) -> Tree:
+    """Return the settings of an algorithm with the run's parts, if nobody chooses more than these."""
+    parts = {s.path: s.value["name"] for s in listed if isinstance(s.value, dict) and "name" in s.value}
+    made = attempt(lambda: making.make_algorithm(name, settings.layer(tuned, parts))[1])
+    return making.without_name(made) if isinstance(made, dict) else {}
 
 
 def _with_other_actions(spec: Spec, algorithm: Any) -> Spec:
@@ -130,7 +140,8 @@ def _check_environment(run: Config, everything: bool) -> list[SettingVerdict]:
 
     default = attempt(lambda: making.make_environment(run.environment)[1])
     default = default if isinstance(default, dict) else {}
-    tried = TriedSettings(trace, make, run.env, default, settings_in_tree(cls, run.env), Source.of(cls))
+    listed = settings_in_tree(cls, run.env)
+    tried = TriedSettings(trace, make, run.env, default, default, listed, Source.of(cls))
     refuse_truth_as_text(tried.settings, "env.")
     if trace(run.env, False, False).on_host:  # nothing shows what a Python program reads
         return []

@@ -83,6 +83,7 @@ class TriedSettings:
     make: Callable[[Tree], Any]  # what is traced
     tree: Tree
     default: Tree  # the settings if nobody chooses any
+    of_parts: Tree  # the settings if nobody chooses more than the parts, such as actor=feed_forward
     settings: list[Setting]
     source: Source
     promoted: set[str] = field(default_factory=set)  # settings of the class that belong to covey's parts
@@ -135,8 +136,9 @@ class TriedSettings:
         return bool(self.facts(tree, flipped, False).differs(self.facts(other, flipped, False)))
 
     def is_chosen(self, setting: Setting) -> bool:
-        """Say whether the setting has another value than its default."""
-        return self._defaults.get(setting.path, MISSING) != plain_value(setting.value)
+        """Say whether the setting has another value than its default, or a part's than the part's own."""
+        defaults = self._defaults if isinstance(setting.value, dict) else settings.flatten(self.of_parts)
+        return defaults.get(setting.path, MISSING) != plain_value(setting.value)
 
     @cached_property
     def _defaults(self) -> Tree:

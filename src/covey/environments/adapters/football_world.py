@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from .foreign import AbstractForeignWorld, ForeignMoment
-from .spaces import PlainBox, PlainDiscrete
+from .spaces import Box, Discrete
 
 _TEAMS = ("left_team", "left_team_direction", "right_team", "right_team_direction")
 _PLAYERS = 11
@@ -45,8 +45,8 @@ class FootballWorld(AbstractForeignWorld):
         )
         space = game.action_space
         choices = int(space.n if hasattr(space, "n") else space.nvec[0])
-        self.action_spaces = [PlainDiscrete(choices)] * len(self.names)
-        self.observation_spaces = [PlainBox((115 + _STICKY * sticky,))] * len(self.names)
+        self.action_spaces = [Discrete(choices)] * len(self.names)
+        self.observation_spaces = [Box((115 + _STICKY * sticky,))] * len(self.names)
         self.collected = np.zeros(len(self.names), int)
 
     def reset(self, seed: int) -> ForeignMoment:

@@ -53,6 +53,7 @@ class AbstractForeignWorld(abc.ABC):
     - `limit`: the longest episode in steps, where the world says it.
     - `counts`: the names that `ForeignMoment.counts` may use.
     - `versions`: of programs that the world runs, after its first reset.
+    - `state_is_read`: the environment sets it false where nobody reads `ForeignMoment.state`.
     """
 
     names: tuple[Any, ...]
@@ -61,6 +62,7 @@ class AbstractForeignWorld(abc.ABC):
     limit: int | None = None
     counts: tuple[str, ...] = ()
     versions: Mapping[str, str] = _NOTHING
+    state_is_read: bool = True
 
     @abc.abstractmethod
     def reset(self, seed: int) -> ForeignMoment:
@@ -97,12 +99,14 @@ class ForeignEnvironment(AbstractHostEnvironment):
             self.actions = ActionSpaces(world.action_spaces)
         except UserError as error:
             raise UserError(f"{title}: {error}") from error
+        self.waiting = np.tile(np.arange(self.actions.available.shape[1]) == 0, (len(self.names), 1))
         self.team_reward = team_reward
         self.width = 0  # of the state: nobody has read it yet
         first = self.reset(0)
         self.versions = world.versions
         if state:
             self.width = self._state_width(first)
+        world.state_is_read = self.width > 0
         self.spec = Spec(
             names=tuple(map(str, self.names)),
             features=self.rows.features,
@@ -153,8 +157,9 @@ class ForeignEnvironment(AbstractHostEnvironment):
             if name in acting and name not in self.terminated
         }
         moment = self.world.step(actions)
-        self.terminated |= set(moment.terminated)
-        left = set(moment.playing) - set(moment.truncated) - self.terminated
+        self.terminated.update(moment.terminated)
+        over = self.terminated.union(moment.truncated)
+        left = any(name not in over for name in moment.playing)
         all_terminated = not left and len(self.terminated) == len(self.names)
         reward = np.array([moment.reward.get(name, 0.0) for name in self.names], np.float32)
         team_reward = moment.team_reward
@@ -173,10 +178,12 @@ class ForeignEnvironment(AbstractHostEnvironment):
         """Return all agents' observations. An agent without one, or that has terminated, is dead."""
         self.moment = moment
         agents = self.rows.empty()
-        alive = np.array([name in moment.obs and name not in self.terminated for name in self.names])
-        self.legal = np.tile(np.arange(self.actions.available.shape[1]) == 0, (len(self.names), 1))
-        for i in map(int, np.flatnonzero(alive)):
-            name = self.names[i]
+        alive = np.zeros(len(self.names), bool)
+        self.legal = self.waiting.copy()
+        for i, name in enumerate(self.names):
+            if name not in moment.obs or name in self.terminated:
+                continue
+            alive[i] = True
             width = self.rows.fill(agents[i], i, moment.obs[name])
             if width != self.rows.widths[i]:
                 self._refuse_observation(name, width, self.rows.widths[i])

@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Int, PRNGKeyArray, PyTree, Shaped
 from ...core import Observation, Spec, Step, Vectorised
 from ...errors import SettingError, UserError
 from .padding import Padding, flat_numbers, raw_key, settled, team_rewards, width_of
-from .spaces import MASK, PlainBox, PlainDiscrete
+from .spaces import MASK, Box, Discrete
 from .teams import TEAM_REWARDS, TeamReward, choose_teams
 
 _MEMBERS = ("reset", "step", "observation_spec", "action_spec", "discount_spec")
@@ -179,7 +179,7 @@ def _action_spaces(world: Any, title: str) -> list[Any]:
     """Return each agent's actions. A world whose joint action is one agent's is refused."""
     spec = world.action_spec
     if not spec.shape and hasattr(spec, "num_values"):
-        return [PlainDiscrete(int(spec.num_values))]
+        return [Discrete(int(spec.num_values))]
     inner = getattr(world, "generator", None)
     said = [getattr(world, "num_agents", None), getattr(world, "_num_vehicles", None)]
     agents = next(filter(None, [*said, getattr(inner, "num_searchers", None)]), None)
@@ -187,7 +187,7 @@ def _action_spaces(world: Any, title: str) -> list[Any]:
         raise UserError(f"{title} has one agent, which chooses several things at once: train in another")
     if jnp.issubdtype(spec.dtype, jnp.integer):
         choices = getattr(spec, "num_values", np.asarray(spec.maximum) + 1)
-        return [PlainDiscrete(int(n)) for n in np.broadcast_to(np.asarray(choices), spec.shape)]
+        return [Discrete(int(n)) for n in np.broadcast_to(np.asarray(choices), spec.shape)]
     low = np.broadcast_to(np.asarray(spec.minimum, np.float32), spec.shape)
     high = np.broadcast_to(np.asarray(spec.maximum, np.float32), spec.shape)
-    return [PlainBox(spec.shape[1:], low[i], high[i]) for i in range(agents)]
+    return [Box(spec.shape[1:], low[i], high[i]) for i in range(agents)]

@@ -170,6 +170,7 @@ class ParallelWorld(AbstractForeignWorld):
         obs, reward, terminated, truncated, infos = self.world.step(actions)
         bare, masks = _masks(obs, infos)
         playing = tuple(self.world.agents)
+        gone = len(playing) < len(self.names)
         return ForeignMoment(
             bare,
             playing,
@@ -177,7 +178,7 @@ class ParallelWorld(AbstractForeignWorld):
             [name for name, ended in terminated.items() if ended],
             [name for name, ended in truncated.items() if ended],
             masks,
-            state=self.state.read(gone=len(playing) < len(self.names)),
+            state=self.state.read(gone) if self.state_is_read else None,
         )
 
 
@@ -207,7 +208,8 @@ class TurnWorld(AbstractForeignWorld):
         reward = dict(world.rewards)
         terminated = [name for name, ended in world.terminations.items() if ended]
         truncated = [name for name, ended in world.truncations.items() if ended]
-        state = self.state.read(gone=bool(terminated or truncated))
+        gone = bool(terminated or truncated)
+        state = self.state.read(gone) if self.state_is_read else None
         return self._moment(reward, terminated, truncated, state)
 
     def _moment(self, reward: Any, terminated: Any, truncated: Any, state: Any) -> ForeignMoment:

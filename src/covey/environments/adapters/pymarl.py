@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .foreign import AbstractForeignWorld, ForeignEnvironment, ForeignMoment
-from .spaces import PlainBox, PlainDiscrete
+from .spaces import Box, Discrete
 from .teams import TeamReward
 
 _METHODS = ("reset", "step", "get_obs", "get_state", "get_avail_actions", "get_env_info")
@@ -59,8 +59,8 @@ class PyMARLWorld(AbstractForeignWorld):
         n = int(facts["n_agents"])
         self.limit = int(facts.get("episode_limit") or 0) or None
         self.names = tuple(f"agent_{i}" for i in range(n))
-        self.observation_spaces = [PlainBox(np.shape(np.zeros(facts["obs_shape"])))] * n
-        self.action_spaces = [PlainDiscrete(int(facts["n_actions"]))] * n
+        self.observation_spaces = [Box(np.shape(np.zeros(facts["obs_shape"])))] * n
+        self.action_spaces = [Discrete(int(facts["n_actions"]))] * n
         self.battle = hasattr(world, "death_tracker_ally")
         self.launched = False
         self.counts = _OF_BATTLES if self.battle else self._counts()

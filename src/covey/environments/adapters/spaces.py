@@ -25,41 +25,27 @@ MASK = "action_mask"  # the key under which an observation, or `info`, holds leg
 MOST_JOINT_CHOICES = 64
 
 
-class PlainDiscrete(NamedTuple):
+class Discrete(NamedTuple):
     """Choices `0 ... n-1`, for worlds that come without spaces."""
 
     n: int
 
 
-class PlainBox(NamedTuple):
+class Box(NamedTuple):
     """Numbers in an array, for worlds that come without spaces; an action's are between `low` and `high`."""
 
     shape: tuple[int, ...]
     low: Any = -np.inf
     high: Any = np.inf
+    dtype: Any = np.float32
 
 
 _KINDS = ("Discrete", "Box", "MultiDiscrete", "MultiBinary", "Dict", "Tuple")
 
 
-class Discrete(NamedTuple):
-    """The choices 0 ... n-1, for worlds that have no spaces of their own."""
-
-    n: int
-
-
-class Box(NamedTuple):
-    """Numbers in an array, likewise."""
-
-    shape: tuple[int, ...]
-    low: float = -np.inf
-    high: float = np.inf
-    dtype: Any = np.float32
-
-
 def kind_of(space: Any) -> str:
     """Return the kind of a space: Discrete, Box, MultiDiscrete, MultiBinary, Dict, Tuple; else its class."""
-    names = [cls.__name__.removeprefix("Plain") for cls in type(space).__mro__]
+    names = [cls.__name__ for cls in type(space).__mro__]
     return next((name for name in names if name in _KINDS), names[0])
 
 
