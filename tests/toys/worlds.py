@@ -74,6 +74,32 @@ class Factions(AbstractEnvironment):
         return s, Step(self.observe(s), reward, self.spec.team_mean(reward), over, jnp.zeros_like(over))
 
 
+class Duel(AbstractEnvironment):
+    """Factions of one agent each: after three steps the one that acted out more of its bits has won."""
+
+    @property
+    def spec(self):
+        return Spec(("red", "blue"), features=1, actions=2, horizon=3, team=("red", "blue"))
+
+    def observe(self, s):
+        n = s.shape[1]
+        legal, alive = jnp.ones((n, 2, 2), bool), jnp.ones((n, 2), bool)
+        return Observation(s[:2].T[..., None], jnp.zeros((n, 0)), legal, alive, first=s[2] == 0)
+
+    def reset(self, key, n):
+        s = jnp.concatenate([jr.rademacher(key, (2, n), float), jnp.zeros((3, n))])
+        return s, self.observe(s)
+
+    def step(self, state, action, key):
+        hit = 1.0 * ((2.0 * action - 1) == state[:2].T)
+        hits = state[3:] + hit.T
+        s = jnp.concatenate([jr.rademacher(key, (2, hit.shape[0]), float), state[2:3] + 1, hits])
+        over = s[2] >= 3
+        won, lost = over & (hits[0] > hits[1]), over & (hits[0] < hits[1])
+        counts = {"won": 1.0 * won, "lost": 1.0 * lost}
+        return s, Step(self.observe(s), hit, self.spec.team_mean(hit), over, jnp.zeros_like(over), counts)
+
+
 class HostRecall(AbstractHostEnvironment):
     """`Recall` of the probes in plain Python: each of two agents acts out the bit it saw two steps before."""
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .frozen_opponent import FrozenOpponent
     from .hyper_mappo import HyperMAPPO
     from .maddpg import MADDPG
+    from .opponent_pool import OpponentPool
     from .ppo import PPO
     from .pqn import PQN
     from .qmix import QMIX
@@ -33,6 +34,7 @@ __all__ = [
     "Idle",
     "KiteScript",
     "NearestScript",
+    "OpponentPool",
     "OptimisticWeighting",
     "Random",
     "Scripted",
@@ -45,6 +47,7 @@ _MODULES = (
     ".frozen_opponent",
     ".hyper_mappo",
     ".maddpg",
+    ".opponent_pool",
     ".ppo",
     ".pqn",
     ".qmix",

@@ -23,7 +23,7 @@ class Learner(eqx.Module):
 
 
 class FrozenOpponent(AbstractAlgorithm[Learner]):
-    """A trained learner slot of the run at `run`; written `TEAM=run:DIR`.
+    """A trained learner slot of the run at `run`; written `TEAM=run:DIR` or `TEAM=run:DIR@STEP`.
 
     It plays the same in evaluation and training: greedily, or as it explored where `greedy` is false. By
     default an on-policy player draws from its policy, an off-policy one is greedy. Seed k plays against the
@@ -57,21 +57,25 @@ class FrozenOpponent(AbstractAlgorithm[Learner]):
 
     def act(self, learner: Learner, carry, obs: Observation, key, step, explore: bool):
         explore = self.player.traits.on_policy if self.greedy is None else not self.greedy
-        obs = self.restore_obs(obs, learner.places)
+        obs = restore_obs(self.world, obs, learner.places)
         carry, action, _ = self.player.act(learner.player, carry, obs, key, learner.step, explore)
         return carry, action[np.array(learner.places)], None
 
-    def restore_obs(self, obs: Observation, places: tuple[int, ...]) -> Observation:
-        """Return the observation as it was there, with the agents that it learned for but does not play."""
-        if len(places) == self.world.agents:
-            return obs
-        own = np.array(places)
-        rest = np.setdiff1d(np.arange(self.world.agents), places)
-        agents = jnp.zeros((self.world.agents, self.world.features)).at[own].set(obs.agents)
-        legal = jnp.ones((self.world.agents, self.world.actions), bool).at[own].set(obs.legal)
-        alive = jnp.ones(self.world.agents, bool).at[own].set(obs.alive)
-        agents = agents.at[rest].set(obs.others)
-        return replace(obs, agents=agents, legal=legal, alive=alive, others=obs.others[:0])
-
     def update(self, learner: Learner, batch, key, step):
         return learner, {}
+
+
+def restore_obs(world: Spec, obs: Observation, places: tuple[int, ...]) -> Observation:
+    """Return the observation of `world`'s agents: with those that a player learned for and does not play.
+
+    `places` are those of the agents that it plays.
+    """
+    if len(places) == world.agents:
+        return obs
+    own = np.array(places)
+    rest = np.setdiff1d(np.arange(world.agents), places)
+    agents = jnp.zeros((world.agents, world.features)).at[own].set(obs.agents)
+    legal = jnp.ones((world.agents, world.actions), bool).at[own].set(obs.legal)
+    alive = jnp.ones(world.agents, bool).at[own].set(obs.alive)
+    agents = agents.at[rest].set(obs.others)
+    return replace(obs, agents=agents, legal=legal, alive=alive, others=obs.others[:0])

@@ -38,7 +38,7 @@ class _Entrant(NamedTuple):
 
 
 def _load_entrant(path: str | Path) -> _Entrant:
-    config = Config.from_yaml(earlier_run(path).config)
+    config = Config.from_yaml(earlier_run(path)[0].config)
     env, slots = config.build()
     return _Entrant(str(path), config, env.spec, slots)
 

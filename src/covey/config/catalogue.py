@@ -196,6 +196,8 @@ def find(kind: Kind, name: str) -> Entry:
         return KNOWN[kind][name]
     if kind == "algorithm" and name.startswith("run:"):
         return Entry("covey.algorithms.frozen_opponent:FrozenOpponent", fixed={"run": name[4:]}, learns=False)
+    if kind == "algorithm" and name.startswith("pool:"):
+        return Entry("covey.algorithms.opponent_pool:OpponentPool", learns=False)
     prefix = adapter_prefix(name) if kind == "environment" else ""
     if prefix:
         path, option = ADAPTERS[prefix]

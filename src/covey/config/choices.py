@@ -41,8 +41,9 @@ def choice_name(cls: Any) -> str:
 
 
 def choices(base: type) -> dict[str, type]:
-    """Return the classes that a name can choose where a `base` is expected."""
-    classes = [cls for cls in _family(base) if cls is base or cls.__module__.startswith("covey.")]
+    """Return the classes that a name can choose where a `base` is expected: no private ones."""
+    own = lambda cls: cls.__module__.startswith("covey.") and not cls.__name__.startswith("_")
+    classes = [cls for cls in _family(base) if cls is base or own(cls)]
     return {choice_name(cls): cls for cls in classes if not inspect.isabstract(cls)}
 
 

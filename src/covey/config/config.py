@@ -16,7 +16,7 @@ from .fields import check_fields, in_file, read_base, read_fields
 from .intervals import with_intervals
 from .keeping import read_keeping
 from .making import (
-    RUN_PREFIX,
+    OPPONENTS,
     AnyEnvironment,
     algorithm_class,
     describe_odd_settings,
@@ -24,8 +24,8 @@ from .making import (
     make_environment,
     without_name,
 )
-from .opponents import frozen_player
-from .paths import find_config, replace_files
+from .opponents import TrainedRun, find_run_config, opponent_settings
+from .paths import replace_files
 from .settings import SettingPlace, Tree
 from .teams import ALL_TEAMS, IDLE, assign_algorithms, check_teams, route_settings, split_opponents
 from .tuned import original_settings, tuned_settings
@@ -252,20 +252,20 @@ def _resolve_learners(
             problem = "is the run's, not the algorithm's"
             raise SettingError(path, problem, f"write `{RUN_FIELD}{path}={value}`")
     routed = route_settings(typed, names)
-    learners = {}
-    for slot, name in names.items():
-        layers = preset.get(name, {}), without_name(file.get(slot, {})), _opponent_settings(slot, name, spec)
-        learners[slot] = make_algorithm(name, *layers, routed[slot])[1]
-    return learners
+    learners: dict[str, Tree] = {}
+    slots: list[LearnerSlot] = []
+    for slot in sorted(names, key=lambda slot: names[slot].startswith(OPPONENTS)):  # they may play learners
+        name = names[slot]
+        opponent = opponent_settings(slot, name, spec, slots, read_trained_run)
+        layers = preset.get(name, {}), without_name(file.get(slot, {})), opponent
+        algorithm, learners[slot] = make_algorithm(name, *layers, routed[slot])
+        slots.append(LearnerSlot(slot, algorithm, spec.members(slot) or tuple(range(spec.agents))))
+    return {slot: learners[slot] for slot in names}
 
 
-def _opponent_settings(team: str, name: str, spec: Spec) -> Tree:
-    """Return the settings of an opponent that an earlier run trained; none for a learner."""
-    if not name.startswith(RUN_PREFIX):
-        return {}
-    there = Config.from_yaml(find_config(Path(name.removeprefix(RUN_PREFIX))))
+def read_trained_run(source: str) -> TrainedRun:
+    """Return the players of an earlier run."""
+    there = Config.from_yaml(find_run_config(source))
     env, slots = there.build()
-    player = frozen_player(name, env.spec, slots, team, spec)
-    if there.learners[player["slot"]]["name"] == IDLE:
-        raise UserError(f"{team}={name}: nobody learned for {team} in that run; write {team}={IDLE}")
-    return player | {"seeds": there.seeds}
+    names = {slot: tree["name"] for slot, tree in there.learners.items()}
+    return TrainedRun(names, there.seeds, env.spec, slots)

@@ -11,6 +11,8 @@ from .settings import SettingPlace, Tree, construct, defaults, layer, odd_settin
 
 AnyEnvironment = AbstractEnvironment | AbstractHostEnvironment
 RUN_PREFIX = "run:"  # `TEAM=run:DIR` is an opponent that an earlier run trained
+POOL_PREFIX = "pool:"  # `TEAM=pool:DIR` draws one of a run's checkpoints for each episode
+OPPONENTS = (RUN_PREFIX, POOL_PREFIX)
 
 
 def without_name(tree: Tree) -> Tree:
@@ -75,7 +77,7 @@ def make_named_world(name: str, tree: Tree) -> AnyEnvironment:
 
 def algorithm_class(name: str) -> type[AbstractAlgorithm]:
     """Return the class of an algorithm by its name."""
-    if name.startswith(RUN_PREFIX):  # its settings name an algorithm, and only a loaded class has a name
+    if name.startswith(OPPONENTS):  # its settings name an algorithm, and only a loaded class has a name
         for entry in catalogue.ALGORITHMS.values():
             catalogue.load_class(entry)
     cls = catalogue.load_class(catalogue.find("algorithm", name))

@@ -21,6 +21,12 @@ def find_config(folder: Path) -> Path:
     return path
 
 
+def split_checkpoint(source: str) -> tuple[str, str | None]:
+    """Return the run and the checkpoint that `RUN` or `RUN@STEP` names; a folder's name may hold an @."""
+    run, mark, step = source.rpartition("@")
+    return (source, None) if not mark or Path(source).is_dir() else (run, step)
+
+
 def replace_files(tree: Any, replace: Callable[[Path], Path]) -> Any:
     """Return the tree with every user's file, as in `mine.py:Mixer`, replaced by another."""
     if isinstance(tree, dict):

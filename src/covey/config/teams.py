@@ -6,7 +6,7 @@ from ..core import Spec
 from ..errors import UserError
 from ..parts import promoted_fields
 from .catalogue import algorithms_by_team, find
-from .making import RUN_PREFIX, algorithm_class
+from .making import OPPONENTS, algorithm_class
 from .settings import Tree, signature_of
 
 ALL_TEAMS = "all"  # the slot of a learner that controls several teams
@@ -40,8 +40,11 @@ def assign_algorithms(algorithm: str, environment: str, spec: Spec) -> tuple[dic
 
 
 def split_opponents(algorithm: str, settings: Tree, spec: Spec) -> tuple[str, Tree]:
-    """Return `adversary=qmix+agent=run:DIR` where `agent=run:DIR` is among the settings; and the others."""
-    opponents = {t: settings[t] for t in spec.teams if str(settings.get(t)).startswith(RUN_PREFIX)}
+    """Return `adversary=qmix+agent=run:DIR` where `agent=run:DIR` is among the settings; and the others.
+
+    Any prefix of `OPPONENTS` may stand for `run:`.
+    """
+    opponents = {t: settings[t] for t in spec.teams if str(settings.get(t)).startswith(OPPONENTS)}
     if not opponents:
         return algorithm, settings
     free = [team for team in spec.teams if team not in opponents]

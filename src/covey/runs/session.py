@@ -10,7 +10,7 @@ import numpy as np
 
 from ..audit.audit import Audit
 from ..config.config import Config
-from ..config.keeping import read_keeping
+from ..config.keeping import Keeping, read_keeping
 from ..text import count, signed
 from ..training.costs import HasNotes
 from ..training.host import HostReport
@@ -18,7 +18,8 @@ from . import checkpoint, kept, launch, warm_start
 from .engine import Engine, States
 from .folder import RunFolder
 from .metrics import Numbers, check_numbers, convention, report_rows
-from .progress import Progress
+from .pools import PoolKeeper
+from .progress import Progress, step_line
 from .records import Row
 from .sinks import Sink, close_sinks
 from .stationarity import StationarityMeter
@@ -27,8 +28,6 @@ from .tensorboard import TensorBoard
 Callback = Callable[
     [list[Row]], Any
 ]  # receives a report's rows; training stops where it returns something true
-
-_SLOW_STEP = 1.0  # milliseconds; faster worlds lose more to the exchange with workers than they win
 
 
 @dataclass
@@ -74,6 +73,7 @@ class Training:
         self.boards: TensorBoard | None = None
         self.rows: list[Row] = []  # of the newest report
         self.unsaved = False
+        self.pools = PoolKeeper(self.engine)
 
     def prepare(self, new: bool = True) -> None:
         """Print what will be done and how much memory it takes, and compile it.
@@ -88,7 +88,7 @@ class Training:
         for note in config.notes:
             say(note)
         say(f"returns: {convention(self.spec)}")
-        for note in self._algorithm_notes():
+        for note in [*self.pools.open(new), *self._algorithm_notes()]:
             say(note)
         say(self.engine.memory())
         self.audit = Audit(config, self.engine) if config.audit else None
@@ -114,6 +114,7 @@ class Training:
         self.states = self.engine.start()
         if self.config.source:
             self.states = warm_start.with_weights(self.config.source, self.engine, self.states)
+        self.states = self.pools.begin(self.states)
 
     def restore(self) -> None:
         """Begin with the last checkpoint; with new states where there is none yet."""
@@ -165,8 +166,9 @@ class Training:
                 half = 2 * self.steps() >= self.config.steps
                 self.audit.after_chunk(self.states, metrics, self.point.clock, half)
             metrics |= self.meter.after_chunk(self.states, self.point.clock) if self.meter else {}
-            self.rows = self._report(metrics, fingerprints)
+            self.rows = self._report(metrics | self.pools.metrics(self.states), fingerprints)
             self._keep(before)
+            self.states = self.pools.after_report(self.states, self._is_kept(before, self._is_evaluated()))
             self._send()
             self.show_progress(self.rows, rate)
             if self.audit:
@@ -217,9 +219,7 @@ class Training:
 
     def _report(self, metrics: Numbers, fingerprints: tuple[Any, ...]) -> list[Row]:
         """Evaluate where an evaluation is due, and write a row for each seed."""
-        chunk_steps = self.engine.iterations * self.engine.iteration_steps
-        every = max(1, round(self.config.eval_every / chunk_steps))
-        due = self.point.reports % every == 0 or self.over()
+        due = self._is_evaluated() or self.over()
         self.results = self.engine.evaluate(self.states) if due else None
         reports = self.point.reports
         updates = self.engine.updates(self.point.clock)
@@ -227,6 +227,11 @@ class Training:
         self.point.metrics_size = self.folder.append(rows)
         self._save_if_best()
         return rows
+
+    def _is_evaluated(self) -> bool:
+        """Return whether this report has an evaluation, wherever the run ends."""
+        chunk_steps = self.engine.iterations * self.engine.iteration_steps
+        return self.point.reports % max(1, round(self.config.eval_every / chunk_steps)) == 0
 
     def _score(self) -> float | None:
         """Return the first learning team's greedy return of this report, if it was evaluated."""
@@ -242,10 +247,13 @@ class Training:
 
     def _keep(self, before: int) -> None:
         """Keep a checkpoint by its step where one is due; `before` is the step of the report before."""
-        step = self.steps()
-        if self.keeping and self.keeping.is_due(before, step, self.results is not None):
-            self._save_learners(self.folder.numbered(step))
+        if self.keeping and self._is_kept(before, self.results is not None):
+            self._save_learners(self.folder.numbered(self.steps()))
             kept.prune(self.folder, self.keeping.newest)
+
+    def _is_kept(self, before: int, evaluated: bool) -> bool:
+        """Return whether this report's checkpoint is one to keep, without --keep that of each evaluation."""
+        return (self.keeping or Keeping()).is_due(before, self.steps(), evaluated)
 
     def _save_learners(self, path: Path) -> None:
         learners = [{"learners": state.learners} for state in self.engine.layout.own(self.states)]
@@ -278,18 +286,6 @@ class Training:
 def added(a: Mapping[str, float], b: Mapping[str, float]) -> dict[str, Any]:
     """Return sums by name."""
     return {name: a.get(name, 0) + b.get(name, 0) for name in {**a, **b}}
-
-
-def step_line(config: Config, happened: HostReport, cores: int) -> str:
-    """Return what a step of a Python world took, and whether worker processes could help."""
-    milliseconds = 1000 * happened.seconds["world"] / max(1, happened.ticks * config.envs)
-    took = f"a step of one copy takes {milliseconds:.2f} ms"
-    useful = min(config.envs, cores)
-    if config.workers:
-        return f"{took}, with {count(min(config.workers, config.envs), 'worker')}"
-    if milliseconds > _SLOW_STEP and useful > 1:
-        return f"{took}: --workers {useful} would step copies side by side"
-    return took
 
 
 def seconds_between_saves(least: int, writing: float) -> float:

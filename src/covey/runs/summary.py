@@ -18,6 +18,8 @@ def finish(training: Training) -> RunResult:
     report = training.audit.finish(training.states) if training.audit else None
     content = _content(training, status, evaluation, wall)
     content["audit"] = report.to_json() if report else None
+    if training.pools.pools:
+        content["pools"] = training.pools.summary(training.states)
     meter = training.meter
     if meter:
         content["stationarity"] = meter.summary(training.folder)

@@ -37,6 +37,13 @@ class Prepares(Protocol):
     def prepare(self, learner: Any) -> Any: ...
 
 
+@runtime_checkable
+class ReadsCounts(Protocol):
+    """An experience that also reads what the world counts, such as wins."""
+
+    reads_counts: bool
+
+
 class LearnerSlot(eqx.Module):
     """A learner and the agents it controls."""
 
@@ -67,7 +74,8 @@ class LearnerSlot(eqx.Module):
 
     def own_rollouts(self, joint: Trajectory) -> Trajectory:
         """Return everybody's steps with this learner's extras: what its experience may store."""
-        return replace(joint, extras=joint.extras[self.name], counts={})
+        counts = joint.counts if isinstance(self.algorithm.experience, ReadsCounts) else {}
+        return replace(joint, extras=joint.extras[self.name], counts=counts)
 
     def label(self, metric: str, slots: Sequence["LearnerSlot"]) -> str:
         """Return a metric's name, preceded by the slot's unless it alone among `slots` learns."""

@@ -142,6 +142,8 @@ def _search_divergence(
         return NoSearch("they are not made of the same tensors, so they part before the first update")
     if a.engine.hosted or b.engine.hosted:
         return NoSearch("a world in plain Python is not re-run")
+    if a.training.pools.pools or b.training.pools.pools:
+        return NoSearch("a pool of opponents changes between reports, and is not re-run")
     until = bits.last_match.step if bits.last_match else 0
     clock = bits.last_match.clock if bits.last_match else 0
     seed = bits.first_difference.seed

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, PyTree
 
 from ...algorithms.frozen_opponent import FrozenOpponent
+from ...algorithms.opponent_pool import OpponentPool
 from ...config.config import Config
 from ...core import Spec, Trajectory
 from ...core.scene import Scene
@@ -159,7 +160,7 @@ def _best_step(folder: RunFolder) -> int | None:
 def _untrained(engine: Engine, seed: int, trained: tuple) -> tuple:
     """Return the learners with which a seed began; opponents that do not learn are as they always were."""
     new = jax.jit(engine.trainer.init_learners)(jr.key(engine.config.seed + seed))
-    fixed = lambda slot: isinstance(slot.algorithm, FrozenOpponent)
+    fixed = lambda slot: isinstance(slot.algorithm, FrozenOpponent | OpponentPool)
     slots = zip(engine.trainer.slots, new, trained, strict=True)
     return tuple(old if fixed(slot) else begun for slot, begun, old in slots)
 
