@@ -4,12 +4,9 @@ import shutil
 import sys
 import time
 
-from ..config.config import Config
-from ..text import clock, count
-from ..training.host import HostReport
+from ..text import clock
 
 _PAUSE = 10.0  # seconds between lines outside a terminal
-_SLOW_STEP = 1.0  # milliseconds; faster worlds lose more to the exchange with workers than they win
 
 
 def progress_bar(share: float, room: int) -> str:
@@ -67,15 +64,3 @@ class Progress:
             return "0:00"
         done = step - (step if self.first is None else self.first)
         return clock((now - self.started) * left / done) if done else "…"
-
-
-def step_line(config: Config, happened: HostReport, cores: int) -> str:
-    """Return what a step of a Python world took, and whether worker processes could help."""
-    milliseconds = 1000 * happened.seconds["world"] / max(1, happened.ticks * config.envs)
-    took = f"a step of one copy takes {milliseconds:.2f} ms"
-    useful = min(config.envs, cores)
-    if config.workers:
-        return f"{took}, with {count(min(config.workers, config.envs), 'worker')}"
-    if milliseconds > _SLOW_STEP and useful > 1:
-        return f"{took}: --workers {useful} would step copies side by side"
-    return took

@@ -1,7 +1,7 @@
 """A run in progress: chunk after chunk, reports, evaluations and checkpoints between them."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from .engine import Engine, States
 from .folder import RunFolder
 from .metrics import Numbers, check_numbers, convention, report_rows
 from .pools import PoolKeeper
-from .progress import Progress, step_line
+from .progress import Progress
+from .python_worlds import added, step_line
 from .records import Row
 from .sinks import Sink, close_sinks
 from .stationarity import StationarityMeter
@@ -281,11 +282,6 @@ class Training:
         self.saved = time.perf_counter()
         self.save_seconds = self.saved - began
         self.unsaved = False
-
-
-def added(a: Mapping[str, float], b: Mapping[str, float]) -> dict[str, Any]:
-    """Return sums by name."""
-    return {name: a.get(name, 0) + b.get(name, 0) for name in {**a, **b}}
 
 
 def seconds_between_saves(least: int, writing: float) -> float:
