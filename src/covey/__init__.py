@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 __all__ = [
     "Policy", "Run", "Session", "SettingError", "UserError", "World", "ablate", "check", "compare",
-    "crossplay", "describe", "evaluate", "export", "load", "make", "new", "plot", "report", "resume", "sweep",
-    "sync", "train", "versus", "watch",
+    "crossplay", "describe", "evaluate", "export", "import_results", "load", "make", "new", "plot", "report",
+    "resume", "sweep", "sync", "train", "versus", "watch",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         describe,
         evaluate,
         export,
+        import_results,
         load,
         make,
         new,

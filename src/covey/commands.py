@@ -15,10 +15,10 @@ given. Any other function is for Python alone.
 
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import update_wrapper
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, get_origin
 
 from .errors import UserError
 from .text import nearest
@@ -58,23 +58,28 @@ def command(
 def as_called(function: Function) -> Function:
     """Let a function be called from Python as people do.
 
-    A mistyped keyword gets the nearest name. A `Run` stands for its folder. NumPy's numbers and arrays are
-    taken as Python's.
+    A mistyped keyword gets the nearest name. A `Run` stands for its folder, and one path for a list of it.
+    NumPy's numbers and arrays are taken as Python's.
     """
     parameters = inspect.signature(function).parameters
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    lists = [name for name, p in parameters.items() if get_origin(p.annotation) is Sequence]
 
     def call(*args: Any, **options: Any) -> Any:
         for name in options:
             if name not in parameters and not takes_any:
                 raise UserError(f"{function.__name__} has no option '{name}'{nearest(name, parameters)}")
-        return function(*map(_plain, args), **{name: _plain(value) for name, value in options.items()})
+        given = [_plain(value, name in lists) for name, value in zip(parameters, args, strict=False)]
+        rest = args[len(given) :]  # too many: Python says so
+        return function(*given, *rest, **{name: _plain(x, name in lists) for name, x in options.items()})
 
     return update_wrapper(call, function)  # pyright: ignore[reportReturnType]
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, is_list: bool = False) -> Any:
     """Return a folder as a path, and numbers and arrays of NumPy's as Python's own."""
+    if is_list and isinstance(value, str | os.PathLike):
+        return [_plain(value)]
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, dict):

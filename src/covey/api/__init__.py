@@ -6,7 +6,7 @@ Nothing here imports JAX before a function is called, so that `covey --help` ans
 from .experiments import ablate, resume, train
 from .inspection import compare, crossplay, describe, evaluate, list_names, study, versus, watch
 from .machine import doctor
-from .migration import migrate
+from .migration import import_results, migrate
 from .own import check, make, new
 from .reports import export, plot, report, sync
 from .results import Film, Run, WrittenFile, load
@@ -26,6 +26,7 @@ __all__ = [
     "doctor",
     "evaluate",
     "export",
+    "import_results",
     "list_names",
     "load",
     "make",

@@ -38,7 +38,7 @@ def report(
         port (N): with --watch: the port to serve it at (one that is free)
         say: receives a line for each group that plays
     """
-    paths = _listed(runs)
+    paths = list(runs)
     launch.prepare("cpu")
     from ..show.report import LiveReport, check_page_path, write_report
 
@@ -70,7 +70,7 @@ def plot(
     from ..show.figures import check_figure_path, draw_figure
 
     check_figure_path(Path(out))
-    return WrittenFile(draw_figure(_listed(runs), Path(out), by), "figure")
+    return WrittenFile(draw_figure(runs, Path(out), by), "figure")
 
 
 @command()
@@ -110,7 +110,7 @@ def export(
     data = {"csv": csv, "marl-eval": marl_eval, "rliable": rliable}
     chosen = data | {"player": player, "weights": weights, "agent": agent is not None}
     kind = _only_format([kind for kind, wanted in chosen.items() if wanted])
-    paths = _listed(runs)
+    paths = list(runs)
     if kind not in data:
         if len(paths) != 1:
             raise UserError(f"--{kind} is of one run: name one")
@@ -170,8 +170,3 @@ def sync(run: RunPath, sink: str) -> str:
     from ..runs.sinks import send_run
 
     return f"{send_run(folder, sink, print):,} rows of {folder.path} to {sink}"
-
-
-def _listed(runs: Sequence[RunPath] | RunPath) -> list[RunPath]:
-    """Return a list of runs, also of one by itself."""
-    return [runs] if isinstance(runs, str | Path) else list(runs)

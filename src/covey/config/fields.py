@@ -9,6 +9,7 @@ from ..errors import RUN_FIELD, SettingError, UserError
 from ..ranges import bare
 from ..text import nearest
 from . import settings
+from .imported import refuse_imported
 from .options import as_typed, option
 from .paths import find_config, replace_files
 from .renamed import RENAMED_FIELDS
@@ -47,6 +48,7 @@ def read_fields(path: Path, kinds: FieldKinds, of_run: bool = False) -> dict[str
     What a run folder names is refused unless it was made here, or is trusted.
     """
     tree = yaml_text.read_file(path)
+    refuse_imported(path, tree)
     if of_run or (path.parent / "run.json").exists():
         check_trust(path.parent, tree)
     beside = lambda file: path.parent / file if (path.parent / file).is_file() else file

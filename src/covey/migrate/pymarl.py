@@ -68,6 +68,11 @@ def translate_pymarl(words: list[str]) -> Translation:
     return translate_settings(translation, found, _rules(base), ignored)
 
 
+def pymarl_world(config: str, name: str) -> str:
+    """Return the world of an environment's configuration and of its map or key."""
+    return _world(config, {"env_args.map_name": name, "env_args.key": name})
+
+
 def _world(config: str, found: Found) -> str:
     """Return the world that an environment's configuration names."""
     key = str(found.get("env_args.key", "")).rpartition(":")

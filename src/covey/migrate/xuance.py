@@ -72,6 +72,11 @@ def translate_xuance(found: dict[str, Any]) -> Translation:
     return translate_settings(translation, found, _rules(name, found), _READ)
 
 
+def xuance_world(family: str, name: str) -> str:
+    """Return the world of a family's member."""
+    return _world({"env": family, "env_id": name})
+
+
 def _world(found: Found) -> str:
     family = str(found.get("env", found.get("env_name", "mpe"))).lower()
     world = str(found.get("env_id", "simple_spread_v3"))

@@ -27,7 +27,8 @@ def draw_comparison(comparison: Comparison, path: Path) -> Comparison:
     for letter, run in (("A", comparison.a), ("B", comparison.b)):
         named[f"{letter}  {Path(run.run).resolve().name}"] = run.curve
     titles = dict.fromkeys((comparison.a.what, comparison.b.what))
-    label = f"greedy {comparison.team} return\n(sum over ≤ {comparison.horizon} steps)"
+    over = f"\n(sum over ≤ {comparison.horizon} steps)" if comparison.horizon else ""
+    label = f"greedy {comparison.team} return{over}"
     drawn = overlay(path, named, ", ".join(titles), label)
     return replace(comparison, picture=str(path) if drawn else None)
 

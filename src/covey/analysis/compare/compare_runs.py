@@ -3,9 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
-from ... import statistics
 from ...config.config import Config
 from ...errors import UserError
 from ...runs.folder import RunFolder
@@ -13,8 +10,9 @@ from ...runs.metrics import LearningCurve, convention, curves
 from ...runs.records import Row
 from ...runs.session import Training
 from .bits import BitComparison, compare_bits, rows_by_place
-from .compared import ComparedRun, ReturnComparison
+from .compared import ComparedRun, compare_returns
 from .comparison import Comparison
+from .curves_alone import compare_curves, is_imported
 from .differences import (
     TensorDifferences,
     differing,
@@ -80,6 +78,8 @@ def compare_runs(
     `trace` is the most steps of a seed that may be run again to find the first update at which they
     diverge; None allows as many as take about two minutes. `say` is called with the progress of that.
     """
+    if is_imported(a) or is_imported(b):
+        return compare_curves(a, b)
     first = _RunOnDisk(a)
     second = _RunOnDisk(b)
     team = _shared_team(first, second)
@@ -104,7 +104,7 @@ def compare_runs(
         bits=bits,
         tensor_names=tuple(names),
         divergence=_search_divergence(first, second, bits, tensors, trace, say),
-        returns=_compare_returns(first, second, team),
+        returns=compare_returns(first.curve(team), second.curve(team)),
     )
 
 
@@ -161,29 +161,3 @@ def _seconds(run: _RunOnDisk, clock: int, seed: int) -> float:
     """Return the seconds that one lane took up to `clock`, by the run's own record."""
     row = run.placed.get((clock, seed))
     return row["seconds"] / len(run.engine.layout.lanes) if row else 0.0
-
-
-def _compare_returns(a: _RunOnDisk, b: _RunOnDisk, team: str) -> ReturnComparison | None:
-    """Compare greedy returns at the last evaluation of the shorter run.
-
-    Of the longer run this is its last evaluation up to there.
-    """
-    curve = a.curve(team)
-    other_curve = b.curve(team)
-    if not len(curve[0]) or not len(other_curve[0]):
-        return None
-    end = min(curve[0][-1], other_curve[0][-1])
-    step, returns = _evaluation_at(curve, end)
-    other_step, other_returns = _evaluation_at(other_curve, end)
-    return ReturnComparison(
-        a=statistics.summarise_scores(returns) | {"step": step},
-        b=statistics.summarise_scores(other_returns) | {"step": other_step},
-        b_over_a=statistics.against(other_returns, returns),
-    )
-
-
-def _evaluation_at(curve: LearningCurve, end: float) -> tuple[float, np.ndarray]:
-    """Return the last step up to `end` that has an evaluation, and the seeds' returns there."""
-    steps, values = curve
-    last = max(0, int(np.searchsorted(steps, end, side="right")) - 1)
-    return float(steps[last]), values[last]

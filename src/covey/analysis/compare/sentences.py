@@ -72,6 +72,8 @@ def bits_lines(
     divergence: Divergence | NoSearch | None,
 ) -> list[str]:
     """Say whether the runs are the same to the bit, and if not, from where on."""
+    if not bits.seeds and isinstance(divergence, NoSearch):
+        return [f"bits: {divergence.why}"]
     if not bits.seeds:
         return ["bits: the runs have no seed in common, so no report can be compared with another"]
     lines = [f"bits: {_sameness(bits, first_tensors)}"]

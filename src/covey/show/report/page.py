@@ -151,7 +151,7 @@ def _facts(worlds: list[WorldRuns]) -> str:
     seeds = sum(run.seeds for run in runs)
     facts = [count(len(runs), "run"), count(seeds, "seed")]
     facts += [count(len(worlds), "world")] if len(worlds) > 1 else []
-    unfinished = sum(run.status not in ("finished", "unknown") for run in runs)
+    unfinished = sum(run.status not in ("finished", "unknown", "imported") for run in runs)
     facts += [f"{unfinished} unfinished"] if unfinished else []
     times = [told for run in runs if (told := dig(run.provenance, str, "time"))]
     facts += [f"begun {shorten(max(times), 20)}"] if times else []

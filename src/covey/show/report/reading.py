@@ -15,6 +15,7 @@ from ... import yaml_text
 from ...analysis.compare.differences import every_setting
 from ...config import settings
 from ...config.config import Config
+from ...config.imported import read_imported
 from ...errors import UserError
 from ...runs.folder import RunFolder
 from ...runs.metrics import LearningCurve
@@ -157,8 +158,13 @@ def _read_settings(folder: RunFolder) -> tuple[dict[str, Any], int]:
         pass
     try:
         tree = yaml_text.read_file(folder.config)
+        imported = read_imported(folder.path)
     except (UserError, OSError, ValueError):
         return {}, 0
+    if imported is not None:
+        head = {"algorithm": imported.algorithm, "environment": imported.environment}
+        world = {f"env.{name}": value for name, value in imported.env.items()}
+        return head | settings.flatten(world) | dict(imported.settings), 0
     flat = settings.flatten(tree) if isinstance(tree, dict) else {}
     return {str(name): value for name, value in flat.items()}, 0
 
