@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -59,6 +60,13 @@ def test_the_middle_is_shown_first():
     assert players.choose_episodes(np.array([1.0, 1.0]))[0] == [0]
 
 
+def moved(tree, key):
+    """Return the parameters a little off their start, at which increments are zero."""
+    leaves, structure = jax.tree.flatten(tree)
+    noise = lambda x, k: x + 0.1 * jax.random.uniform(k, x.shape) if eqx.is_inexact_array(x) else x
+    return jax.tree.unflatten(structure, map(noise, leaves, jax.random.split(key, len(leaves))))
+
+
 def played(algorithm: str, environment: str, settings: list[str]):
     """Return an algorithm, its new learner, and a greedy episode of it as the learner sees it."""
     engine = Engine(Config.parse(algorithm, environment, settings, {"envs": "2"}))
@@ -66,7 +74,7 @@ def played(algorithm: str, environment: str, settings: list[str]):
     slot = trainer.slots[0]
 
     def play(key):
-        learners = trainer.init_learners(key)
+        learners = moved(trainer.init_learners(key), key)
         joint = trainer.episodes(learners, key, jnp.zeros((), int), 1).trajectory
         view = view_as(slot, trainer.spec, slot.own_rollouts(joint))
         one = jax.tree.map(lambda x: x[0], view)
@@ -85,6 +93,7 @@ SMALL_ACTOR = ["actor=feed_forward", "actor.hidden=4"]
     [
         ("qmix", TINY),
         ("mappo", [*SMALL_ACTOR, "critic.hidden=4"]),
+        pytest.param("hyper_mappo", [*SMALL_ACTOR, "critic.hidden=4"], marks=pytest.mark.nightly),
         pytest.param("coma", ["actor.hidden=4", "critic.hidden=4"], marks=pytest.mark.nightly),
         pytest.param("maddpg", ["actor.hidden=4", "critic.hidden=4"], marks=pytest.mark.nightly),
         pytest.param("dual_q", ["actor.hidden=4", "critic.hidden=4"], marks=pytest.mark.nightly),

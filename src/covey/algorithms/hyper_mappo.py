@@ -40,6 +40,7 @@ from ..errors import SettingError
 from ..networks.actors import Actor
 from ..networks.agents import agent_gradients
 from ..networks.distributions import AbstractDistribution
+from ..networks.hyper_carry import HyperCarry
 from ..networks.hypernetworks import Hypernetwork
 from ..networks.increments import Layers, Output, add_to_weights
 from ..parts import AbstractOptimiser, AbstractTarget, Adam, ConstantSchedule, Factory, HardTarget, promoted
@@ -279,10 +280,18 @@ class HyperMAPPO(AbstractAlgorithm[Learner]):
         return insight if weight is None else insight | {"attention": weight}
 
     def decisions(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T *k"]]:
-        """Return the advantage, and whom each agent attends to; the policies need a whole rollout's carry."""
-        advantage = self.ppo.decisions(learner.ppo, episode)["advantage"]
-        weight = learner.hyper and learner.hyper.attention_weights(episode.current_obs)
-        return {"advantage": advantage} | ({} if weight is None else {"attention": weight})
+        """Return the advantage, whom each agent attends to, and the policies if increments have no memory."""
+        hyper = self.player(learner)
+        if hyper is None:
+            return self.ppo.decisions(learner.ppo, episode)
+        actor = learner.ppo.actor
+        obs = episode.current_obs
+        policy = None
+        if hyper.history == "none" and self.compose == "base":
+            policy = hyper.unroll_policies(actor, HyperCarry(), actor.init_carry(), obs, None)[2]
+        weight = hyper.attention_weights(obs)
+        found = self.ppo.reasons(learner.ppo, episode, policy)
+        return found if weight is None else found | {"attention": weight}
 
     def notes(self, spec: Spec, copies: int, length: int) -> list[str]:
         """Return the costs of this algorithm beside MAPPO's, for the start of a run."""

@@ -246,13 +246,19 @@ class PPO(AbstractAlgorithm[Learner]):
         return {"V": learner.scale.denormalise(value)}
 
     def decisions(self, learner: Learner, episode: Trajectory) -> dict[str, Float[Array, "T *k"]]:
+        networks = learner.networks
+        policy = networks.unroll(networks.init_carry(), episode.current_obs)[0]
+        return self.reasons(learner, episode, policy)
+
+    def reasons(
+        self, learner: Learner, episode: Trajectory, policy: AbstractDistribution | None
+    ) -> dict[str, Float[Array, "T *k"]]:
         """Return the policy where actions are discrete, and the advantage of each joint action."""
         networks = learner.networks
         value = learner.scale.denormalise(networks.values(networks.init_carry(), episode.obs))
         reward = episode.reward if self.reward == "own" else episode.team_reward[:, :1]
         reward = jnp.broadcast_to(reward, value[1:].shape)
         advantage = ops.gae(reward, value, episode.terminated, episode.valid, self.gamma, self.lam)
-        policy = networks.unroll(networks.init_carry(), episode.current_obs)[0]
         p = {"action_probabilities": jnp.exp(policy.log_p)} if isinstance(policy, Categorical) else {}
         return p | {"advantage": advantage}
 

@@ -24,10 +24,10 @@ class Moments(eqx.Module):
 class HyperCarry(eqx.Module):
     """The carry from one step of an episode to the next; None where a part is not needed."""
 
-    hidden: Float[Array, "*rows d"] | None  # of a recurrent core
-    past: Moments | None  # the last k moments, oldest first
-    base: Float[Array, "agents h"] | None  # the carry of the actor without increments
-    theta: Float[Array, "*rows P"] | None  # the sum of increments
+    hidden: Float[Array, "*rows d"] | None = None  # of a recurrent core
+    past: Moments | None = None  # the last k moments, oldest first
+    base: Float[Array, "agents h"] | None = None  # the carry of the actor without increments
+    theta: Float[Array, "*rows P"] | None = None  # the sum of increments
 
     def push(
         self, obs: Observation, action: Shaped[Array, "..."], policy: AbstractDistribution
