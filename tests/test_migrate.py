@@ -1,12 +1,18 @@
 """Commands of other libraries become commands of covey's, and say what changed."""
 
+import re
 import shlex
+from pathlib import Path
 
 import pytest
+from benchmarks.migrated import run_line, translate
+from benchmarks.migrated_commands import LINES
 
 from covey.config.config import Config
 from covey.errors import UserError
 from covey.migrate import translate_command
+
+PAGE = Path(__file__).parents[1] / "docs/migrating.md"
 
 QMIX_YAML = """\
 agent: QMIX
@@ -108,6 +114,44 @@ def test_what_comes_out_can_be_typed(name):
     pairs = [word for word in words[4:] if "=" in word and not word.startswith("--")]
     config = Config.parse(words[2], words[3], pairs)
     assert config.preset == "original"
+
+
+# Fails if a line that stands in a readme, a script or a file of its library becomes one that `train` refuses.
+@pytest.mark.parametrize("line", LINES, ids=lambda line: f"{line.library} {line.place}")
+def test_real_lines_can_be_typed(line, tmp_path):
+    words = shlex.split(translate(line, tmp_path).command)
+    pairs = [word for word in words[4:] if "=" in word and not word.startswith("--")]
+    keys = [pair.partition("=")[0] for pair in pairs]
+    assert len(keys) == len(set(keys))  # a key is given once
+    Config.parse(words[2], words[3], pairs).build()
+
+
+# Fails if a real line, as it is printed, does not learn.
+@pytest.mark.nightly
+@pytest.mark.parametrize("line", LINES, ids=lambda line: f"{line.library} {line.place}")
+def test_real_lines_are_run(line):
+    found = run_line(line, 4000)
+    assert "error" not in found and found["updates"] > 0
+
+
+def examples():
+    """Yield the commands of the page that are followed by what is said, and the lines of that."""
+    for block in re.findall(r"```\n(covey migrate .*?)```", PAGE.read_text(), re.DOTALL):
+        command, *lines = block.splitlines()
+        if any(line.startswith("  ") for line in lines):
+            yield command.removeprefix("covey migrate "), [line.strip() for line in lines]
+
+
+# Fails if the page gives the tool words that it does not say.
+@pytest.mark.parametrize(("command", "lines"), list(examples()))
+def test_the_page_has_the_words_of_the_tool(command, lines, tmp_path):
+    squeezed = lambda text: " ".join(text.split())
+    if command.endswith(".yaml"):
+        (line,) = (line for line in LINES if line.place in command)
+        said = squeezed(str(translate(line, tmp_path)))
+    else:
+        said = squeezed(str(translate_command(shlex.split(command)[0])))
+    assert [line for line in lines if squeezed(line) not in said] == []
 
 
 def test_every_inverted_flag_has_a_rule():

@@ -108,6 +108,11 @@ def _both(name: str) -> tuple[str, str]:
     return f"actor_optimiser.{name}", f"critic_optimiser.{name}"
 
 
+def _agents(value: Any, found: Found) -> list[str]:
+    """Return the number of agents, where a world has any choice."""
+    return [f"env.agents={value}"] if found.get("scenario_name", "simple_spread") == "simple_spread" else []
+
+
 def _depth(value: Any, found: Found) -> list[str]:
     return [f"actor.depth={value + 1}", f"critic.depth={value + 1}"]
 
@@ -118,7 +123,7 @@ _TAKEN = {
     "experiment_name": made(lambda value, found: f"--out runs/{value}"),
     "n_rollout_threads": run_option("envs"),
     "n_training_threads": nothing("covey takes every core"),
-    "num_agents": made(lambda value, found: f"env.agents={value}"),
+    "num_agents": made(_agents),
     "episode_length": made(
         lambda value, found: f"experience.steps={value}",
         "its episode is a rollout of so many steps, not the world's",
@@ -152,7 +157,10 @@ _SWITCHED_OFF = {
     "use_wandb": nothing(_OFF),
     "share_policy": switch(off="sharing=none", remark=_OFF),
     "use_centralized_V": nothing(f"{_OFF}: the critic is local, so this is ippo"),
-    "use_ReLU": switch(off="actor.activation=tanh", remark=f"{_OFF}: the networks have tanh"),
+    "use_ReLU": made(
+        lambda value, found: ["actor.activation=tanh", "critic.activation=tanh"],
+        f"{_OFF}: the networks have tanh",
+    ),
     "use_valuenorm": switch(off="normalise_values=false", remark=_OFF),
     "use_feature_normalization": made(lambda value, found: ["actor.norm=false", "critic.norm=false"], _OFF),
     "use_orthogonal": made(lambda value, found: ["actor.gain=null", "critic.gain=null"], _OFF),

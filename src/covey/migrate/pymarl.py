@@ -62,7 +62,8 @@ def translate_pymarl(words: list[str]) -> Translation:
     if base in ("qmix", "vdn", "iql"):
         translation.notes.append(
             f"{base} with preset=original has PyMARL's defaults: a buffer of 5,000 episodes, batches of 32, "
-            "epsilon from 1 to .05 over 50,000 steps, a target copied every 200 updates, RMSProp with 5e-4."
+            "epsilon from 1 to .05 over 50,000 steps, a target copied every 200 updates, RMSProp with 5e-4. "
+            "The files of EPyMARL and PyMARL2 have others: name theirs after `with`, and they are taken over."
         )
     ignored = ("env_args.map_name", "env_args.key", "name", "env_args.seed")
     return translate_settings(translation, found, _rules(base), ignored)
@@ -88,6 +89,12 @@ def _world(config: str, found: Found) -> str:
         f"--env-config={config} names no world that covey knows: it takes sc2, sc2v2, smaclite, and gymma "
         "with env_args.key=…"
     )
+
+
+def _time_limit(value: Any, found: Found) -> str:
+    """Return the steps of an episode; a matrix game plays as many rounds."""
+    game = str(found.get("env_args.key", "")).startswith("matrixgames:")
+    return f"env.{'rounds' if game else 'horizon'}={number_text(value)}"
 
 
 def _target_period(value: Any, found: Found) -> str:
@@ -181,7 +188,7 @@ _TAKEN = {
 _MISSING = {
     "q_nstep": missing("take lam=…, TD(lambda), in its place"),
     "entropy_coef": same("entropy"),
-    "env_args.time_limit": made(lambda value, found: f"env.horizon={number_text(value)}"),
+    "env_args.time_limit": made(_time_limit),
     "env_args.difficulty": missing("covey's enemies play by one script: env.enemy=…"),
     "checkpoint_path": missing(
         "continue a run with `covey resume RUN`, or start from its weights with --from RUN"

@@ -29,7 +29,13 @@ _WORLDS = {
     "simple_speaker_listener_v4": "speaker_listener", "simple_adversary_v3": "adversary",
 }  # fmt: skip
 _VALUE_BASED = ("iql", "vdn", "qmix", "cw_qmix", "ow_qmix")
+_ON_POLICY = ("ippo", "mappo", "coma")
 _READ = ("agent", "algo", "method", "env", "env_name", "env_id", "config_path", "parser_args", "is_test")
+# The classes and the runner that its factory chooses, and what only they read.
+_ITS_OWN = (
+    *("learner", "policy", "representation", "vectorize", "runner", "dl_toolbox", "clip_type"),
+    *("project_name", "wandb_user_name", "render", "render_mode", "fps", "master_port"),
+)
 
 
 def translate_xuance_call(text: str) -> Translation:
@@ -65,11 +71,13 @@ def translate_xuance(found: dict[str, Any]) -> Translation:
             "observations, not the state. covey's reads the state; critic_input=own is IPPO's."
         )
     if name in _VALUE_BASED:
+        translation.words.append("last_action=false")
+        translation.changed.append(("its agents", "last_action=false: they do not see what they did last"))
         translation.notes.append(
             "XuanCe throws one coin for all agents and all copies of a step where it explores; covey throws "
             "one for each agent."
         )
-    return translate_settings(translation, found, _rules(name, found), _READ)
+    return translate_settings(translation, found, _rules(name, found), (*_READ, *_ITS_OWN))
 
 
 def xuance_world(family: str, name: str) -> str:
@@ -97,44 +105,72 @@ def _every(value: Any, found: Found) -> str:
     return f"experience.every={math.lcm(int(found.get('parallels', 1)), int(value))}"
 
 
-def _hidden(*parts: str) -> Rule:
-    """Return the rule of a list of layers' widths, which are all the same here."""
+def _is_recurrent(found: Found) -> bool:
+    return bool(found.get("use_rnn", False))
 
-    def words(value: Any, found: Found) -> list[str]:
-        widths = value if isinstance(value, list) else [value]
-        return [
-            word for part in parts for word in (f"{part}.hidden={widths[0]}", f"{part}.depth={len(widths)}")
-        ]
 
-    return made(words)
+def _noise(value: Any, found: Found) -> list[str]:
+    width = float(found.get("sigma", 1.0))
+    ends = [f"noise.{end}={found.get(f'{end}_noise', 0.0) * width:g}" for end in ("start", "end")]
+    return ["noise=linear", *ends, f"noise.steps={int(found.get('running_steps', 1_000_000))}"]
+
+
+def _layers(part: str, found: Found) -> list[str]:
+    """Return the layers of a network: its representation, then what follows, of one width here."""
+    listed = lambda name: found.get(name, []) if isinstance(found.get(name, []), list) else [found[name]]
+    after = listed({"agent": "q_hidden_size"}.get(part, f"{part}_hidden_size"))
+    if _is_recurrent(found):
+        before = listed("fc_hidden_sizes")
+        width = found.get("recurrent_hidden_size", (before + after + [64])[0])
+        return [f"{part}.hidden={width}", f"{part}.depth={len(before)}", f"{part}.after={len(after)}"]
+    widths = listed("representation_hidden_size") + after
+    return [f"{part}.hidden={widths[0]}", f"{part}.depth={len(widths)}"] if widths else []
 
 
 def _rules(name: str, found: Found) -> dict[str, Rule]:
     """Return the rules of an algorithm's settings."""
-    rules = _TAKEN | _MISSING | _part_rules(name in _VALUE_BASED) | _counting_rules(name, found)
-    return rules | {"rnn": _MISSING["rnn"] if found.get("rnn") == "LSTM" else nothing()}
+    rules = _TAKEN | _MISSING | _part_rules(name, found) | _counting_rules(name, found)
+    for key, (here, otherwise) in _SAME_HERE.items():
+        rules[key] = nothing() if found.get(key) == here else otherwise
+    if found.get("use_grad_clip") is False:
+        rules["grad_clip_norm"] = nothing("use_grad_clip is False")
+    if not found.get("use_linear_lr_decay"):
+        rules["end_factor_lr_decay"] = nothing()
+    return rules
 
 
-def _part_rules(valued: bool) -> dict[str, Rule]:
+def _part_rules(name: str, found: Found) -> dict[str, Rule]:
     """Return the rules of what every network or optimiser gets."""
+    valued = name in _VALUE_BASED
     parts = ("agent",) if valued else ("actor", "critic")
     optimisers = ("optimiser",) if valued else ("actor_optimiser", "critic_optimiser")
     network = lambda key: [f"{part}.{key}" for part in parts]
-    kinds = lambda value, found: [f"{part}={'recurrent' if value else 'feed_forward'}" for part in parts]
     clip = lambda value, found: [f"{part}.clip={value}" for part in optimisers]
-    return {
-        "learning_rate": made(
-            lambda value, found: [
-                w for p in optimisers for w in (f"{p}=adam", f"{p}.eps=1e-5", f"{p}.lr={value}")
-            ]
-        ),
+    adam = lambda value, found: [
+        w for p in optimisers for w in (f"{p}=adam", f"{p}.eps=1e-5", f"{p}.lr={value}")
+    ]
+    layers = lambda *own: made(lambda value, found: [word for part in own for word in _layers(part, found)])
+    known = found.get("activation", "relu") in ("relu", "tanh")
+    rules = {
+        "learning_rate": made(adam),
         "grad_clip_norm": made(clip),
         "use_grad_clip": made(lambda value, found: [] if value else clip(0, found)),
-        "use_rnn": made(kinds),
-        "representation_hidden_size": _hidden(*parts),
-        "activation": same(*network("activation")),
+        "use_rnn": made(lambda value, found: _network_kinds(name, parts, value)),
+        "representation_hidden_size": layers(*parts),
+        "fc_hidden_sizes": layers(*parts) if _is_recurrent(found) else nothing(),
+        "recurrent_hidden_size": layers(*parts) if _is_recurrent(found) else nothing(),
+        "activation": same(*network("activation")) if known else missing("covey has relu and tanh"),
         "normalize": made(lambda value, found: [f"{key}=true" for key in network("norm")] if value else []),
     }
+    own = {"agent": "q_hidden_size"}
+    return rules | {own.get(part, f"{part}_hidden_size"): layers(part) for part in parts}
+
+
+def _network_kinds(name: str, parts: tuple[str, ...], recurrent: bool) -> list[str]:
+    """Return the kinds of networks; replay then draws whole episodes, or transitions."""
+    kinds = [f"{part}={'recurrent' if recurrent else 'feed_forward'}" for part in parts]
+    drawn = [] if name in _ON_POLICY else [f"experience.window={'null' if recurrent else 1}"]
+    return kinds + drawn
 
 
 def _counting_rules(name: str, found: Found) -> dict[str, Rule]:
@@ -147,10 +183,16 @@ def _counting_rules(name: str, found: Found) -> dict[str, Rule]:
         ),
         "decay_step_greedy": made(
             lambda value, found: f"epsilon.steps={int(value) // copies}",
-            f"it is divided by the copies: {found.get('decay_step_greedy', 0)} means a {copies}th of that",
+            f"it is divided by the {copies} copies there",
         ),
+        "start_noise": made(_noise, "of the width sigma, over running_steps"),
+        "end_noise": made(_noise),
+        "sigma": made(_noise),
     }
-    if name in ("ippo", "mappo", "coma"):
+    if _is_recurrent(found) and name not in _ON_POLICY:
+        rules["training_frequency"] = nothing("with recurrent networks it trains after each copy's episode")
+        rules["start_training"] = nothing("it counts steps there, and whole episodes here: a batch of them")
+    if name in _ON_POLICY:
         rules["buffer_size"] = made(
             lambda value, found: f"experience.steps={int(value) // copies}",
             "it counts the steps of all copies",
@@ -187,11 +229,9 @@ _TAKEN = {
     "hidden_dim_mixing_net": same("mixer.embed"),
     "hidden_dim_hyper_net": same("mixer.hyper"),
     "alpha": same("alpha"),
-    "actor_hidden_size": _hidden("actor"),
-    "critic_hidden_size": _hidden("critic"),
-    "q_hidden_size": nothing("covey's agent has one list of layers: agent.hidden, agent.depth"),
-    "use_parameter_sharing": switch(off="sharing=none"),
+    "use_parameter_sharing": switch(on="sharing=team", off="sharing=none"),
     "use_actions_mask": nothing("covey always masks illegal actions"),
+    "use_agents_mask": nothing("covey always leaves out the dead"),
     "use_global_state": switch(off="", remark="see below"),
     "continuous_action": same("env.continuous"),
     "clip_range": same("clip"),
@@ -203,12 +243,28 @@ _TAKEN = {
     "n_minibatch": same("minibatches"),
 }
 
+# What covey does anyway, and the rule of anything else.
+_SAME_HERE = {
+    "dropout": (0, missing()),
+    "weight_decay": (0, missing()),
+    "N_recurrent_layers": (1, missing("a GRU has one layer")),
+    "rnn": ("GRU", missing("covey's recurrent networks are GRUs")),
+    "initialize": ("orthogonal", missing()),
+    "use_linear_lr_decay": (
+        False,
+        missing("set the optimiser's lr=linear with .start, .end and .steps (in updates)"),
+    ),
+    "use_gae": (True, missing("covey has lam=1, which is close")),
+    "use_advnorm": (True, missing()),
+    "use_value_norm": (True, made(lambda value, found: "normalise_values=false")),
+    "use_huber_loss": (True, made(lambda value, found: "huber=1e6")),
+    "distributed_training": (False, missing()),
+}
+
 _MISSING = {
     "vf_coef": missing("two networks have no common loss; with trunk=shared: trunk.value_coefficient"),
     "target_kl": missing(),
-    "weight_decay": missing(),
-    "dropout": missing(),
     "activation_action": missing(),
-    "use_linear_lr_decay": missing("set the optimiser's lr=linear with .start, .end and .steps (in updates)"),
-    "rnn": missing("covey's recurrent networks are GRUs"),
+    "gain": missing("covey has a gain of each network: actor.gain, critic.gain"),
+    "end_factor_lr_decay": missing("see use_linear_lr_decay"),
 }

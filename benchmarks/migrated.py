@@ -1,0 +1,97 @@
+"""Command lines of PyMARL, EPyMARL, PyMARL2, on-policy and XuanCe: migrated, and run as they are printed.
+
+    python -m benchmarks.migrated
+
+Each stands in a readme, a script or a configuration of its library. `covey migrate` translates it, and the
+command that it prints is typed, cut to a few thousand steps of one seed.
+"""
+
+import contextlib
+import io
+import shlex
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import covey
+from covey.cli import main as covey_main
+from covey.migrate import Translation, translate_command
+
+from .common import parse_options, print_table, save_results
+from .migrated_commands import LINES, Line
+
+SHORT = {"--seeds": "1", "--eval-episodes": "2", "--eval-every": "1000000000"}
+ALONE = ["--no-report", "--quiet"]
+
+
+def translate(line: Line, folder: Path) -> Translation:
+    """Translate a line; the file that it reads is written into a folder."""
+    path = folder / "settings.yaml"
+    path.write_text(line.file)
+    return translate_command(line.command.replace("{file}", str(path)))
+
+
+def shorten(command: str, steps: int, out: Path) -> list[str]:
+    """Return the words of a printed command, with fewer steps and another folder."""
+    words = shlex.split(command)[1:]
+    ours = SHORT | {"--steps": str(steps), "--out": str(out)}
+    for option, value in ours.items():
+        if option in words:
+            words[words.index(option) + 1] = value
+        else:
+            words += [option, value]
+    return words + ALONE
+
+
+def run_line(line: Line, steps: int) -> dict[str, Any]:
+    """Migrate a line, and run what is printed."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        translation = translate(line, folder)
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            status = covey_main(shorten(translation.command, steps, folder / "run"))
+        found = {"library": line.library, "from": line.place, "command": translation.command}
+        if status:
+            return found | {"error": said.getvalue().strip()}
+        summary = covey.Run(folder / "run").summary
+    counts = [len(translation.taken), len(translation.changed), len(translation.lacking)]
+    return found | {
+        "settings": counts,
+        "steps": summary["steps"],
+        "updates": summary["updates"],
+        "return": summary["eval"]["team_return"]["mean"],
+    }
+
+
+def row(found: dict[str, Any]) -> dict[str, str]:
+    """Return a row of the table."""
+    taken, changed, missing = map(str, found.get("settings", ("–", "–", "–")))
+    return {
+        "library": found["library"],
+        "from": found["from"],
+        "covey": " ".join(found["command"].split()[2:4]),
+        "taken": taken,
+        "changed": changed,
+        "not there": missing,
+        "steps": f"{found['steps']:,}" if "steps" in found else found["error"],
+        "updates": str(found.get("updates", "–")),
+    }
+
+
+def main() -> None:
+    options = parse_options(
+        __doc__ or "", None, **{"--steps": {"type": int, "default": 4000, "help": "of one seed (4000)"}}
+    )
+    results = []
+    for line in LINES:
+        results.append(run_line(line, options.steps))
+        print(f"{line.library}, {line.place}\n  {results[-1]['command']}", flush=True)
+    print_table([row(found) for found in results])
+    save_results(options.json, results)
+    sys.exit(1 if any("error" in found or not found["updates"] for found in results) else 0)
+
+
+if __name__ == "__main__":
+    main()
