@@ -48,12 +48,12 @@ def train(config, *_, **__):
 
 
 def train_grid(algorithm, environment, axes, options, *_, **__):
-    for cell in ablation.plan_grid(algorithm, environment, axes, options, None):
-        check(cell.config)
+    for config in ablation.check_grid(ablation.grid_plan(algorithm, environment, axes, options)).values():
+        check(config)
     raise Understood
 
 
-def sweep(*_):
+def sweep(*_, **__):
     raise Understood
 
 

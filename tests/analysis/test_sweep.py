@@ -3,18 +3,24 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
 
 import covey
-from covey.analysis.sweep import findings, schedule
+from covey.analysis.sweep import findings, schedule, worker
 from covey.analysis.sweep.findings import Sweep, TrialResult, read_sweep
-from covey.analysis.sweep.plan import Plan, TrialBook
+from covey.analysis.sweep.plan import Plan, TrialBook, read_plan
 from covey.analysis.sweep.search import GridSearch, RandomSearch
-from covey.analysis.sweep.workers import Job, Outcome, Per
+from covey.analysis.sweep.share import Share
+from covey.analysis.sweep.workers import InTurn, Job, Outcome, make_sweep_engine
+from covey.config.trust import trusting
 from covey.errors import UserError
+from covey.runs import launch
 from covey.runs.folder import RunFolder
 from runs.folders import assert_same_arrays
 
@@ -58,9 +64,14 @@ class FakeEngine:
         folder.path.mkdir(parents=True, exist_ok=True)
         score = trial.settings["gamma"]
         returns = {"iqm": score, "ci95": [score, score], "per_seed": [score]}
-        summary = {"steps": job.steps, "eval": {"team_return": returns}, "train": {"wall_seconds": 1.0}}
+        summary = {
+            "steps": job.steps,
+            "eval": {"team": "team", "team_return": returns},
+            "train": {"wall_seconds": 1.0},
+        }
         folder.summary.write_text(json.dumps(summary))
         row = {"report": job.steps, "seed": 0, "step": job.steps, "eval/return/team": score}
+        row = {"eval/return/another": -score} | row
         folder.append([row])
         return Outcome(job.number, None)
 
@@ -75,9 +86,9 @@ def sweep_with(monkeypatch, tmp_path):
     def run(plan, **engine):
         fake = FakeEngine(tmp_path / "sweep", **engine)
         monkeypatch.setattr(schedule, "make_sweep_engine", lambda on, per, root: fake)
-        act = schedule.continue_sweep if fake.root.exists() else schedule.start_sweep
-        args = (fake.root, "local", None, lambda line: None)
-        return (act(*args) if fake.root.exists() else act(plan, *args)), fake
+        args = (fake.root, lambda line: None)
+        go_on = fake.root.exists()
+        return (schedule.continue_sweep(*args) if go_on else schedule.start_sweep(plan, *args)), fake
 
     return run
 
@@ -165,7 +176,7 @@ def test_plan_file(tmp_path):
 def test_bad_shares(text):
     """Fails if a share that means nothing is taken for one."""
     with pytest.raises(UserError, match="--per"):
-        Per.read(text)
+        Share.read(text)
 
 
 # Fails if the importance of a range is not that of its thirds.
@@ -219,5 +230,79 @@ def test_a_killed_worker(tmp_path, monkeypatch):
         f"import os, sys; sys.stdin.readline(); sys.stdin.readline(); os.kill(os.getpid(), {signal.SIGKILL})"
     )
     monkeypatch.setattr(workers, "_SERVE", killed)
-    outcome = workers._LocalWorker(tmp_path, 0, []).run(Job(3, 10))
+    outcome = workers._LocalWorker(workers.Place(tmp_path, Share()), 0, []).run(Job(3, 10))
     assert outcome.number == 3 and "died 2 times" in (outcome.error or "")
+
+
+# Fails if a job's process imports JAX before it is told its devices and its cache: it would compile all anew.
+def test_a_job_sets_jax_up_first():
+    code = "import sys, covey.analysis.sweep.worker; sys.exit('jax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+# Fails if a job takes other devices than its share, whatever the process that starts it has set.
+def test_a_share_is_kept(monkeypatch):
+    monkeypatch.setattr(launch, "started", lambda: False)
+    flags = "--xla_force_host_platform_device_count=64 --xla_other=1"
+    with mock.patch.dict(os.environ, {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cuda"}):
+        Share.read("3 cpu").prepare()
+        assert (os.environ["JAX_PLATFORMS"], os.environ["NPROC"]) == ("cpu", "3")
+        flags = os.environ["XLA_FLAGS"].split()
+    assert {"--xla_force_host_platform_device_count=3", "--xla_other=1"} <= set(flags)
+    assert sum("device_count" in flag for flag in flags) == 1
+
+
+# Fails if a job that was begun again elsewhere gives up because the old one is not yet dead.
+def test_a_job_waits_for_the_last_one_to_die(tmp_path, monkeypatch):
+    slept = []
+    with RunFolder(tmp_path).locked():
+        assert RunFolder(tmp_path).is_locked()
+        monkeypatch.setattr(worker, "_PATIENCE", 0.1)
+        monkeypatch.setattr(worker.time, "sleep", slept.append)
+        worker._wait_until_free(RunFolder(tmp_path))
+    assert slept and not RunFolder(tmp_path).is_locked()
+    assert not RunFolder(tmp_path / "none").is_locked()
+
+
+# Fails if a look at somebody else's sweep runs the code that it names, in its plan or among its trials.
+def test_a_sweep_from_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "mine"))
+    named = plan({"gamma": [0.9, 0.5], "mixer": ["mine.py:Mixer"]})
+    named.write(tmp_path / "sweep")
+    assert read_plan(tmp_path / "sweep").axes == named.axes
+    trial = TrialBook(tmp_path / "sweep").add(named, "two_step", {"algorithm": "iql", "mixer": "other.py:M"})
+    with pytest.raises(UserError, match=r"names other\.py:M, which is not in the sweep's sweep\.yaml"):
+        trial.config(named)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "theirs"))
+    with pytest.raises(UserError, match=r"names mine\.py:Mixer.*add --trust"):
+        covey.sweep(str(tmp_path / "sweep"), status=True)
+    with trusting():
+        assert read_plan(tmp_path / "sweep").axes == named.axes
+    plan().write(tmp_path / "plain")
+    assert read_plan(tmp_path / "plain") == plan()
+
+
+# Fails if a sweep goes on with other devices than it began with, which would change its bits unseen.
+def test_a_sweep_keeps_its_share(tmp_path):
+    first = plan(per="2 cpu")
+    first.write(tmp_path)
+    first.move(tmp_path, "slurm", "2 cpu")
+    assert Plan.read(tmp_path / "sweep.yaml") == plan(on="slurm", per="2 cpu")
+    for place in ((None, "1 cpu"), ("sequential", None)):
+        with pytest.raises(UserError, match="a trial of this sweep has 2 cpu"):
+            first.move(tmp_path, *place)
+
+
+@pytest.mark.parametrize("on", ["sequential", "nowhere"])
+def test_bad_places(on, tmp_path):
+    """Fails if a place that is none trains, or a share is taken for one that nobody heeds."""
+    with pytest.raises(UserError, match=r"leave --per out|none of local"):
+        make_sweep_engine(on, "1 cpu", tmp_path)
+
+
+def test_jobs_in_turn():
+    """Fails if the engine of this process changes the order of jobs, or loses an error."""
+    engine = InTurn(lambda job: {"number": job.number, "error": f"{job.steps} steps"})
+    engine.submit(Job(1, 10))
+    engine.submit(Job(0, 20))
+    assert [engine.wait(0.0), engine.wait(0.0)] == [Outcome(1, "10 steps"), Outcome(0, "20 steps")]

@@ -1,4 +1,7 @@
-"""A grid of runs as one job: finished runs are left alone, interrupted ones resumed, the rest trained."""
+"""A grid of runs as one table: the grid case of a sweep, trained in this process.
+
+Finished runs are left alone, interrupted ones resumed, the rest trained.
+"""
 
 import json
 import zlib
@@ -14,23 +17,30 @@ from ..config import grid, settings
 from ..config.config import Config
 from ..config.options import command_line_sentence
 from ..errors import UserError
-from ..runs import run
 from ..runs.engine import Engine
 from ..runs.folder import RunFolder
 from ..runs.results import DrawCurve
 from .ablation_results import Ablation, AblationCell
 from .compare.differences import differing, every_setting
+from .sweep.plan import Plan, Trial, TrialBook
+from .sweep.schedule import continue_sweep
+from .sweep.worker import train_trial
+from .sweep.workers import InTurn, Job
 
 # options that may differ from those of a run that is there: they change no result
-_FREE = ("--save-every", "--keep", "--no-tensorboard")
+_FREE = ("--save-every", "--keep", "--light", "--no-tensorboard")
 
 
 class _Cell(NamedTuple):
     """One combination of settings, and the folder of its run."""
 
-    name: str
+    trial: Trial
     config: Config
     folder: RunFolder
+
+    @property
+    def name(self) -> str:
+        return self.trial.name
 
     @property
     def exists(self) -> bool:
@@ -55,30 +65,38 @@ def train_grid(
     quiet: bool = False,
 ) -> Ablation:
     """Check every combination, then train what is missing; ablation.json follows every run that ends."""
-    if out is not None and RunFolder(out).config.exists():
-        raise UserError(f"--out {out} holds a run: name another folder for the grid")
-    cells = plan_grid(algorithm, environment, axes, options, out)
+    if out is not None:
+        _refuse_another_folder(Path(out))
+    plan = grid_plan(algorithm, environment, axes, options)
+    configs = check_grid(plan)
+    root = Path(out) if out else Path("runs") / _default_name(algorithm, environment, configs)
+    cells = _cells(plan, root, configs)
     for cell in cells:
         if cell.exists:
             _refuse_another_run(cell)
     say = (lambda line: None) if quiet else (lambda line: print(line, flush=True))
-    failures: dict[str, str] = {}
+    label = lambda number: f"[{number + 1}/{len(cells)}] {cells[number].name}"
     lenders: list[Engine] = []
-    for number, cell in enumerate(cells, 1):
+
+    def train(job: Job) -> dict[str, Any]:
+        say(label(job.number))
+        return train_trial(root, *job, quiet=quiet, draw=draw_curve, lenders=lenders)
+
+    plan.write(root)
+    TrialBook(root).write([cell.trial for cell in cells])
+    for number, cell in enumerate(cells):
         if cell.finished:
-            say(f"[{number}/{len(cells)}] {cell.name}: finished before")
-            continue
-        say(f"[{number}/{len(cells)}] {cell.name}")
-        try:
-            _train_cell(cell, quiet, draw_curve, lenders)
-        except UserError as error:
-            failures[cell.name] = command_line_sentence(error)
-            say(f"failed: {failures[cell.name]}")
-        except KeyboardInterrupt:
-            say("stopped: the same command goes on from here")
-            raise
-        finally:
-            write_ablation(_collect(cells, failures))
+            say(f"{label(number)}: finished before")
+    failures: dict[str, str] = {}
+
+    def ended(by_number: Mapping[int, str]) -> None:
+        failures.update({cells[number].name: error for number, error in by_number.items()})
+        write_ablation(_collect(cells, failures))
+
+    try:
+        continue_sweep(root, say, InTurn(train), ended, "the same command")
+    finally:
+        write_ablation(_collect(cells, failures))
     return _collect(cells, failures)
 
 
@@ -88,28 +106,46 @@ def write_ablation(ablation: Ablation) -> None:
     root.write_json(root.path / "ablation.json", ablation.to_json())
 
 
-def plan_grid(
-    algorithm: str, environment: str, axes: grid.Axes, options: Mapping[str, Any], out: str | Path | None
-) -> list[_Cell]:
+def grid_plan(algorithm: str, environment: str, axes: grid.Axes, options: Mapping[str, Any]) -> Plan:
+    """Return a grid as the plan of a sweep."""
+    values = {key: [settings.dump(x) for x in values] for key, values in axes.items()}
+    names = grid.split_values(algorithm)
+    grid.combinations({"algorithm": names} | values)  # refuses a value that stands twice
+    given = {name: value for name, value in options.items() if value is not None}
+    return Plan(names, [environment], values, fresh=0, options=given, on="sequential")
+
+
+def check_grid(plan: Plan) -> dict[str, Config]:
     """Resolve the settings of every combination; refuse wrong ones before anything trains."""
-    algorithms = {"algorithm": grid.split_values(algorithm)}
-    axes = algorithms | {key: [settings.dump(x) for x in values] for key, values in axes.items()}
-    choices = grid.combinations(axes)
-    if len(choices) < 2:
-        raise UserError(
-            "nothing varies: give a setting several values, as gamma=.9,.99, or use `covey train`"
-        )
     configs = {}
-    for choice in choices:
-        name = grid.combination_name(choice, axes)
-        pairs = {key: value for key, value in choice.items() if key != "algorithm"}
+    for trial in _trials(plan):
+        configs[trial.name] = trial.config(plan)
         try:
-            configs[name] = Config.parse(choice["algorithm"], environment, pairs, options)
-            configs[name].build()
+            configs[trial.name].build()
         except UserError as error:
-            raise UserError(f"{name}: {command_line_sentence(error)}") from error
-    root = Path(out) if out else Path("runs") / _default_name(algorithm, environment, configs)
-    return [_Cell(name, config, RunFolder(root / grid.folder_name(name))) for name, config in configs.items()]
+            raise UserError(f"{trial.name}: {command_line_sentence(error)}") from error
+    return configs
+
+
+def _trials(plan: Plan) -> list[Trial]:
+    """Return a grid's trials, whose folders have the names of their settings."""
+    trials = []
+    for number, choice in enumerate(grid.combinations(plan.space)):
+        name = plan.settings_name(choice, plan.environments[0])
+        trials.append(Trial(number, plan.environments[0], choice, grid.folder_name(name), name))
+    return trials
+
+
+def _cells(plan: Plan, root: Path, configs: Mapping[str, Config]) -> list[_Cell]:
+    return [_Cell(trial, configs[trial.name], trial.run_folder(root)) for trial in _trials(plan)]
+
+
+def _refuse_another_folder(out: Path) -> None:
+    """Raise if a folder holds something else than a grid."""
+    if RunFolder(out).config.exists():
+        raise UserError(f"--out {out} holds a run: name another folder for the grid")
+    if any("/" in trial.folder for trial in TrialBook(out).trials):
+        raise UserError(f"--out {out} holds a sweep: name another folder, or `covey sweep {out}` goes on")
 
 
 def _default_name(algorithm: str, environment: str, configs: Mapping[str, Config]) -> str:
@@ -127,14 +163,6 @@ def _refuse_another_run(cell: _Cell) -> None:
                 f"{cell.folder.path} holds a run with {difference.setting} {yaml_text.inline(difference.a)}, "
                 f"not {yaml_text.inline(difference.b)}: choose another --out"
             )
-
-
-def _train_cell(cell: _Cell, quiet: bool, draw_curve: DrawCurve, lenders: list[Engine]) -> None:
-    if cell.exists:
-        result = run.resume_run(cell.folder.path, quiet=quiet, lenders=lenders)
-    else:
-        result = run.train_run(cell.config, cell.folder.path, quiet, lenders)
-    result.close(draw_curve)
 
 
 def _collect(cells: list[_Cell], failures: Mapping[str, str]) -> Ablation:

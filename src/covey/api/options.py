@@ -21,6 +21,7 @@ class TrainOptions(TypedDict, total=False):
         save_every (S): seconds between checkpoints (60)
         keep (--keep N|all|every=STEPS): also keep weights by their steps: of the newest N evaluations, of
             all, or every so many steps
+        light: keep weights alone in checkpoints: a run that is killed begins anew, to the same bits
         source (--from RUN[@STEP][:PART]): start from the weights of another run, a part of it, or an
             exported agent
         workers (N): processes that step the copies of a Python world (0: this one)
@@ -41,6 +42,7 @@ class TrainOptions(TypedDict, total=False):
     report_every: NumberText
     save_every: NumberText
     keep: NumberText
+    light: bool
     source: str
     workers: NumberText
     deadline: NumberText

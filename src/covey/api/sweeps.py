@@ -1,12 +1,16 @@
 """The command that searches settings: `sweep`."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
+from .. import yaml_text
 from ..commands import command
 from ..config import catalogue
 from ..config import grid as grids
+from ..config.paths import PLAN_FILE
+from ..config.trust import heeds_trust
 from ..errors import UserError
 from ..ranges import Count, Index
 from ..runs import launch
@@ -15,11 +19,12 @@ from .options import TrainOptions
 from .results import RunPath
 
 if TYPE_CHECKING:
-    from ..analysis.sweep import Sweep
+    from ..analysis.sweep.findings import Sweep
     from ..analysis.sweep.plan import Plan
 
 
 @command(json=True, options=TrainOptions)
+@heeds_trust
 def sweep(
     algorithm: str,
     environment: str | None = None,
@@ -29,7 +34,7 @@ def sweep(
     search: Literal["grid", "random", "tpe"] | None = None,
     stop: Literal["asha"] | None = None,
     fresh: Index = 5,
-    on: str = "local",
+    on: str | None = None,
     per: str | None = None,
     out: RunPath | None = None,
     status: bool = False,
@@ -37,6 +42,7 @@ def sweep(
     preset: bool = False,
     report: bool = True,
     quiet: bool = False,
+    trust: bool = False,
     **options: Unpack[TrainOptions],
 ) -> "Sweep | str":
     """Search settings: many runs, on many cores or machines.
@@ -54,7 +60,7 @@ def sweep(
         search: how settings are chosen (grid; random where a setting has a range)
         stop: stop the worse two thirds of the trials early, twice
         fresh (N): seeds that no trial had, to train the winner again; 0: not (5)
-        on (--on ENGINE): where trials run: local, ray, ray://HOST:PORT or slurm (local)
+        on (--on ENGINE): where trials run: local, sequential, ray, ray://HOST:PORT or slurm (local)
         per (--per SHARE): the share of a machine for each trial: '2 cpu', '0.25 gpu' ('1 cpu')
         out (DIR): the folder of the sweep (one under runs/)
         status: print the table of a sweep, and train nothing
@@ -62,13 +68,17 @@ def sweep(
         preset: write the best settings as a file for `covey train --config`, and train nothing
         report: write report.html into the sweep's folder
         quiet: print only the result
+        trust: run the Python code that a sweep from elsewhere names
     """
-    from ..analysis.sweep import continue_sweep, start_sweep
-    from ..analysis.sweep.findings import read_sweep
-    from ..analysis.sweep.plan import PLAN_FILE, Plan
-
     root = Path(algorithm)
     there = (root / PLAN_FILE).exists()
+    file = root / PLAN_FILE if there else root if root.suffix in (".yaml", ".yml") else None
+    place = _given({"on": on, "per": per})
+    _prepare((yaml_text.read_file(file) if file else {"options": dict(options)}) | place)
+    from ..analysis.sweep.findings import read_sweep
+    from ..analysis.sweep.plan import Plan, read_plan
+    from ..analysis.sweep.schedule import continue_sweep, start_sweep
+
     if status or best or preset:
         if not there:
             raise UserError(
@@ -79,15 +89,22 @@ def sweep(
     if there:
         if environment or grid:
             raise UserError(f"{algorithm} holds a sweep: `covey sweep {algorithm}` alone goes on with it")
-        return _shown(continue_sweep(root, on, per, say), report, say)
-    if root.suffix in (".yaml", ".yml"):
-        plan = Plan.read(root)
+        read_plan(root).move(root, on, per)
+        return _shown(continue_sweep(root, say), report, say)
+    if file:
+        plan = replace(Plan.read(file), **place)
     else:
-        chosen = {"trials": trials, "search": search, "stop": stop, "fresh": fresh}
+        chosen = _given({"trials": trials, "search": search, "stop": stop}) | {"fresh": fresh} | place
         plan = Plan.typed(algorithm, environment, grid or {}, dict(options), **chosen)
     _check_names(plan)
-    found = start_sweep(plan, Path(out) if out else _new_folder(plan), on, per, say)
+    found = start_sweep(plan, Path(out) if out else _new_folder(plan), say)
     return _shown(found, report, say)
+
+
+def _prepare(plan: Mapping[str, Any]) -> None:
+    """Set JAX up where trials run in this process; elsewhere their own processes do it."""
+    if plan.get("on") == "sequential":
+        launch.prepare((plan.get("options") or {}).get("device"))
 
 
 def _shown(found: "Sweep", report: bool, say: Callable[[str], None]) -> "Sweep":
@@ -118,6 +135,11 @@ def _new_folder(plan: "Plan") -> Path:
     name = grids.folder_name(f"sweep_{','.join(plan.algorithms)}_{','.join(plan.environments)}")
     paths = (Path("runs") / f"{name}{f'_{n}' if n > 1 else ''}" for n in range(1, 10_000))
     return next(path for path in paths if not path.exists())
+
+
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that have a value."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _look(found: "Sweep", best: bool, preset: bool) -> "Sweep | str":

@@ -58,6 +58,7 @@ class Config:
     workers: Index = 0  # processes for the copies of a Python world; 0: this one; no part of the result
     deadline: Count = 60  # seconds in which a worker must do something
     keep: int | str | None = None  # checkpoints by their steps: a number, all, every=STEPS
+    light: bool = False  # checkpoints hold weights alone: none to go on from; no part of the result
     device: Literal["cpu", "gpu"] | None = None
     source: str | None = None  # a run to take the first weights from
     tensorboard: bool = True  # whether TensorBoard's files are written; no part of the result

@@ -5,7 +5,7 @@ from ..errors import RUN_FIELD, SettingError, UserError
 _OTHERS = {"source": "--from", "preset": "preset", "audit": "--no-audit"} | {
     "tensorboard": "--no-tensorboard"
 }
-_SWITCHES = ("audit", "tensorboard")
+_SWITCHES = ("audit", "tensorboard", "light")
 _WORDS = {"None": "null", "True": "true", "False": "false"}
 
 

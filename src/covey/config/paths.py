@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import UserError
 
 CONFIG_FILE = "config.yaml"  # in a run's folder
+PLAN_FILE = "sweep.yaml"  # in a sweep's
 _USER_FILE = re.compile(r"[^=+:]+\.py(?=:\w)")
 
 

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from .. import yaml_text
 from ..errors import UserError
-from .paths import CONFIG_FILE
+from .paths import CONFIG_FILE, PLAN_FILE
 
 SIGNATURE = "signature"  # in run.json
 FILES = "files"  # the folder in a run's folder that holds copies of the user's files
@@ -52,12 +52,36 @@ def heeds_trust(function: _Function) -> _Function:
 def check_trust(folder: Path, tree: dict[str, Any]) -> None:
     """Refuse a run's configuration that names code or files of somebody else's."""
     names = outside_names(tree)
-    if not names or _trusting.get() or _is_signed(folder, names):
+    if not names or _trusting.get() or _is_signed(folder, names, read_signature(folder / "run.json")):
         return
     raise UserError(
         f"{folder} names {names[0][1]}, code or a file that would be used as your own, and you did not make "
         f"this run here: read its {CONFIG_FILE} and {FILES}/ first, then add --trust (in Python trust=True)"
     )
+
+
+def check_plan_trust(folder: Path, tree: dict[str, Any], signature: str | None) -> None:
+    """Refuse a sweep's plan that names code or files of somebody else's."""
+    names = outside_names(tree)
+    if not names or _trusting.get() or _is_signed(folder, names, signature):
+        return
+    raise UserError(
+        f"{folder} names {names[0][1]}, code or a file that would be used as your own, and you did not make "
+        f"this sweep here: read its {PLAN_FILE} first, then add --trust (in Python trust=True)"
+    )
+
+
+def check_trial_trust(trial: str, tree: dict[str, Any], plan: dict[str, Any]) -> None:
+    """Refuse a trial that names code or files which its sweep's plan does not name."""
+    known = {text for _, text in outside_names(plan)}
+    other = [text for _, text in outside_names(tree) if text not in known]
+    if other and not _trusting.get():
+        raise UserError(f"{trial} names {other[0]}, which is not in the sweep's {PLAN_FILE}: it was changed")
+
+
+def is_trusting() -> bool:
+    """Return whether all run folders are trusted now."""
+    return _trusting.get()
 
 
 def check_parts(folder: Path, tree: Any) -> None:
@@ -102,18 +126,28 @@ def sign(folder: Path, text: str) -> dict[str, str]:
 
     `text` is that of its configuration, which need not be written yet.
     """
-    names = outside_names(yaml_text.parse(text, CONFIG_FILE))
+    signature = sign_tree(folder, yaml_text.parse(text, CONFIG_FILE))
+    return {SIGNATURE: signature} if signature else {}
+
+
+def sign_tree(folder: Path, tree: dict[str, Any]) -> str | None:
+    """Return the signature of what is made here in a folder; None where none is needed."""
+    names = outside_names(tree)
     key = _key(new=True) if names else None
-    return {SIGNATURE: _digest(key, folder, names)} if key else {}
+    return _digest(key, folder, names) if key else None
 
 
-def _is_signed(folder: Path, names: list[tuple[str, str]]) -> bool:
+def read_signature(path: Path) -> Any:
+    """Return the signature that a run's file holds; None where it has none."""
+    try:
+        return json.loads(path.read_bytes())[SIGNATURE]
+    except (OSError, ValueError, RecursionError, LookupError, TypeError):
+        return None
+
+
+def _is_signed(folder: Path, names: list[tuple[str, str]], signature: Any) -> bool:
     """Return whether this user's covey made the folder, and nobody has changed what it names."""
     key = _key()
-    try:
-        signature = json.loads((folder / "run.json").read_bytes())[SIGNATURE]
-    except (OSError, ValueError, RecursionError, LookupError, TypeError):
-        return False
     modules = [name for _, name in names if ":" in name and not name.partition(":")[0].endswith(".py")]
     shadowed = modules and Path.cwd().resolve().is_relative_to(folder.resolve())  # they would be found in it
     if key is None or shadowed or not isinstance(signature, str):

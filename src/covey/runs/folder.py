@@ -99,6 +99,16 @@ class RunFolder:
         finally:
             os.close(handle)
 
+    def is_locked(self) -> bool:
+        """Return whether a process holds the folder now."""
+        if not self.path.is_dir():
+            return False
+        try:
+            with self.locked():
+                return False
+        except UserError:
+            return True
+
     def discard(self) -> None:
         """Remove the folders of a run that never began, unless they hold files."""
         for path in (self.last.parent, self.path):

@@ -102,18 +102,29 @@ def reopened_run(
     folder = RunFolder.existing(path)
     with folder.locked():
         config = Config.from_yaml(folder.config)
-        if steps is not None and steps != config.steps:
+        if config.light:
+            _refuse_again(folder, config.steps if steps is None else steps)
+        elif steps is not None and steps != config.steps:
             _refuse_earlier_end(folder, steps)
+        if steps is not None and steps != config.steps:
             config = replace(config, steps=steps)
             config.to_yaml(folder.config)
         training = Training(config, folder, quiet, lenders)
-        if folder.last.exists():  # before anything is compiled
+        if folder.last.exists() and not config.light:  # before anything is compiled
             checkpoint.check_state(folder.last, training.engine.all_seeds(training.engine.shapes))
         training.prepare(new=False)
         lenders.append(training.engine)
         begun(training)
         with _open(training, training.restore):
             yield training
+
+
+def _refuse_again(folder: RunFolder, steps: int) -> None:
+    """Refuse to train a light run to an end that it has reached."""
+    done = folder.read_summary().get("steps", 0)
+    if folder.read_run().get("status") == "finished" and steps <= done:
+        problem = f"is reached: {folder.path} has {done:,}, and a light run begins anew"
+        raise SettingError(f"{RUN_FIELD}steps", problem, "name a later end", value=steps)
 
 
 def _refuse_earlier_end(folder: RunFolder, steps: int) -> None:

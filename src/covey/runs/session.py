@@ -118,8 +118,8 @@ class Training:
         self.states = self.pools.begin(self.states)
 
     def restore(self) -> None:
-        """Begin with the last checkpoint; with new states where there is none yet."""
-        if self.folder.last.exists():
+        """Begin with the last checkpoint; with new states where there is none that holds all of it."""
+        if self.folder.last.exists() and not self.config.light:
             shapes = self.engine.all_seeds(self.engine.shapes)
             states, facts = checkpoint.restore_state(self.folder.last, shapes)
             self.states = self.engine.lanes(states)
@@ -274,11 +274,16 @@ class Training:
         self.progress.update(min(row["step"] for row in rows), rate, news)
 
     def save(self) -> None:
-        """Write the checkpoint from which a run is resumed: everything, replay buffers included."""
+        """Write the checkpoint from which a run is resumed: everything, replay buffers included.
+
+        That of a light run holds its learners alone.
+        """
         began = time.perf_counter()
-        point = replace(self.point, seconds=self.elapsed())
-        facts = {"resume_point": asdict(point)}
-        checkpoint.save(self.folder.last, self.engine.layout.own(self.states), facts)
+        if self.config.light:
+            self._save_learners(self.folder.last)
+        else:
+            facts = {"resume_point": asdict(replace(self.point, seconds=self.elapsed()))}
+            checkpoint.save(self.folder.last, self.engine.layout.own(self.states), facts)
         self.saved = time.perf_counter()
         self.save_seconds = self.saved - began
         self.unsaved = False

@@ -6,7 +6,7 @@ from pathlib import Path
 from ..analysis.ablation_results import Ablation
 from ..analysis.compare import Comparison
 from ..analysis.match_results import Crossplay
-from ..analysis.sweep import Sweep
+from ..analysis.sweep.findings import Sweep
 from ..errors import UserError
 from ..runs.folder import RunFolder
 from ..runs.metrics import LearningCurve, curves

@@ -14,7 +14,7 @@ from ...config.space import SearchRange
 from ...files import atomic
 from ...runs.folder import RunFolder
 from ...text import clock, count, signed, table
-from .plan import PLAN_FILE, Plan, Trial, TrialBook
+from .plan import Plan, Trial, TrialBook, read_plan
 
 _BINS = 3  # of a range's values, for its importance
 _SHOWN = 20  # rows of a table
@@ -187,7 +187,7 @@ def collect(plan: Plan, root: Path, failures: Mapping[int, str]) -> Sweep:
 
 def read_sweep(root: Path) -> Sweep:
     """Read a sweep's folder."""
-    return collect(Plan.read(root / PLAN_FILE), root, {})
+    return collect(read_plan(root), root, {})
 
 
 def _result(plan: Plan, trial: Trial, root: Path, error: str | None) -> TrialResult:

@@ -7,17 +7,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ... import yaml_text
-from ...config import grid
+from ...config import grid, settings
 from ...config.config import Config
 from ...config.options import command_line_sentence
+from ...config.paths import PLAN_FILE
 from ...config.space import SearchRange, read_space, typed_space
+from ...config.trust import check_plan_trust, check_trial_trust, sign_tree
 from ...errors import UserError
 from ...files import atomic, write_errors_explained
 from ...runs import records
 from ...runs.folder import RunFolder
+from .share import Share
 
 SearchName = Literal["grid", "random", "tpe"]
-PLAN_FILE = "sweep.yaml"
 _ALGORITHM = "algorithm"
 
 
@@ -33,6 +35,9 @@ class Plan:
     stop: Literal["asha"] | None = None
     fresh: int = 5  # seeds that none of the trials had, for the winner
     options: dict[str, Any] = field(default_factory=dict)  # those of `covey train`
+    on: str = "local"  # the engine
+    per: str | None = None  # the share of a machine for each trial: its cores are a part of its bits
+    signature: str | None = None  # of a folder's plan that names code: from `config.trust`
 
     def __post_init__(self):
         if not self.algorithms or not self.environments:
@@ -83,8 +88,28 @@ class Plan:
         with write_errors_explained("the sweep", folder):
             folder.mkdir(parents=True, exist_ok=True)
         tree = asdict(self) | {"axes": typed_space(read_space(self.axes))}
+        tree["signature"] = sign_tree(folder, self.names)
         with atomic(folder / PLAN_FILE, PLAN_FILE) as file:
             file.write(yaml_text.to_text(tree).encode())
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """Whatever may name code, in the places that a run's configuration has for it."""
+        worlds = {"environment": self.environments, "source": _files(self.options)}
+        return {"algorithm": self.algorithms, "learners": self.axes, **worlds}
+
+    def move(self, folder: Path, on: str | None, per: str | None) -> None:
+        """Go on in another place; refuse another share of a machine, which would change the bits."""
+        new = replace(self, on=on or self.on, per=per or self.per)
+        whole = "sequential"  # gives each trial the whole machine
+        if Share.read(new.per) != Share.read(self.per) or (new.on == whole) != (self.on == whole):
+            share = "the whole machine" if self.on == whole else str(Share.read(self.per))
+            raise UserError(
+                f"a trial of this sweep has {share}, which is a part of its bits: leave out --per and "
+                "--on sequential, or begin a sweep in another --out"
+            )
+        if new != self:
+            new.write(folder)
 
     @classmethod
     def typed(
@@ -96,9 +121,9 @@ class Plan:
         **how: Any,
     ) -> "Plan":
         """Return the plan of a command line; a range makes the search random where none is named."""
-        space = read_space({key: list(values) for key, values in axes.items()})
+        space = read_space({key: [settings.dump(x) for x in values] for key, values in axes.items()})
         is_range = any(isinstance(axis, SearchRange) for axis in space.values())
-        how["search"] = how["search"] or ("random" if is_range else "grid")
+        how.setdefault("search", "random" if is_range else "grid")
         return cls(
             algorithms=grid.split_values(algorithm),
             environments=grid.split_values(environment) if environment else [],
@@ -127,6 +152,18 @@ class Plan:
         return cls(**tree)
 
 
+def _files(options: Mapping[str, Any]) -> list[str]:
+    """Return the files that options of `covey train` name."""
+    return [str(options[name]) for name in ("source", "config") if options.get(name)]
+
+
+def read_plan(folder: Path) -> Plan:
+    """Return the plan of a sweep's folder; refuse code that comes from elsewhere."""
+    plan = Plan.read(folder / PLAN_FILE)
+    check_plan_trust(folder, plan.names, plan.signature)
+    return plan
+
+
 @dataclass(frozen=True)
 class Trial:
     """One combination of settings in one environment, and the folder of its run."""
@@ -145,6 +182,8 @@ class Trial:
 
     def config(self, plan: Plan, steps: int | None = None) -> Config:
         """Return the run's configuration; `steps` is the end for now, which changes nothing before it."""
+        tree = {"environment": self.environment, "learners": self.settings, "source": _files(self.options)}
+        check_trial_trust(self.name, tree, plan.names)
         pairs = {key: value for key, value in self.settings.items() if key != _ALGORITHM}
         try:
             whole = Config.parse(
@@ -213,6 +252,14 @@ class TrialBook:
             self.size = file.tell()
         self.trials.append(trial)
         return trial
+
+    def write(self, trials: list[Trial]) -> None:
+        """Write down all trials of a grid, in place of those that were there."""
+        content = "".join(json.dumps(asdict(trial)) + "\n" for trial in trials).encode()
+        with atomic(self.path, self.path.name) as file:
+            file.write(content)
+        self.trials = trials
+        self.size = len(content)
 
     def of(self, environment: str) -> list[Trial]:
         """Return the trials of the search in an environment."""

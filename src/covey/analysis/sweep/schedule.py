@@ -5,14 +5,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ...config.paths import PLAN_FILE
 from ...config.space import SearchRange
 from ...errors import UserError
+from ...runs import launch
 from ...runs.folder import RunFolder
 from ...text import clock, count, signed
-from .findings import Sweep, collect, score_of, steps_of
-from .plan import PLAN_FILE, Plan, Trial, TrialBook
+from .findings import Sweep, collect, score_of, steps_of, summary_of
+from .plan import Plan, Trial, TrialBook, read_plan
 from .search import Search, make_search
-from .workers import Job, Outcome, Per, SweepEngine, make_sweep_engine
+from .workers import Job, Outcome, SweepEngine, make_sweep_engine
 
 _Say = Callable[[str], None]
 _REDUCTION = 3  # asha goes on with a third of the trials of each rung (Li et al., 2020)
@@ -20,16 +22,18 @@ _RUNGS = 3
 _WAIT = 1.0  # seconds
 
 
-def start_sweep(plan: Plan, root: Path, on: str, per: str | None, say: _Say) -> Sweep:
+def start_sweep(plan: Plan, root: Path, say: _Say) -> Sweep:
     """Begin a sweep in a new folder; a wrong name or setting is told before anything trains."""
     if (root / PLAN_FILE).exists():
         raise UserError(f"{root} holds a sweep: go on with `covey sweep {root}`, or name another --out")
+    if plan.on != "sequential":
+        launch.stay_on_cpu()
     for environment in plan.environments:
         for settings in _each_value(plan):
             name = plan.settings_name(settings, environment)
             Trial(0, environment, settings, "", name).config(plan).build()
     plan.write(root)
-    return continue_sweep(root, on, per, say)
+    return continue_sweep(root, say)
 
 
 def _middle(plan: Plan) -> dict[str, Any]:
@@ -49,25 +53,36 @@ def _each_value(plan: Plan) -> list[dict[str, Any]]:
     return found
 
 
-def continue_sweep(root: Path, on: str, per: str | None, say: _Say) -> Sweep:
-    """Go on with a sweep: what has ended is left alone, the rest goes on from its checkpoints."""
-    plan = Plan.read(root / PLAN_FILE)
+def continue_sweep(
+    root: Path,
+    say: _Say,
+    engine: SweepEngine | None = None,
+    ended: Callable[[dict[int, str]], None] = lambda failures: None,
+    command: str = "",
+) -> Sweep:
+    """Go on with a sweep: what has ended is left alone, the rest goes on from its checkpoints.
+
+    `ended` is called with all failures whenever a job ends. `command` is what goes on after Ctrl-C.
+    """
+    plan = read_plan(root)
+    if plan.on != "sequential":
+        launch.stay_on_cpu()
     with RunFolder(root).locked("covey sweep"):
-        return _complete(plan, root, on, per, say)
+        engine = engine or make_sweep_engine(plan.on, plan.per, root)
+        return _complete(_Schedule(plan, root, engine, say, ended), command or f"`covey sweep {root}`")
 
 
-def _complete(plan: Plan, root: Path, on: str, per: str | None, say: _Say) -> Sweep:
+def _complete(schedule: "_Schedule", command: str) -> Sweep:
     """Train what is left, and write down what was found, however it ends."""
-    schedule = _Schedule(plan, root, make_sweep_engine(on, Per.read(per), root), say)
     try:
         schedule.search()
         schedule.run_winners()
     except KeyboardInterrupt:
-        say(f"stopped: `covey sweep {root}` goes on from here")
+        schedule.say(f"stopped: {command} goes on from here")
         raise
     finally:
         schedule.engine.close()
-        result = collect(plan, root, schedule.failures)
+        result = collect(schedule.plan, schedule.root, schedule.failures)
         result.write()
     return result
 
@@ -75,11 +90,19 @@ def _complete(plan: Plan, root: Path, on: str, per: str | None, say: _Say) -> Sw
 class _Schedule:
     """A sweep in progress."""
 
-    def __init__(self, plan: Plan, root: Path, engine: SweepEngine, say: _Say):
+    def __init__(
+        self,
+        plan: Plan,
+        root: Path,
+        engine: SweepEngine,
+        say: _Say,
+        ended: Callable[[dict[int, str]], None],
+    ):
         self.plan = plan
         self.root = root
         self.engine = engine
         self.say = say
+        self.tell_end = ended
         self.book = TrialBook(root)
         self.searches: dict[str, Search] = {e: make_search(plan, e, root) for e in plan.environments}
         self.ends = {e: Trial(0, e, _middle(plan), "", e).config(plan).steps for e in plan.environments}
@@ -184,6 +207,7 @@ class _Schedule:
             self.failures[trial.number] = outcome.error
             self.say(f"{trial.name} failed: {outcome.error}")
         self._learn(trial)
+        self.tell_end(self.failures)
         self._say_progress(trial)
 
     def _learn(self, trial: Trial) -> None:
@@ -217,11 +241,12 @@ class _Schedule:
 
 def score_at(folder: RunFolder, rung: int) -> float | None:
     """Return the mean greedy return of a run's seeds at its first evaluation from a rung on."""
+    summary = summary_of(folder)
+    key = f"eval/return/{summary['eval']['team']}" if summary else ""
     reports: dict[int, list[float]] = {}
-    for row in folder.rows():
-        keys = [key for key in row if key.startswith("eval/return/")]
-        if keys and row["step"] >= rung:
-            reports.setdefault(row["report"], []).append(row[keys[0]])
+    for row in folder.rows() if summary else ():
+        if key in row and row["step"] >= rung:
+            reports.setdefault(row["report"], []).append(row[key])
     if not reports:
         return None
     first = reports[min(reports)]

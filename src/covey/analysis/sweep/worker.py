@@ -8,25 +8,49 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ...config.trust import trusting
 from ...errors import UserError
-from ...runs import launch
+from .share import Share
 
 _LENDERS: list[Any] = []  # the engines of this process: later trials borrow their programs
+_PATIENCE = 120.0  # seconds for the last process of a run to end: on a lost machine it may outlive its job
 
 
-def run_job(root: str, number: int, steps: int) -> dict[str, Any]:
+def run_job(root: str, number: int, steps: int, share: str, trust: bool) -> dict[str, Any]:
+    """Train a trial to its `steps` on a share of this machine; say how it ended."""
+    Share.read(share).prepare()
+    with trusting(trust):
+        return train_trial(Path(root), number, steps)
+
+
+def train_trial(
+    root: Path,
+    number: int,
+    steps: int,
+    quiet: bool = True,
+    draw: Callable[..., bool] = lambda *curve: False,  # the sweep has a picture of all its trials
+    lenders: list[Any] | None = None,
+) -> dict[str, Any]:
     """Train a trial to its `steps`, from its last checkpoint where there is one; say how it ended."""
-    launch.prepare()
     from ...config.options import command_line_sentence
-    from .plan import PLAN_FILE, Plan, TrialBook
+    from ...runs import run
+    from .plan import TrialBook, read_plan
 
-    plan = Plan.read(Path(root) / PLAN_FILE)
-    trial = TrialBook(Path(root)).trials[number]
+    plan = read_plan(root)
+    trial = TrialBook(root).trials[number]
+    folder = trial.run_folder(root)
+    lenders = _LENDERS if lenders is None else lenders
     try:
-        _train(plan, trial, Path(root), steps)
+        _wait_until_free(folder)
+        if folder.config.exists():
+            result = run.resume_run(folder.path, steps, quiet, lenders)
+        else:
+            result = run.train_run(trial.config(plan, steps), folder.path, quiet, lenders)
+        result.close(draw)
     except UserError as error:
         return {"number": number, "error": command_line_sentence(error)}
     except KeyboardInterrupt:
@@ -34,15 +58,11 @@ def run_job(root: str, number: int, steps: int) -> dict[str, Any]:
     return {"number": number, "error": None}
 
 
-def _train(plan: Any, trial: Any, root: Path, steps: int) -> None:
-    from ...runs import run
-
-    folder = trial.run_folder(root)
-    if folder.config.exists():
-        result = run.resume_run(folder.path, steps, quiet=True, lenders=_LENDERS)
-    else:
-        result = run.train_run(trial.config(plan, steps), folder.path, quiet=True, lenders=_LENDERS)
-    result.close(lambda *curve: False)  # the sweep has a picture of all its trials
+def _wait_until_free(folder: Any) -> None:
+    """Wait while another process trains a run, as long as it may take to die with its machine."""
+    until = time.monotonic() + _PATIENCE
+    while folder.is_locked() and time.monotonic() < until:
+        time.sleep(1.0)
 
 
 def serve() -> None:

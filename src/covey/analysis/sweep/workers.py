@@ -1,4 +1,4 @@
-"""The engines of a sweep: where its jobs run. The work is the same everywhere: `worker.run_job`.
+"""The engines of a sweep: where its jobs run. The work is the same everywhere: `worker.train_trial`.
 
 An engine takes as many jobs as it has `slots`, and tries a job again whose process was killed: the run's
 folder holds the checkpoint from which it goes on.
@@ -7,7 +7,6 @@ folder holds the checkpoint from which it goes on.
 import json
 import os
 import queue
-import re
 import subprocess
 import sys
 import threading
@@ -15,13 +14,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+from ...config.trust import is_trusting
 from ...errors import UserError
 from ...runs import launch
-from .worker import run_job
+from .share import Share
+from .worker import run_job, train_trial
 
 RETRIES = 3  # of a job whose process dies
 _SERVE = "from covey.analysis.sweep.worker import serve; serve()"
-_PER = re.compile(r"(\d*\.?\d+) ?(cpu|gpu)s?")
 
 
 class Job(NamedTuple):
@@ -31,29 +31,24 @@ class Job(NamedTuple):
     steps: int
 
 
+class Place(NamedTuple):
+    """The folder of a sweep, the share of a machine for each job, and whether all code there is trusted."""
+
+    root: Path
+    share: Share
+    trust: bool = False
+
+    def asked(self, job: Job) -> dict[str, Any]:
+        """Return the arguments of `run_job`, as plain data."""
+        own = {"root": str(self.root.resolve()), "share": str(self.share), "trust": self.trust}
+        return job._asdict() | own
+
+
 class Outcome(NamedTuple):
     """The end of a job; `error` is a sentence."""
 
     number: int
     error: str | None
-
-
-class Per(NamedTuple):
-    """The share of a machine that a job gets."""
-
-    amount: float
-    kind: str
-
-    @classmethod
-    def read(cls, text: str | None) -> "Per":
-        """Read `2 cpu` or `0.25 gpu`; by default a job has a core."""
-        match = _PER.fullmatch(text.strip()) if text else None
-        if text and (match is None or float(match[1]) <= 0):
-            raise UserError(f"--per {text} is no share of a machine: write --per '2 cpu' or --per '0.25 gpu'")
-        found = cls(float(match[1]), match[2]) if match else cls(1.0, "cpu")
-        if found.kind == "cpu" and not found.amount.is_integer():
-            raise UserError(f"--per {text}: a job has whole cores, as in --per '1 cpu'")
-        return found
 
 
 @runtime_checkable
@@ -73,32 +68,56 @@ class SweepEngine(Protocol):
         ...
 
 
-def make_sweep_engine(on: str, per: Per, root: Path) -> SweepEngine:
+def make_sweep_engine(on: str, per: str | None, root: Path) -> SweepEngine:
     """Return the engine that `--on` names."""
+    if on == "sequential":
+        if per:
+            raise UserError("--on sequential gives each trial the whole machine: leave --per out")
+        return InTurn(lambda job: train_trial(root, *job))
+    place = Place(root, Share.read(per), is_trusting())
     if on == "local":
-        return LocalProcesses(root, per)
+        return LocalProcesses(place)
     if on == "ray" or on.startswith("ray://"):
-        return RayTasks(root, per, on if on.startswith("ray://") else None)
+        return RayTasks(place, on if on.startswith("ray://") else None)
     if on == "slurm":
-        return SlurmJobs(root, per)
-    raise UserError(f"--on {on} is none of local, ray, ray://HOST:PORT, slurm")
+        return SlurmJobs(place)
+    raise UserError(f"--on {on} is none of local, sequential, ray, ray://HOST:PORT, slurm")
+
+
+class InTurn:
+    """One trial after another in this process, each on all of its devices."""
+
+    slots = 1
+
+    def __init__(self, train: Callable[[Job], dict[str, Any]]):
+        self.train = train
+        self.jobs: list[Job] = []
+
+    def submit(self, job: Job) -> None:
+        self.jobs.append(job)
+
+    def wait(self, seconds: float) -> Outcome | None:
+        return Outcome(**self.train(self.jobs.pop(0)))
+
+    def close(self) -> None:
+        pass
 
 
 class LocalProcesses:
     """Processes on this machine, each pinned to cores of its own."""
 
-    def __init__(self, root: Path, per: Per):
-        if per.kind != "cpu":
-            raise UserError("--per counts cores on this machine: write --per '1 cpu', or take --on ray")
-        self.root = root
+    def __init__(self, place: Place):
+        share = place.share
+        if share.kind != "cpu":
+            raise UserError("--on local counts cores: write --per '1 cpu', or take --on sequential or ray")
         cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-        width = int(per.amount)
+        width = int(share.amount)
         if width > max(len(cores), launch.cores()):
             raise UserError(f"--per '{width} cpu' is more than the {launch.cores()} cores there are")
         groups = [cores[i : i + width] for i in range(0, len(cores) - width + 1, width)]
         self.groups = groups or [[]] * max(1, launch.cores() // width)
         self.slots = len(self.groups)
-        self.idle = [_LocalWorker(root, i, cores) for i, cores in enumerate(self.groups)]
+        self.idle = [_LocalWorker(place, i, cores) for i, cores in enumerate(self.groups)]
         self.outcomes: queue.Queue[tuple[_LocalWorker, Outcome]] = queue.Queue()
 
     def submit(self, job: Job) -> None:
@@ -122,10 +141,10 @@ class LocalProcesses:
 class _LocalWorker:
     """A process that trains one trial after another, and is begun again when it dies."""
 
-    def __init__(self, root: Path, number: int, cores: list[int]):
-        self.root = root
+    def __init__(self, place: Place, number: int, cores: list[int]):
+        self.place = place
         self.cores = cores
-        self.log = root / "logs" / f"worker_{number}.log"
+        self.log = place.root / "logs" / f"worker_{number}.log"
         self.process: subprocess.Popen[str] | None = None
 
     def run(self, job: Job) -> Outcome:
@@ -135,7 +154,7 @@ class _LocalWorker:
             assert process.stdin is not None
             assert process.stdout is not None
             try:
-                process.stdin.write(json.dumps({"root": str(self.root), **job._asdict()}) + "\n")
+                process.stdin.write(json.dumps(self.place.asked(job)) + "\n")
                 process.stdin.flush()
                 answer = process.stdout.readline()
             except OSError:
@@ -173,7 +192,7 @@ class RayTasks:
     Each job is a task of its own, which Ray puts where there is room and begins again where a machine dies.
     """
 
-    def __init__(self, root: Path, per: Per, address: str | None):
+    def __init__(self, place: Place, address: str | None):
         try:
             import ray  # pyright: ignore[reportMissingImports]
         except ImportError as error:
@@ -183,13 +202,17 @@ class RayTasks:
             ray.init(
                 address=address or os.environ.get("RAY_ADDRESS"), log_to_driver=False, logging_level="ERROR"
             )
-        self.root = root.resolve()
-        self.slots = max(1, int(ray.cluster_resources().get(per.kind.upper(), 1) / per.amount))
-        self.task = ray.remote(run_job).options(**_resources(per), max_retries=RETRIES)
+        self.place = place
+        share = place.share
+        self.slots = max(1, int(ray.cluster_resources().get(share.kind.upper(), 1) / share.amount))
+        needs = (
+            {"num_cpus": share.amount} if share.kind == "cpu" else {"num_gpus": share.amount, "num_cpus": 1}
+        )
+        self.task = ray.remote(run_job).options(**needs, max_retries=RETRIES)
         self.running: dict[Any, Job] = {}
 
     def submit(self, job: Job) -> None:
-        self.running[self.task.remote(str(self.root), *job)] = job
+        self.running[self.task.remote(**self.place.asked(job))] = job
 
     def wait(self, seconds: float) -> Outcome | None:
         ended, _ = self.ray.wait(list(self.running), num_returns=1, timeout=seconds)
@@ -206,35 +229,26 @@ class RayTasks:
             self.ray.cancel(task)
 
 
-def _resources(per: Per) -> dict[str, Any]:
-    """Return a task's share, and the variables by which JAX keeps to it: its devices are part of the bits."""
-    if per.kind == "gpu":
-        memory = {"XLA_PYTHON_CLIENT_MEM_FRACTION": f"{0.9 * min(per.amount, 1.0):.2f}"}
-        return {"num_gpus": per.amount, "num_cpus": 1, "runtime_env": {"env_vars": memory}}
-    flags = f"--xla_force_host_platform_device_count={int(per.amount)}"
-    variables = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags, "OMP_NUM_THREADS": str(int(per.amount))}
-    return {"num_cpus": per.amount, "runtime_env": {"env_vars": variables}}
-
-
 class SlurmJobs:
     """Jobs of a SLURM cluster, by submitit; without SLURM here, processes of this machine."""
 
-    def __init__(self, root: Path, per: Per, minutes: int = 60 * 24, most: int = 64):
+    def __init__(self, place: Place, minutes: int = 60 * 24, most: int = 64):
         try:
             import submitit  # pyright: ignore[reportMissingImports]
         except ImportError as error:
             raise UserError("--on slurm needs submitit: pip install 'covey[slurm]'") from error
-        self.executor: Any = submitit.AutoExecutor(folder=root / "slurm")
-        share = (
-            {"cpus_per_task": int(per.amount)} if per.kind == "cpu" else {"gpus_per_node": int(per.amount)}
-        )
-        self.executor.update_parameters(timeout_min=minutes, **share)
-        self.root = root.resolve()
-        self.slots = most if self.executor.cluster == "slurm" else max(1, launch.cores() // int(per.amount))
+        self.executor: Any = submitit.AutoExecutor(folder=place.root / "slurm")
+        self.place = place
+        share = place.share
+        needs = {"cpu": "cpus_per_task", "gpu": "gpus_per_node"}[share.kind]
+        amount = max(1, int(share.amount))
+        self.executor.update_parameters(timeout_min=minutes, **{needs: amount})
+        self.slots = most if self.executor.cluster == "slurm" else max(1, launch.cores() // amount)
         self.running: list[tuple[Any, Job, int]] = []
 
     def submit(self, job: Job, tried: int = 1) -> None:
-        self.running.append((self.executor.submit(run_job, str(self.root), *job), job, tried))
+        handle = self.executor.submit(run_job, **self.place.asked(job))
+        self.running.append((handle, job, tried))
 
     def wait(self, seconds: float) -> Outcome | None:
         ended = _poll(lambda: next((entry for entry in self.running if entry[0].done()), None), seconds)
