@@ -1,7 +1,7 @@
 """Take the pictures of docs/report.md: five questions, answered by two pages.
 
-Train first, as the page says, then run `python docs/figures/report.py RUNS`, where RUNS holds the folders qmix, vdn,
-mappo and hyper_mappo. It needs Playwright, and Chromium where `--chromium` says.
+Train first, as the page says, then run `python docs/figures/report.py RUNS`, where RUNS holds the folders
+qmix, vdn, mappo and hyper_mappo. It needs Playwright, and Chromium where `--chromium` says.
 """
 
 import argparse
@@ -19,7 +19,8 @@ def picture(page: Any, name: str, top: str, bottom: str) -> None:
     box = page.evaluate(
         """([top, bottom]) => {
           const edge = (selector) => document.querySelector(selector).getBoundingClientRect();
-          return [edge(top).top + scrollY, edge(bottom).bottom + scrollY, document.documentElement.clientWidth];
+          const width = document.documentElement.clientWidth;
+          return [edge(top).top + scrollY, edge(bottom).bottom + scrollY, width];
         }""",
         [top, bottom],
     )
