@@ -83,6 +83,7 @@ def export(
     rliable: bool = False,
     agent: str | None = None,
     player: bool = False,
+    onnx: bool = False,
     weights: bool = False,
     seed: Index | None = None,
     at: NumberText | None = None,
@@ -101,6 +102,7 @@ def export(
         rliable: matrices of scores by algorithm, runs by tasks (rliable.json)
         agent (NAME): one agent's networks, such as those of adversary_0 (RUN/NAME.npz)
         player: the policy as safetensors, and a player of it in NumPy (player.safetensors, player.py)
+        onnx: the policy as an ONNX graph (policy.onnx)
         weights: all networks as safetensors (weights.safetensors)
         seed (K): one of the run's seeds, counted from 0 (0; of an agent all: the first axis of arrays)
         at (STEP|best|last): the checkpoint: the step of one that was kept, best or last (last)
@@ -108,7 +110,7 @@ def export(
         trust: run the Python code that a run from elsewhere names
     """
     data = {"csv": csv, "marl-eval": marl_eval, "rliable": rliable}
-    chosen = data | {"player": player, "weights": weights, "agent": agent is not None}
+    chosen = data | {"player": player, "onnx": onnx, "weights": weights, "agent": agent is not None}
     kind = _only_format([kind for kind, wanted in chosen.items() if wanted])
     paths = list(runs)
     if kind not in data:
@@ -116,7 +118,7 @@ def export(
             raise UserError(f"--{kind} is of one run: name one")
         return _export_learned(paths[0], kind, agent, seed, at, out)
     if seed is not None or at is not None:
-        raise UserError("--seed and --at choose among networks: add --player, --weights or --agent")
+        raise UserError("--seed and --at choose among networks: add --player, --onnx, --weights or --agent")
     launch.prepare("cpu")
     from ..show.exports import export_data
 
@@ -129,7 +131,7 @@ def _only_format(chosen: Sequence[str]) -> str:
     """Return the one format that was chosen."""
     if len(chosen) != 1:
         raise UserError(
-            "choose one format: --csv, --marl-eval, --rliable, --player or --weights, or one --agent"
+            "choose one format: --csv, --marl-eval, --rliable, --player, --onnx or --weights, or one --agent"
         )
     return chosen[0]
 
@@ -149,8 +151,10 @@ def _export_learned(
         from ..runs.agent_file import export_agent
 
         return WrittenFile(export_agent(run, agent, out, seed, at), "agent")
-    from ..show.player import export_player, export_weights
+    from ..show.player import export_onnx, export_player, export_weights
 
+    if kind == "onnx":
+        return WrittenFile(export_onnx(run, Path(out or "policy.onnx"), seed or 0, at), "graph")
     file = Path(out or f"{kind}.safetensors")
     if kind == "weights":
         return WrittenFile(export_weights(run, file, seed or 0, at), "weights")

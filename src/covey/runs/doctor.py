@@ -24,6 +24,7 @@ _EXTRAS = {
     "jaxmarl": ("jaxmarl: worlds", "jaxmarl"),
     "jumanji": ("jumanji: worlds", "jumanji"),
     "film": (".mp4 films", "imageio-ffmpeg"),
+    "onnx": ("covey export --onnx", "onnx"),
     "search": ("covey sweep --search tpe", "optuna"),
     "ray": ("covey sweep --on ray", "ray"),
     "slurm": ("covey sweep --on slurm", "submitit"),

@@ -32,6 +32,7 @@ from ..runs.policy import load_player
 from ..training.learners import LearnerSlot
 from ..training.loop import Trainer
 from . import numpy_player
+from .onnx_graph import onnx_bytes
 from .safetensors import safetensors_bytes
 
 _Arrays = dict[str, Shaped[np.ndarray, "..."]]
@@ -65,7 +66,7 @@ def _of_deterministic(maddpg: MADDPG, actors: DeterministicActors) -> _ActingNet
 def _of_hyper(learner: Any) -> _ActingNetworks:
     if learner.hyper is not None:
         raise UserError(
-            "hyper_mappo's actor has other weights at each step, which the player in NumPy cannot make: "
+            "hyper_mappo's actor has other weights at each step, which an exported player cannot make: "
             f"{_ELSE}, and --weights writes its networks"
         )
     return _of_policy(learner.ppo.actor)
@@ -93,6 +94,18 @@ def export_player(path: str | Path, out: Path, seed: int = 0, at: int | str | No
     with atomic(file, "the player") as to, open(numpy_player.__file__, "rb") as source:
         shutil.copyfileobj(source, to)
     return file
+
+
+def export_onnx(path: str | Path, out: Path, seed: int = 0, at: int | str | None = None) -> Path:
+    """Write what acts of a seed as an ONNX graph."""
+    if out.suffix != ".onnx":
+        raise UserError(f"--out {out}: an ONNX graph goes into a file that ends in .onnx")
+    folder = RunFolder.existing(path)
+    facts, arrays = describe_player(*load_player(folder, seed, at))
+    content = onnx_bytes(_origin(folder, seed) | facts, arrays)
+    with atomic(out, "the graph") as file:
+        file.write(content)
+    return out
 
 
 def export_weights(path: str | Path, out: Path, seed: int = 0, at: int | str | None = None) -> Path:
@@ -147,12 +160,12 @@ def _acting_networks(slot: LearnerSlot, learner: Any) -> _ActingNetworks:
     """Return the networks by which a learner acts; refuse those that the player does not know."""
     kind = type(slot.algorithm)
     if kind not in _READERS:
-        raise UserError(f"the player in NumPy knows covey's own algorithms, and not {kind.__name__}: {_ELSE}")
+        raise UserError(f"an exported player knows covey's own algorithms, and not {kind.__name__}: {_ELSE}")
     acting = _READERS[kind](slot.algorithm, learner)
     net = acting.networks.nets
     if type(net) not in (FeedForward, Recurrent) or acting.networks.placed:
         raise UserError(
-            "the player in NumPy knows networks of the kinds feed_forward and recurrent, and not "
+            "an exported player knows networks of the kinds feed_forward and recurrent, and not "
             f"{type(net).__name__}: {_ELSE}, and --weights writes its networks"
         )
     return acting
