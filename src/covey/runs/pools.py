@@ -36,7 +36,7 @@ class Member(NamedTuple):
     weights: Path | None = None  # None: it is in the pool, or joins from this run
 
 
-class Source(NamedTuple):
+class PoolRun(NamedTuple):
     """A run that a pool takes members from."""
 
     folder: RunFolder
@@ -70,7 +70,7 @@ class PoolKeeper:
         self.engine = engine
         slots = enumerate(engine.trainer.slots)
         self.pools = {i: slot.algorithm for i, slot in slots if isinstance(slot.algorithm, OpponentPool)}
-        self.sources: dict[int, dict[int, Source]] = {}  # by slot, and by the run's place in `runs`
+        self.sources: dict[int, dict[int, PoolRun]] = {}  # by slot, and by the run's place in `runs`
 
     def open(self, new: bool) -> list[str]:
         """Find the runs of all pools; return a note on each that has gone since this run began."""
@@ -89,7 +89,7 @@ class PoolKeeper:
                 self._check_start(i)
         return notes
 
-    def _source(self, i: int, name: str) -> Source:
+    def _source(self, i: int, name: str) -> PoolRun:
         """Return a run of a pool; refuse one whose learner has another shape, or acts in another way."""
         slot = self.engine.trainer.slots[i]
         pool = self.pools[i]
@@ -109,7 +109,7 @@ class PoolKeeper:
         if pool.seed is not None and pool.seed >= run.seeds:
             raise UserError(f"{slot.name}.seed={pool.seed} is not in {name}: it trained {run.seeds} seeds")
         folder, at = split_checkpoint(name)
-        return Source(RunFolder.existing(folder), at, place, run.seeds)
+        return PoolRun(RunFolder.existing(folder), at, place, run.seeds)
 
     def _check_start(self, i: int) -> None:
         """Refuse runs without a checkpoint or with a damaged one, and more runs than members."""
