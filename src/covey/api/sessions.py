@@ -123,6 +123,7 @@ class Session:
         """The newest report: a row for each seed. `run.metrics` has them all."""
         return self._training.rows
 
+    @as_called
     def advance(self, steps: int | None = None) -> list[dict[str, Any]]:
         """Train every seed for at least so many steps more, or to the end; return the newest report.
 
@@ -133,11 +134,12 @@ class Session:
         training.stop = False
         training.status = "failed"
         with stop_on_signals(training):
-            training.advance(None if steps is None else training.steps() + int(steps))
+            training.advance(None if steps is None else training.steps() + steps)
         if training.stop and training.status != "stopped":
             raise KeyboardInterrupt
         return self.metrics
 
+    @as_called
     def evaluate(self, episodes: int | None = None) -> "Evaluation":
         """Play greedy episodes of every seed's policy as it is now. Training does not see it."""
         self._check_open()
@@ -145,6 +147,7 @@ class Session:
 
         return evaluate_training(self._training, episodes)
 
+    @as_called
     def policy(self, seed: int = 0) -> "Policy":
         """Return a seed's policy as it is now."""
         self._check_open()
@@ -152,6 +155,7 @@ class Session:
 
         return current_policy(self._training, seed)
 
+    @as_called
     def save(self, path: RunPath | None = None) -> Run:
         """Save everything, into the run's folder or as a run of its own in another; return that run."""
         self._check_open()

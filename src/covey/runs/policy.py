@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from ..algorithms.random import Random
+from ..commands import as_called
 from ..config.config import Config
 from ..core import Observation, Spec, Trajectory, as_numbers
 from ..errors import UserError
@@ -87,6 +88,7 @@ class Policy:
     def spec(self) -> Spec:
         return self.trainer.spec
 
+    @as_called
     def reset(self, seed: int | None = None) -> None:
         """Begin an episode: reset the carry. A `seed` makes exploring actions begin anew."""
         self._episode: list[tuple[Observed, np.ndarray]] = []
@@ -234,9 +236,7 @@ class Agent:
         self.carry = self._algorithm.init_carry(self.spec, self._learner)
         self.first = True
 
-    def act(
-        self, observation: Float[np.ndarray, " seen"], legal: Shaped[np.ndarray, " actions"] | None = None
-    ) -> Shaped[np.ndarray, "..."]:
+    def act(self, observation: Any, legal: Any = None) -> Shaped[np.ndarray, "..."]:
         """Return the greedy action: a number, or one for each dimension."""
         row = read_row(self.spec, self.name, observation)
         legal = np.ones(self.spec.actions, bool) if legal is None else np.asarray(legal, bool)

@@ -8,6 +8,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Bool, Shaped, UInt8
 
+from ..commands import as_called
 from ..config.making import AnyEnvironment
 from ..core import AbstractEnvironment, HostObservation, HostStep, Observation, Scene, Scenic, Spec
 from ..errors import UserError
@@ -83,6 +84,7 @@ class World:
         self._copy: _OneCopy = _CompiledCopy(env) if isinstance(env, AbstractEnvironment) else Copy(env)
         self._members = [self.spec.members(team) for team in self.spec.teams]
 
+    @as_called
     def reset(self, seed: int = 0) -> HostObservation:
         """Begin an episode; the same seed and actions give the same one."""
         self.observation = self._copy.reset(int(seed)).obs
@@ -110,6 +112,7 @@ class World:
             raise UserError("no episode is under way: call reset(seed) first")
         return self.observation.legal
 
+    @as_called
     def sample(self, seed: int | None = None) -> Shaped[np.ndarray, "agents ..."]:
         """Return a joint action at random, among those that are legal now."""
         rng = np.random.default_rng(seed)
