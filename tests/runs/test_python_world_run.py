@@ -2,12 +2,15 @@
 
 import json
 import sys
+import time
 
 import numpy as np
 import pytest
 
 import covey
 from covey.cli import main
+from covey.runs import python_worlds
+from toys.worlds import HostRecall
 
 WORLD = """
 import numpy as np
@@ -99,8 +102,30 @@ def test_a_failure_of_the_world_is_its_own(world, capsys):
 
 def test_workers_are_for_python_worlds(capsys):
     # Breaks where an option without effect is taken in silence.
-    assert main(["train", "random", "two_step", "--workers=2", "--steps=8"]) == 2
-    assert (
-        "--workers is for worlds that are Python programs, and two_step is compiled"
-        in capsys.readouterr().err
-    )
+    for option in ("--workers=2", "--ahead"):
+        assert main(["train", "random", "two_step", option, "--steps=8"]) == 2
+        name = option.removesuffix("=2")
+        told = f"{name} is for worlds that are Python programs, and two_step is compiled"
+        assert told in capsys.readouterr().err
+
+
+def test_slow_worlds_get_processes(monkeypatch):
+    # Breaks where a fast world pays for an exchange, where a script is run again by its own workers, where
+    # processes outnumber copies, or where a world that fails in the trial ends the run.
+    class Slow(HostRecall):
+        def step(self, action):
+            time.sleep(0.002)
+            return super().step(action)
+
+    class Failing(HostRecall):
+        def reset(self, seed):
+            raise ValueError("no")
+
+    monkeypatch.setattr(python_worlds.launch, "cores", lambda: 4)
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", "/usr/bin/covey")
+    wanted = python_worlds.useful_workers
+    assert [wanted(Slow(), copies) for copies in (1, 3, 8)] == [0, 3, 4]
+    assert [wanted(world, 8) for world in (HostRecall(), Failing())] == [0, 0]
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", "/home/me/mine.py")
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)
+    assert wanted(Slow(), 8) == 0

@@ -21,10 +21,11 @@ class TrainOptions(TypedDict, total=False):
         save_every (S): seconds between checkpoints (60)
         keep (--keep N|all|every=STEPS): also keep weights by their steps: of the newest N evaluations, of
             all, or every so many steps
-        light: keep weights alone in checkpoints: a run that is killed begins anew, to the same bits
+        light (--light): keep weights alone in checkpoints: a run that is killed begins anew, to the same bits
         source (--from RUN[@STEP][:PART]): start from the weights of another run, a part of it, or an
             exported agent
-        workers (N): processes that step the copies of a Python world (0: this one)
+        workers (N): processes that step the copies of a Python world, 0: this one (as many as help)
+        ahead (--ahead): let a Python world play on while agents learn, with weights that are one update old
         deadline (S): seconds in which a worker must do something, or it is restarted (60)
         device: the device to train on (the best there is)
         config (FILE): settings from a YAML file, or from a run's folder; the command line wins
@@ -45,6 +46,7 @@ class TrainOptions(TypedDict, total=False):
     light: bool
     source: str
     workers: NumberText
+    ahead: bool
     deadline: NumberText
     device: Literal["cpu", "gpu"]
     config: Choice

@@ -55,7 +55,8 @@ class Config:
     eval_episodes: Size = 32
     report_every: Count = 10_000  # a chunk: compiled as one program, and fixed whatever the clock says
     save_every: Index = 60  # seconds between checkpoints, more if slow to write; no part of the result
-    workers: Index = 0  # processes for the copies of a Python world; 0: this one; no part of the result
+    workers: Index | None = None  # processes for the copies of a Python world; no part of the result
+    ahead: bool = False  # whether a Python world plays on while learners learn, with weights an update old
     deadline: Count = 60  # seconds in which a worker must do something
     keep: int | str | None = None  # checkpoints by their steps: a number, all, every=STEPS
     light: bool = False  # checkpoints hold weights alone: none to go on from; no part of the result

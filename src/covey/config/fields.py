@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin
 
 from .. import yaml_text
 from ..errors import RUN_FIELD, SettingError, UserError
@@ -28,10 +29,16 @@ def check_fields(values: Mapping[str, Any], where: str, kinds: FieldKinds) -> di
             raise UserError(f"{where}: '{name}' is called '{new}': write {new} in its place")
         if name not in kinds:
             raise UserError(f"{where}: there is no '{name}'{nearest(str(name), kinds)}")
-        if isinstance(value, str) and bare(kinds[name]) is int:
+        if isinstance(value, str) and _is_whole(kinds[name]):
             value = yaml_text.parse(value, option(name))
         checked[name] = settings.coerce(kinds[name], value, SettingPlace("", f"{RUN_FIELD}{name}"))
     return checked
+
+
+def _is_whole(kind: Any) -> bool:
+    """Say whether a field is a whole number, or may be one or nothing."""
+    kinds = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
+    return {bare(each) for each in kinds} - {NoneType} == {int}
 
 
 def read_base(base: Any, kinds: FieldKinds) -> dict[str, Any]:

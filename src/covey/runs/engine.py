@@ -20,12 +20,14 @@ from ..errors import RUN_FIELD, SettingError
 from ..ops import named
 from ..training import costs
 from ..training.devices import Layout
-from ..training.host import Host, HostReport, in_turn
+from ..training.host import Host, in_turn
+from ..training.host_report import HostReport
 from ..training.loop import Trainer, TrainState
 from ..training.numbers import same_program, split_numbers, stack_numbers
 from ..training.stand_in import StandIn
 from ..training.workers import Workers
 from . import frozen_opponents, memory, sizes
+from .python_worlds import useful_workers
 
 States = list[TrainState]  # one for each lane, with the lane's seeds as first axis
 
@@ -50,15 +52,19 @@ class Engine:
         env, slots = config.build()
         self.config = config
         self.hosted = isinstance(env, AbstractHostEnvironment)
+        self._world = env if isinstance(env, AbstractHostEnvironment) else None  # one copy, to try
         self.versions: Mapping[str, str] = env.versions if isinstance(env, AbstractHostEnvironment) else {}
         world = StandIn(env.spec, env.counts) if isinstance(env, AbstractHostEnvironment) else env
         length = max(slot.algorithm.experience.rollout_length(env.spec, config.envs) for slot in slots)
         sizes.check_sizes(config, env.spec, slots, length, memory.available_memory())
         self.trainer = Trainer(world, slots, config.envs, length)
-        if config.workers and not self.hosted:
-            problem = f"is for worlds that are Python programs, and {config.environment} is compiled"
-            raise SettingError(f"{RUN_FIELD}workers", problem, "leave it out")
-        self.runner: Any = self._host() if self.hosted else self.trainer
+        for name in ("workers", "ahead"):
+            if getattr(config, name) and not self.hosted:
+                problem = f"is for worlds that are Python programs, and {config.environment} is compiled"
+                raise SettingError(f"{RUN_FIELD}{name}", problem, "leave it out")
+        self.runner: Any = Host(self.trainer, self._make, ahead=config.ahead) if self.hosted else self.trainer
+        if config.workers:
+            self.start_workers(config.workers)
         self.layout = Layout(config.seeds, alone=self.hosted)
         horizon = env.spec.horizon
         # A reset takes one of the horizon + 1 places of an episode in a rollout, and is no step.
@@ -67,15 +73,24 @@ class Engine:
         self._evaluations: dict[int, LaneProgram] = {}  # by their episodes
         self.lender = next((lender for lender in lenders if self._can_borrow(lender)), None)
 
-    def _host(self) -> Host:
-        """Return what steps a Python world, in this process or in others."""
-        config = self.config
-        make: Any = partial(make_named_world, config.environment, config.env)
-        workers = None
-        if config.workers:
-            world: Any = self.trainer.env
-            workers = Workers(make, world, config.envs, config.workers, config.deadline)
-        return Host(self.trainer, make, workers)
+    @property
+    def _make(self) -> Any:
+        """What makes a copy of a Python world, in this process or in another."""
+        return partial(make_named_world, self.config.environment, self.config.env)
+
+    def start_workers(self, workers: int) -> None:
+        """Step a Python world's copies, of which there are none yet, in so many processes."""
+        world: Any = self.trainer.env
+        self.runner.workers = Workers(self._make, world, self.config.envs, workers, self.config.deadline)
+
+    @property
+    def workers(self) -> int:
+        """The processes that step the copies of a Python world; 0: this one."""
+        return len(self.runner.workers.shares) if self.hosted and self.runner.workers else 0
+
+    def wanted_workers(self) -> int:
+        """Return the number of processes that would step the copies of a Python world in less time."""
+        return useful_workers(self._world, self.config.envs) if self._world else 0
 
     def program(
         self, f: Callable[..., Any], *args: Any, shared: int = 0, donate: int | None = None

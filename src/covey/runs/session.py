@@ -13,14 +13,14 @@ from ..config.config import Config
 from ..config.keeping import Keeping, read_keeping
 from ..text import count, signed
 from ..training.costs import HasNotes
-from ..training.host import HostReport
-from . import checkpoint, kept, launch, warm_start
+from ..training.host_report import HostReport
+from . import checkpoint, kept, warm_start
 from .engine import Engine, States
 from .folder import RunFolder
 from .metrics import Numbers, check_numbers, convention, report_rows
 from .pools import PoolKeeper
 from .progress import Progress
-from .python_worlds import added, step_line
+from .python_worlds import SLOW_STEP, added, step_line
 from .records import Row
 from .sinks import Sink, close_sinks
 from .stationarity import StationarityMeter
@@ -92,6 +92,9 @@ class Training:
         for note in [*self.pools.open(new), *self._algorithm_notes()]:
             say(note)
         say(self.engine.memory())
+        if config.workers is None and (workers := self.engine.wanted_workers()):
+            self.engine.start_workers(workers)
+            say(f"steps of over {SLOW_STEP:g} ms: {workers} processes take them (--workers 0: none)")
         self.audit = Audit(config, self.engine) if config.audit else None
         if config.measure:
             self.meter = StationarityMeter(self.engine)
@@ -212,7 +215,7 @@ class Training:
     def _note_python_world(self, happened: HostReport) -> None:
         """Add up where the time went and what went wrong; say it, and at first what a step takes."""
         if not self.point.spent or self.point.reports == 1:
-            self.progress.say(step_line(self.config, happened, launch.cores()))
+            self.progress.say(step_line(self.config, happened))
         self.point.spent = added(self.point.spent, happened.seconds)
         self.point.faults = added(self.point.faults, happened.faults)
         for line in happened.news:

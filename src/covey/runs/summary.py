@@ -74,12 +74,11 @@ def _rate(training: Training) -> float:
 
 def _workers(training: Training) -> dict[str, Any]:
     """Return the worker processes of a Python world, and how often they had to be restarted."""
-    config = training.config
     faults = training.point.faults
-    if not config.workers and not faults:
+    if not faults:
         return {}
     return {
-        "workers": min(config.workers, config.envs),
+        "workers": training.engine.workers,
         "worker_restarts": faults.get("restarts", 0),
         "episodes_given_up": faults.get("given_up", 0),
     }

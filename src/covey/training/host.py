@@ -4,12 +4,14 @@ The worlds themselves are in no checkpoint: a run that is resumed gives up the e
 if a time limit had cut them, and begins new ones. Its bits then differ from an unbroken run's.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import cache
 from time import perf_counter
 from typing import NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -25,6 +27,7 @@ from ..core import (
 from ..ops import named
 from .acting import Acting
 from .copies import REST, STEP, LocalCopies, Recording
+from .host_report import HostReport
 from .loop import Trainer, TrainState, bit_sums, collecting_metrics
 from .rollout import Actors, Rollout, first_episodes, rollout
 from .stand_in import StandIn, outcome_layout
@@ -43,29 +46,22 @@ class Played(NamedTuple):
     seconds: dict[str, float]
 
 
-@dataclass
-class HostReport:
-    """Where the time of training in a Python world went, by ticks, and what went wrong in its workers."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-    ticks: int = 0
-    faults: dict[str, int] = field(default_factory=dict)
-    news: list[str] = field(default_factory=list)
-
-    def add_seconds(self, seconds: Mapping[str, float]) -> None:
-        for what, more in seconds.items():
-            self.seconds[what] = self.seconds.get(what, 0.0) + more
-
-
 class Host:
     """`Trainer`'s init, chunk, evaluate and episodes for worlds that `make` makes, one for each copy.
 
     Acting, and all that follows a rollout, is compiled, once for all seeds. The worlds of each seed are found
     by its key. `trainer.env` is the worlds' `StandIn`. The copies live here or in processes of `workers`.
+
+    With `ahead`, the next rollout is collected while the last one is learned from. It is then played with the
+    weights, and the exploration, of one update before; the first of a chunk with the newest.
     """
 
     def __init__(
-        self, trainer: Trainer, make: Callable[[], AbstractHostEnvironment], workers: Workers | None = None
+        self,
+        trainer: Trainer,
+        make: Callable[[], AbstractHostEnvironment],
+        workers: Workers | None = None,
+        ahead: bool = False,
     ):
         self.trainer = trainer
         self.make = make
@@ -73,6 +69,7 @@ class Host:
         self.evaluation_copies: AnyCopies | None = None
         self.happened = HostReport()
         self.workers = workers
+        self.ahead = ahead
         assert isinstance(trainer.env, StandIn)
         self.outcomes = outcome_layout(trainer.env)
         self._acting: dict[bool, Acting] = {}  # by whether it explores
@@ -82,6 +79,7 @@ class Host:
         self._tick_seeds = jax.jit(self._seeds_of_ticks, static_argnums=1)
         self._assembled = jax.jit(self._assemble, static_argnums=5)
         self._learn_compiled = jax.jit(self._learn, donate_argnums=0)  # the old state is used nowhere else
+        self._copy = jax.jit(lambda tree: jax.tree.map(jnp.copy, tree))
         self._first_episodes = jax.jit(first_episodes)
         self._fingerprints = jax.jit(lambda learners: tuple(bit_sums(learner) for learner in learners))
 
@@ -101,25 +99,48 @@ class Host:
             copies = self._new_copies()
             self.copies[identity(state.key)] = copies
             state = replace(state, actors=replace(state.actors, over=jnp.ones(self.trainer.copies, bool)))
-        all_metrics = []
-        for clock in jnp.asarray(clocks):
-            key = named(state.key, "collect", clock)
-            played = self._play(copies, state.learners, state.actors, key, state.steps, self.trainer.length)
-            began = perf_counter()
-            result = self._assemble_played(state.actors, played, True)
-            state = replace(state, actors=result.actors)
-            state, metrics = self._learn_compiled(state, result.trajectory, result.ended, clock)
-            all_metrics.append(jax.block_until_ready(metrics))
-            self.happened.add_seconds(played.seconds | {"learning": perf_counter() - began})
-            self.happened.ticks += self.trainer.length
-        stacked = jax.tree.map(lambda *xs: jnp.stack(xs), *all_metrics)
+        keys = [named(state.key, "collect", clock) for clock in jnp.asarray(clocks)]
+        actors = state.actors
+        player = (state.learners, state.steps)
+        updates: list[Future[tuple[TrainState, Metrics]]] = []
+        with ThreadPoolExecutor(1) as thread:  # it learns
+            for clock, key in zip(jnp.asarray(clocks), keys, strict=True):
+                played = self._play(copies, player[0], actors, key, player[1], self.trainer.length)
+                began = perf_counter()
+                result = self._assemble_played(actors, played, True)
+                self.happened.add_seconds(played.seconds | {"learning": perf_counter() - began})
+                self.happened.ticks += self.trainer.length
+                if updates:
+                    state = updates[-1].result()[0]
+                if self.ahead:
+                    player = self._copy((state.learners, state.steps))
+                actors = result.actors
+                updates.append(thread.submit(self._learn_from, state, result, clock))
+                if not self.ahead:
+                    state = updates[-1].result()[0]
+                    player = (state.learners, state.steps)
+            state = updates[-1].result()[0]
+        stacked = jax.tree.map(lambda *xs: jnp.stack(xs), *(update.result()[1] for update in updates))
         return state, stacked, self._fingerprints(state.learners)
+
+    def _learn_from(
+        self, state: TrainState, collected: Rollout, clock: Int[Array, ""]
+    ) -> tuple[TrainState, Metrics]:
+        """Return the state that has learned from a rollout, whose actors others may read meanwhile."""
+        began = perf_counter()
+        state = eqx.tree_at(lambda state: state.actors, state, None)
+        parts = (collected.actors, collected.trajectory, collected.ended)
+        learned = self._learn_compiled(state, *parts, clock)
+        jax.block_until_ready(learned[1])
+        self.happened.add_seconds({"learning": perf_counter() - began})
+        return learned
 
     def report(self) -> HostReport:
         """Return what happened since the last call."""
         happened = self.happened
         self.happened = HostReport()
         if self.workers:
+            happened.workers = len(self.workers.shares)
             happened.news = self.workers.news
             happened.faults = {"restarts": self.workers.restarts, "given_up": self.workers.given_up}
             self.workers.news = []
@@ -237,8 +258,9 @@ class Host:
         return result._replace(actors=replace(result.actors, carry=carry))
 
     def _learn(
-        self, state: TrainState, joint: Trajectory, ended: Metrics, clock: Int[Array, ""]
+        self, state: TrainState, actors: Actors, joint: Trajectory, ended: Metrics, clock: Int[Array, ""]
     ) -> tuple[TrainState, Metrics]:
+        state = eqx.tree_at(lambda state: state.actors, state, actors, is_leaf=lambda x: x is None)
         state = replace(state, steps=state.steps + jnp.sum(joint.valid))
         state = self.trainer.remember(state, joint, clock)
         state, metrics = self.trainer.learn(state, joint, clock)
