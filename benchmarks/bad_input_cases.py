@@ -85,7 +85,7 @@ def names() -> Iterator[Case]:
     wrong = (
         "qmx", "QMIX", "qmix.py", "qmix:", ":qmix", ":", "::", "nothing.py:Mixer", "nothing:Mixer", "a.b.c:D",
         "os:system", "os:nothing", "math:pi", "covey:train", "covey.algorithms.qmix:Nothing", "run:",
-        "run:nothing",
+        "run:nothing", "run:nothing@5", "pool:", "pool:nothing", "pool:self", "pool:self,nothing", "pool:,",
         "pz:", "pz:nothing", "syntax.py:Mixer", "raises.py:Mixer", "leaves.py:Mixer",
         "imports.py:Mixer", "itself.py:Mixer", "bytes.py:Mixer", "empty.py:Mixer", "things.py:number",
         "things.py:function", "things.py:Plain", "things.py:", "things.py", "folder.py:Mixer", "/:x",
@@ -94,11 +94,19 @@ def names() -> Iterator[Case]:
     for name in wrong:
         yield Case("names", ["train", name, "spread"], prepare=write_broken)
         yield Case("names", ["train", "qmix", name], prepare=write_broken)
-        if not name.startswith(("run", "pz")) and name not in ("qmix.py", "things.py"):
+        if not name.startswith(("run", "pool", "pz")) and name not in ("qmix.py", "things.py"):
             yield Case("names", ["train", "qmix", "spread", f"mixer={name}"], prepare=write_broken)
     for name in ("adversary=qmix", "a=qmix+b=iql", "team=", "=qmix", "team=qmix+", "+", "team=nothing"):
         yield Case("names", ["train", name, "spread"])
-    for name in ("adversary=qmix+adversary=iql", "agent=qmx", "adversary=qmix+agent=run:nothing", "agent="):
+    for name in (
+        "adversary=qmix+adversary=iql",
+        "agent=qmx",
+        "adversary=qmix+agent=run:nothing",
+        "adversary=qmix+agent=pool:self",
+        "agent=pool:nothing",
+        "adversary=qmix+agent=pool:",
+        "agent=",
+    ):
         yield Case("names", ["train", name, "adversary"])
 
 

@@ -30,7 +30,7 @@ EPISODES = 100
 
 def train_all(out: Path, steps: int, seeds: int) -> tuple[dict[str, Path], list[str]]:
     """Return each contestant's run, and the held-out prey as RUN@STEP."""
-    plan: dict[str, Any] = {"steps": steps, "seeds": seeds, "keep": "all"}
+    plan: dict[str, Any] = {"steps": steps, "seeds": seeds, "keep": "all", "report": False}
     self_play = train_or_read(BOTH.format("mappo"), WORLD, out / "self-play", **plan).path
     opponents = {
         "the last prey": f"run:{self_play}",

@@ -163,6 +163,8 @@ HOSTILE = {
     "data outside": changed(environment="skirmish/3m", env={"data": "/etc/passwd.yaml"}),
     "ground outside": changed(environment="skirmish/3m", env={"terrain": "../../secret.yaml"}),
     "an opponent outside": changed(algorithm="a=qmix+b=run:/somewhere"),
+    "a pool outside": changed(algorithm="a=qmix+b=pool:self,/somewhere"),
+    "a pool of one's own name": changed(learners__team__name="pool:self"),
     "weights of another run": changed(source="/somewhere"),
 }
 

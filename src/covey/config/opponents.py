@@ -90,6 +90,8 @@ def opponent_settings(
         return player_of(name, run, team, here) | {"seeds": run.seeds}
     if not name.startswith(POOL_PREFIX):
         return {}
+    if team not in here.teams:
+        raise UserError(f"{name} plays one team: write {here.teams[0]}=ALGORITHM+{here.teams[-1]}={name}")
     runs = pool_runs(team, name)
     if runs[0] == SELF:
         player = own_player(name, learners, team, here)

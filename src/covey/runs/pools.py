@@ -179,7 +179,10 @@ class PoolKeeper:
         return {place: Member(run, step) for place, (run, step) in pairs if run != EMPTY}
 
     def _admit(self, states: States, i: int, joining: Sequence[Member]) -> States:
-        """Return states with new members, in free places or in those of members that give way."""
+        """Return states with new members, in free places or in those of members that give way.
+
+        An episode under way in such a place goes on with the new member.
+        """
         pool = self.pools[i]
         present = self._members(states, i)
         stay = thin_out([*present.values(), *joining], pool.capacity)
