@@ -131,14 +131,14 @@ class PoolKeeper:
                 )
 
     def _found(self, i: int, present: Sequence[Member]) -> list[Member]:
-        """Return the checkpoints of a pool's runs that are not in it."""
+        """Return the checkpoints of a pool's runs that were kept after those in it."""
         found = []
         for j, source in self.sources[i].items():
-            there = [member.step for member in present if member.run == j]
+            newest = max((member.step for member in present if member.run == j), default=-1)
             kept_there = source.folder.kept
             if source.at is None and kept_there:
-                found += [Member(j, step, path) for step, path in kept_there.items() if step not in there]
-            elif not there:  # of a run that keeps none its last
+                found += [Member(j, step, path) for step, path in kept_there.items() if step > newest]
+            elif newest < 0:  # of a run that keeps none its last
                 path = kept.checkpoint_at(source.folder, source.at, f"{POOL_PREFIX}RUN@STEP")
                 if path.exists():
                     found.append(Member(j, int(read_steps(path, source.seeds).min()), path))
