@@ -65,7 +65,7 @@ def test_ratings_by_hand():
     over = jnp.array([True, False, True])
     after = count_games(before, jnp.array([1.0, 1.0, 0.0]), over, jnp.array([0, 1, 1]), jnp.ones(3))
     first = 8 * (1 - 1 / (1 + 10 ** (-100 / 400)))
-    second = 8 * (0 - 0.5)
+    second = 8 * (0 - 1 / (1 + 10 ** (-first / 400)))  # the games count one after the other
     assert float(after.rating) == pytest.approx(1100 + first + second, abs=1e-3)
     np.testing.assert_allclose(after.ratings, [1000 - first, 1100 - second, 1000], atol=1e-3)
     assert after.played.tolist() == [1, 1, 0]

@@ -215,6 +215,21 @@ def ranks(games: Games) -> Float[Array, " n"]:
     return jnp.where(count > 0, share, 0.5)
 
 
+def rate(
+    games: Games, score: Float[Array, " n"], over: Bool[Array, " n"], member: Int[Array, " n"]
+) -> tuple[Float[Array, ""], Float[Array, " capacity"]]:
+    """Return the ratings after the games that are over, one after the other: all at once would overshoot."""
+
+    def one(known: tuple[Array, Array], game: tuple[Array, Array, Array]) -> tuple[tuple[Array, Array], None]:
+        rating, ratings = known
+        score, over, member = game
+        expected = 1 / (1 + 10 ** ((ratings[member] - rating) / 400))
+        change = jnp.where(over, _STEP * (score - expected), 0.0)
+        return (rating + change, ratings.at[member].add(-change)), None
+
+    return jax.lax.scan(one, (games.rating, games.ratings), (score, over, member))[0]
+
+
 def count_games(
     games: Games,
     score: Float[Array, " n"],
@@ -225,16 +240,17 @@ def count_games(
     """Return the results with the games that are over, and the margins with this step's of the others."""
     by_member = lambda x: jnp.zeros_like(games.games).at[member].add(jnp.where(over, x, 0.0))
     ended = by_member(1.0)
-    expected = 1 / (1 + 10 ** ((games.ratings[member] - games.rating) / 400))
-    change = _STEP * (score - expected)
     fading = _FADING**ended
     place = jnp.where(over, (games.finished + jnp.cumsum(over) - 1) % games.newest.size, games.newest.size)
+    rating, ratings = jax.lax.cond(
+        jnp.any(over), lambda: rate(games, score, over, member), lambda: (games.rating, games.ratings)
+    )
     return Games(
         margin=jnp.where(over, 0.0, games.margin + margin),
         newest=games.newest.at[place].set(games.margin, mode="drop"),
         finished=games.finished + jnp.sum(over),
-        rating=games.rating + jnp.sum(jnp.where(over, change, 0.0)),
-        ratings=games.ratings - by_member(change),
+        rating=rating,
+        ratings=ratings,
         points=fading * games.points + by_member(score),
         games=fading * games.games + ended,
         played=games.played + ended.astype(int),
