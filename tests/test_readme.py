@@ -30,7 +30,7 @@ def commands():
         for block in re.findall(r"^```\w*\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE):
             for line in re.findall(r"^(?:\$ )?(covey .*)", block, re.MULTILINE):
                 words = shlex.split(re.split(" {3,}", line)[0], comments=True)[1:]
-                of_runs = words[0] in ("compare", "crossplay", "eval", "new")  # or write files
+                of_runs = words[0] in ("compare", "crossplay", "eval", "import", "new")  # or write files
                 open_ends = of_runs or re.search(r"\b[A-Z]{3,}\b|…", " ".join(words))
                 files = re.findall(r"[\w/]+\.(?:py|yaml)\b", line)
                 if not open_ends and all((ROOT / file).exists() for file in files):

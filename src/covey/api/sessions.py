@@ -159,6 +159,8 @@ class Session:
     def save(self, path: RunPath | None = None) -> Run:
         """Save everything, into the run's folder or as a run of its own in another; return that run."""
         self._check_open()
+        if self._training.config.light:
+            raise UserError("a light run keeps weights alone, and cannot go on from them: leave out light")
         from ..runs.run import copy_run
 
         self._training.save()

@@ -7,6 +7,7 @@ checksum).
 
 import csv
 import json
+import math
 import re
 import struct
 from collections.abc import Iterator, Mapping
@@ -105,7 +106,8 @@ def _points(steps: list[Any], values: list[Any]) -> list[SeriesPoint]:
 def _number(x: Any) -> float | None:
     """Return a number, also as sacred writes one of NumPy's: {"py/object": …, "value": …}."""
     x = x.get("value") if isinstance(x, dict) else x
-    return float(x) if isinstance(x, int | float) and not isinstance(x, bool) else None
+    is_number = isinstance(x, int | float) and not isinstance(x, bool) and math.isfinite(x)
+    return float(x) if is_number else None
 
 
 def _whole(x: Any) -> int | None:
