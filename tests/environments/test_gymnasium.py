@@ -6,14 +6,14 @@ import pytest
 from gymnasium.spaces import Discrete
 
 from covey.config.making import make_environment
+from covey.environments.adapters.choices import WorldChoices
 from covey.environments.adapters.gymnasium import gymnasium_environment
 from covey.errors import UserError
 from toys.foreign import Crossing, Foraging, Grid, Old
 
 
-def adapted(world, **options):
-    settings = {"horizon": None, "team": None, "team_reward": "mean", "state": True} | options
-    return gymnasium_environment(world, "toy", {}, **settings)
+def adapted(world, **choices):
+    return gymnasium_environment(world, "toy", {}, WorldChoices(**choices))
 
 
 def test_tuples_and_lists_of_rewards():

@@ -9,6 +9,7 @@ import pytest
 
 from covey.config.config import Config
 from covey.config.making import make_environment
+from covey.environments.adapters.choices import WorldChoices
 from covey.environments.adapters.multi_agent_env import multi_agent_env
 from covey.errors import UserError
 from covey.runs import run
@@ -73,9 +74,9 @@ class Exact(Raid):
         super().__init__(early=-1, **options)
 
 
-def play(world, steps, action=(1, 2), **options):
+def play(world, steps, action=(1, 2), shaped=0.0, **options):
     """Return the observation after a reset of two copies, and what each step gave."""
-    env = multi_agent_env(world, "raid", **options)
+    env = multi_agent_env(world, "raid", {}, WorldChoices(**options), shaped)
     state, first = env.reset(jr.key(0), 2)
     step = jax.jit(env.step)
     told = []
@@ -87,7 +88,7 @@ def play(world, steps, action=(1, 2), **options):
 
 def test_a_late_world_keeps_the_protocol():
     # fails if shapes, types, dead agents or the end of an episode are not as the protocol says
-    check_environment(multi_agent_env(SimpleMPE(), "raid"))
+    check_environment(multi_agent_env(SimpleMPE(), "raid", {}, WorldChoices()))
 
 
 def test_padding_masks_and_deaths():
@@ -128,7 +129,7 @@ def test_a_shorter_horizon_cuts_and_a_longer_one_does_not_outlive_the_world():
     # fails if `env.horizon` is ignored, or makes a true end of the world's own limit
     env, _, told = play(SimpleMPE(), 2, horizon=2)
     assert told[1].truncated.all()
-    assert multi_agent_env(SimpleMPE(), "raid", horizon=50).spec.horizon == env.spec.horizon + 3
+    assert multi_agent_env(SimpleMPE(), "raid", {}, WorldChoices(50)).spec.horizon == env.spec.horizon + 3
 
 
 def test_a_shaped_reward_is_added_and_the_real_one_counted():

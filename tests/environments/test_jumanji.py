@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from covey.config.making import make_environment
+from covey.environments.adapters.choices import WorldChoices
 from covey.environments.adapters.jumanji_copy import connectors_grid, jumanji_environment
 from covey.errors import UserError
 from covey.testing import check_environment
@@ -84,7 +85,7 @@ class Connector(Depot):
 
 
 def play(world, steps, **options):
-    env = jumanji_environment(world, "depot", **options)
+    env = jumanji_environment(world, "depot", {}, WorldChoices(**options))
     state, first = env.reset(jr.key(0), 2)
     step = jax.jit(env.step)
     told = []
@@ -96,7 +97,7 @@ def play(world, steps, **options):
 
 def test_a_world_keeps_the_protocol():
     # fails if shapes, types or ends are not as the protocol says
-    check_environment(jumanji_environment(Depot(), "depot"))
+    check_environment(jumanji_environment(Depot(), "depot", {}, WorldChoices()))
 
 
 def test_rows_masks_and_the_state():
@@ -163,7 +164,7 @@ def test_a_world_of_one_agent_with_several_choices_is_refused():
     world = Depot()
     world.num_agents = None
     with pytest.raises(UserError, match="has one agent, which chooses several things at once"):
-        jumanji_environment(world, "depot")
+        jumanji_environment(world, "depot", {}, WorldChoices())
 
 
 def test_without_the_package_the_remedy_is_named(monkeypatch):

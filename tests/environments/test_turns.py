@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from covey.environments.adapters.choices import WorldChoices
 from covey.environments.adapters.pettingzoo import pettingzoo_environment
 from covey.networks.distributions import Categorical
 from toys.foreign import Counting
@@ -11,7 +12,7 @@ from toys.foreign import Counting
 
 def counting(team=(), team_reward="mean", horizon=None, **options):
     world = Counting(**options)
-    return pettingzoo_environment(world, "counting", options, horizon or 9, team, team_reward, True)
+    return pettingzoo_environment(world, "counting", options, WorldChoices(horizon or 9, team, team_reward))
 
 
 def act(world, action):

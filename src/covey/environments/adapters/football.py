@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import Any, Literal
 
 from ...errors import SettingError, UserError
+from .choices import WorldChoices
 from .football_world import FootballWorld
 from .foreign import ForeignEnvironment
 from .imports import import_world, make_world
@@ -57,7 +58,7 @@ def football(
     game = make_world(import_world("gfootball.env.football_env").FootballEnv, {"config": config}, title)
     limit = min(filter(None, (horizon, plan.duration)))
     world = FootballWorld(game, config, controlled, limit, "checkpoints" in rewards, sticky)
-    return ForeignEnvironment(world, title, limit, team, team_reward, state)
+    return ForeignEnvironment(world, title, WorldChoices(limit, team, team_reward, state))
 
 
 def _alias_gym() -> None:

@@ -15,9 +15,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
 from ...core import AbstractHostEnvironment, HostObservation, HostStep, Spec
-from ...errors import SettingError, UserError
+from ...errors import UserError
+from .choices import WorldChoices
 from .spaces import ActionSpaces, ObservationSpaces
-from .teams import TEAM_REWARDS, TeamReward, choose_teams, team_sums
+from .teams import TEAM_REWARDS, choose_teams, team_sums
 
 _NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
@@ -78,17 +79,14 @@ class ForeignEnvironment(AbstractHostEnvironment):
 
     An agent that is gone counts as dead and observes zeros. An agent that waits for its turn is alive and
     observes, with one legal action. The episode has terminated when every agent has; any other end is a
-    time limit. Without `horizon` the world's own limit is taken. `state=False` leaves its state unread.
+    time limit. Without a chosen horizon the world's own limit is taken.
     """
 
     def __init__(
         self,
         world: AbstractForeignWorld,
         title: str,
-        horizon: int | None = None,
-        team: tuple[str, ...] | None = None,
-        team_reward: TeamReward = "mean",
-        state: bool = True,
+        choices: WorldChoices,
     ):
         self.world = world
         self.title = title
@@ -100,22 +98,22 @@ class ForeignEnvironment(AbstractHostEnvironment):
         except UserError as error:
             raise UserError(f"{title}: {error}") from error
         self.waiting = np.tile(np.arange(self.actions.available.shape[1]) == 0, (len(self.names), 1))
-        self.team_reward = team_reward
+        self.team_reward = choices.team_reward
         self.width = 0  # of the state: nobody has read it yet
         first = self.reset(0)
         self.versions = world.versions
-        if state:
+        if choices.state:
             self.width = self._state_width(first)
         world.state_is_read = self.width > 0
         self.spec = Spec(
             names=tuple(map(str, self.names)),
             features=self.rows.features,
             actions=self.actions.available.shape[1],
-            horizon=horizon or self._limit(),
+            horizon=choices.horizon or choices.longest(title, world.limit),
             state=self.width,
             bounds=self.actions.bounds,
-            team=choose_teams(self.names, team, team_reward, title),
-            team_reward=TEAM_REWARDS[team_reward],
+            team=choose_teams(self.names, choices.team, choices.team_reward, title),
+            team_reward=TEAM_REWARDS[choices.team_reward],
             shape=self.rows.shape,
             feature_type=self.rows.feature_type,
         )
@@ -127,12 +125,6 @@ class ForeignEnvironment(AbstractHostEnvironment):
         """Return the world's own picture of itself, if it draws one."""
         render = getattr(getattr(self.world, "world", None), "render", None)
         return render() if callable(render) else None
-
-    def _limit(self) -> int:
-        if not self.world.limit:
-            problem = f"is needed, for {self} does not say how long its episodes are"
-            raise SettingError("horizon", problem, "set `horizon=500`, or the like")
-        return self.world.limit
 
     def _state_width(self, first: HostObservation) -> int:
         """Return the width of a global state that is more than the joint observation; 0: there is none."""

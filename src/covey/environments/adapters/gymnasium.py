@@ -10,6 +10,7 @@ import numpy as np
 
 from ...core import AbstractHostEnvironment
 from ...ranges import Size
+from .choices import WorldChoices
 from .foreign import AbstractForeignWorld, ForeignEnvironment, ForeignMoment
 from .horizons import episode_limit
 from .imports import import_world, make_world
@@ -70,7 +71,8 @@ def gymnasium(
         import_world(package, title)
     make = import_world("gymnasium", title).make
     world = make_world(lambda **kwargs: make(rest, disable_env_checker=True, **kwargs), options, title)
-    made = gymnasium_environment(world, title, options, horizon, team, team_reward, state)
+    choices = WorldChoices(horizon, team, team_reward, state)
+    made = gymnasium_environment(world, title, options, choices)
     return with_pictures(made, shrink, grey, stack)
 
 
@@ -78,14 +80,11 @@ def gymnasium_environment(
     world: Any,
     title: str,
     options: Mapping[str, Any],
-    horizon: int | None,
-    team: tuple[str, ...] | None,
-    team_reward: TeamReward,
-    state: bool,
+    choices: WorldChoices,
 ) -> ForeignEnvironment:
     """Return the environment of a Gymnasium world, made of `options`."""
     inner = TupleWorld(world, episode_limit(world, options, title))
-    return ForeignEnvironment(inner, title, horizon, team, team_reward, state)
+    return ForeignEnvironment(inner, title, choices)
 
 
 def _count(world: Any) -> int | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ...core import Vectorised
 from ...errors import UserError
+from .choices import WorldChoices
 from .imports import import_world, make_world
 from .multi_agent_env import multi_agent_env
 from .teams import TeamReward
@@ -105,4 +106,5 @@ def jaxmarl(
     earlier, or where the world has no limit. All other options go to the world.
     """
     world = _make(name, options)
-    return multi_agent_env(world, f"jaxmarl:{name}", options, horizon, team, team_reward, state, shaped)
+    choices = WorldChoices(horizon, team, team_reward, state)
+    return multi_agent_env(world, f"jaxmarl:{name}", options, choices, shaped)

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...core import Vectorised
 from ...errors import SettingError, UserError
+from .choices import WorldChoices
 from .imports import import_world, make_world
 from .jumanji_copy import jumanji_environment
 from .teams import TeamReward
@@ -35,7 +36,8 @@ def jumanji(
     those of `generator` to the one that draws its problems: `env.generator.num_agents=3`.
     """
     title = f"jumanji:{name}"
-    return jumanji_environment(_make(name, title, options), title, options, horizon, team, team_reward, state)
+    choices = WorldChoices(horizon, team, team_reward, state)
+    return jumanji_environment(_make(name, title, options), title, options, choices)
 
 
 def _make(name: str, title: str, options: Mapping[str, Any]) -> Any:

@@ -1,7 +1,6 @@
 """One copy of a Jumanji world, in covey's terms."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 import equinox as eqx
@@ -12,10 +11,11 @@ import numpy as np
 from jaxtyping import Array, Bool, Int, PRNGKeyArray, PyTree, Shaped
 
 from ...core import Observation, Spec, Step, Vectorised
-from ...errors import SettingError, UserError
+from ...errors import UserError
+from .choices import WorldChoices
 from .padding import Padding, flat_numbers, raw_key, settled, team_rewards, width_of
 from .spaces import MASK, Box, Discrete
-from .teams import TEAM_REWARDS, TeamReward, choose_teams
+from .teams import TeamReward
 
 _MEMBERS = ("reset", "step", "observation_spec", "action_spec", "discount_spec")
 # These tell a time limit by a discount of 1; all others call it a termination.
@@ -32,14 +32,11 @@ def is_jumanji(thing: Any) -> bool:
 def jumanji_environment(
     world: Any,
     title: str,
-    options: Mapping[str, Any] = MappingProxyType({}),
-    horizon: int | None = None,
-    team: tuple[str, ...] | None = None,
-    team_reward: TeamReward = "mean",
-    state: bool = True,
+    options: Mapping[str, Any],
+    choices: WorldChoices,
 ) -> Vectorised:
     """Return the environment of a Jumanji world."""
-    return Vectorised(JumanjiCopy(world, title, horizon, team, team_reward, state))
+    return Vectorised(JumanjiCopy(world, title, choices))
 
 
 class _State(eqx.Module):
@@ -58,39 +55,19 @@ class JumanjiCopy(eqx.Module):
     agents: int = eqx.field(static=True)
     limit: int = eqx.field(static=True)
 
-    def __init__(
-        self,
-        world: Any,
-        title: str,
-        horizon: int | None,
-        team: tuple[str, ...] | None,
-        team_reward: TeamReward,
-        state: bool,
-    ):
+    def __init__(self, world: Any, title: str, choices: WorldChoices):
         self.world = world
-        self.team_reward = team_reward
-        self.central = state
+        self.team_reward = choices.team_reward
+        self.central = choices.state
         spaces = _action_spaces(world, title)
         self.agents = len(spaces)
-        limit = int(getattr(world, "time_limit", 0) or 0)
-        if not limit and not horizon:
-            problem = f"is needed, for {title} does not say how long its episodes are"
-            raise SettingError("horizon", problem, "set `horizon=500`, or the like")
-        self.limit = min(filter(None, (limit, horizon)))
+        self.limit = choices.longest(title, int(getattr(world, "time_limit", 0) or 0))
         shown = _first(world)[1].observation
         own, central = jax.eval_shape(lambda shown: (self._each(shown), self._state(shown)), shown)
         self.padding = Padding(title, list(map(width_of, own)), spaces)
         names = tuple(f"agent_{i}" for i in range(self.agents))
-        self.spec = Spec(
-            names=names,
-            features=self.padding.features,
-            actions=self.padding.available.shape[1],
-            horizon=self.limit,
-            state=width_of(central) if self.agents > 1 else 0,
-            bounds=self.padding.bounds,
-            team=choose_teams(names, team, team_reward, title),
-            team_reward=TEAM_REWARDS[team_reward],
-        )
+        width = width_of(central) if self.agents > 1 else 0
+        self.spec = self.padding.spec(title, names, self.limit, width, choices)
 
     def reset(self, key: PRNGKeyArray) -> tuple[_State, Observation]:
         world, shown = self.world.reset(raw_key(key))

@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import Any
 
 import equinox as eqx
@@ -13,8 +12,9 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, Shaped
 
 from ...core import Observation, Spec, Step, Vectorised
 from ...errors import SettingError
+from .choices import WorldChoices
 from .padding import Padding, flat_numbers, raw_key, settled, team_rewards, width_of
-from .teams import TEAM_REWARDS, TeamReward, choose_teams
+from .teams import TeamReward
 
 # These compare the clock with their limit before they advance it: their episodes end a step late.
 _LATE = ("SimpleMPE", "SMAX", "EnemySMAX")
@@ -28,15 +28,12 @@ def is_multi_agent_env(thing: Any) -> bool:
 def multi_agent_env(
     world: Any,
     title: str,
-    options: Mapping[str, Any] = MappingProxyType({}),
-    horizon: int | None = None,
-    team: tuple[str, ...] | None = None,
-    team_reward: TeamReward = "mean",
-    state: bool = True,
+    options: Mapping[str, Any],
+    choices: WorldChoices,
     shaped: float = 0.0,
 ) -> Vectorised:
     """Return the environment of a JaxMARL world."""
-    return Vectorised(JaxMARLCopy(world, title, horizon, team, team_reward, state, shaped))
+    return Vectorised(JaxMARLCopy(world, title, choices, shaped))
 
 
 class _State(eqx.Module):
@@ -55,38 +52,17 @@ class JaxMARLCopy(eqx.Module):
     central: bool = eqx.field(static=True)
     shaped: float = eqx.field(static=True)
 
-    def __init__(
-        self,
-        world: Any,
-        title: str,
-        horizon: int | None,
-        team: tuple[str, ...] | None,
-        team_reward: TeamReward,
-        state: bool,
-        shaped: float,
-    ):
+    def __init__(self, world: Any, title: str, choices: WorldChoices, shaped: float):
         self.world = world
-        self.team_reward = team_reward
-        self.central = state
+        self.team_reward = choices.team_reward
+        self.central = choices.state
         self.shaped = shaped
         names = tuple(world.agents)
         own, central = self._shapes(lambda obs, state: (self._each(obs), self._state(obs, state)))
         self.padding = Padding(title, list(map(width_of, own)), list(map(world.action_space, names)))
         self.masks = self._find_masks()
-        limit = _time_limit(world)
-        if not limit and not horizon:
-            problem = f"is needed, for {title} does not say how long its episodes are"
-            raise SettingError("horizon", problem, "set `horizon=500`, or the like")
-        self.spec = Spec(
-            names=tuple(map(str, names)),
-            features=self.padding.features,
-            actions=self.padding.available.shape[1],
-            horizon=min(filter(None, (limit, horizon))),
-            state=width_of(central),
-            bounds=self.padding.bounds,
-            team=choose_teams(names, team, team_reward, title),
-            team_reward=TEAM_REWARDS[team_reward],
-        )
+        limit = choices.longest(title, _time_limit(world))
+        self.spec = self.padding.spec(title, names, limit, width_of(central), choices)
 
     def reset(self, key: PRNGKeyArray) -> tuple[_State, Observation]:
         obs, world = self.world.reset(raw_key(key))

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import UserError
+from .choices import WorldChoices
 from .foreign import AbstractForeignWorld, ForeignEnvironment, ForeignMoment
 from .imports import import_world
 from .spaces import Box, Discrete
@@ -33,7 +34,7 @@ def overcooked(
     except FileNotFoundError as error:
         raise UserError(f"{title}: there is no such layout: {error.filename}") from error
     world = Kitchen(kitchen, actions, horizon, shaped)
-    return ForeignEnvironment(world, title, horizon, None, team_reward)
+    return ForeignEnvironment(world, title, WorldChoices(horizon, team_reward=team_reward))
 
 
 class Kitchen(AbstractForeignWorld):

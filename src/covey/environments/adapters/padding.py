@@ -10,8 +10,9 @@ from jaxtyping import Array, Bool, Float, PyTree, Shaped
 
 from ...core import Spec
 from ...errors import UserError
+from .choices import WorldChoices
 from .spaces import ActionSpaces
-from .teams import TeamReward
+from .teams import TEAM_REWARDS, TeamReward, choose_teams
 
 
 class Padding:
@@ -33,6 +34,19 @@ class Padding:
         self.sizes = actions.sizes
         self.available = actions.available
         self.bounds = actions.bounds
+
+    def spec(self, title: str, names: Sequence[Any], horizon: int, state: int, choices: WorldChoices) -> Spec:
+        """Return the spec of a world of these agents."""
+        return Spec(
+            names=tuple(map(str, names)),
+            features=self.features,
+            actions=self.available.shape[1],
+            horizon=horizon,
+            state=state,
+            bounds=self.bounds,
+            team=choose_teams(names, choices.team, choices.team_reward, title),
+            team_reward=TEAM_REWARDS[choices.team_reward],
+        )
 
     def stack(self, own: Sequence[PyTree]) -> Float[Array, "agents features"]:
         """Return all agents' observations: each one's arrays flattened, side by side, padded with zeros."""

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from ...core import AbstractHostEnvironment
 from ...errors import UserError
 from ...ranges import Size
+from .choices import WorldChoices
 from .foreign import AbstractForeignWorld, ForeignEnvironment, ForeignMoment, numbers_of
 from .horizons import episode_limit
 from .imports import import_world, make_world
@@ -58,7 +59,8 @@ def pettingzoo(
     """
     title = f"pz:{module}"
     world = _from_module(module, title, options)
-    made = pettingzoo_environment(world, title, options, horizon, team, team_reward, state)
+    choices = WorldChoices(horizon, team, team_reward, state)
+    made = pettingzoo_environment(world, title, options, choices)
     return with_pictures(made, shrink, grey, stack)
 
 
@@ -66,10 +68,7 @@ def pettingzoo_environment(
     world: Any,
     title: str,
     options: Mapping[str, Any],
-    horizon: int | None,
-    team: tuple[str, ...] | None,
-    team_reward: TeamReward,
-    state: bool,
+    choices: WorldChoices,
 ) -> ForeignEnvironment:
     """Return the environment of a PettingZoo world, made of `options`."""
     if not hasattr(world, "possible_agents"):
@@ -79,10 +78,10 @@ def pettingzoo_environment(
     limit = episode_limit(world, options, title)
     world = together(world)
     in_turn = all(hasattr(world, name) for name in _IN_TURN)
-    if team is None and team_reward != "own" and re.search(_OPPONENTS, title):
-        team = tuple(map(str, world.possible_agents))
+    if choices.team is None and choices.team_reward != "own" and re.search(_OPPONENTS, title):
+        choices = choices._replace(team=tuple(map(str, world.possible_agents)))
     inner = TurnWorld(world, limit) if in_turn else ParallelWorld(world, limit)
-    return ForeignEnvironment(inner, title, horizon, team, team_reward, state)
+    return ForeignEnvironment(inner, title, choices)
 
 
 def _from_module(module: str, title: str, options: dict[str, Any]) -> Any:

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .choices import WorldChoices
 from .foreign import AbstractForeignWorld, ForeignEnvironment, ForeignMoment
 from .spaces import Box, Discrete
-from .teams import TeamReward
 
 _METHODS = ("reset", "step", "get_obs", "get_state", "get_avail_actions", "get_env_info")
 _NAMES = {"battle_won": "won"}  # covey's names for what `info` tells
@@ -26,14 +26,11 @@ def pymarl_environment(
     world: Any,
     title: str,
     options: Mapping[str, Any],
-    horizon: int | None = None,
-    team: tuple[str, ...] | None = None,
-    team_reward: TeamReward = "mean",
-    state: bool = True,
+    choices: WorldChoices,
 ) -> ForeignEnvironment:
     """Return the environment of a PyMARL world."""
     inner = PyMARLWorld(world)
-    return ForeignEnvironment(inner, title, horizon or inner.limit, team, team_reward, state)
+    return ForeignEnvironment(inner, title, choices)
 
 
 class _Outcome(NamedTuple):

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from ...core import AbstractEnvironment, AbstractHostEnvironment
 from . import gymnasium, jumanji_copy, multi_agent_env, pettingzoo, pymarl, xuance
+from .choices import WorldChoices
 from .imports import make_world
 from .pictures import with_pictures
 from .teams import TeamReward
@@ -21,7 +22,7 @@ class Protocol(NamedTuple):
     """A protocol of worlds that are not covey's.
 
     - `recognises`: whether a class or an object keeps it.
-    - `environment_of(world, title, options, horizon, team, team_reward, state)`: the environment.
+    - `environment_of(world, title, options, choices)`: the environment.
     - `make(thing, options, title)`: the world that a class or a function makes of a user's options.
     """
 
@@ -63,11 +64,11 @@ def _maker(thing: Any, title: str, protocol: Protocol) -> Callable[..., _Environ
         state: bool = True,
         **options: Any,
     ) -> _Environment:
-        settings = {"horizon": horizon, "team": team, "team_reward": team_reward, "state": state}
+        choices = WorldChoices(horizon, team, team_reward, state)
         of_pictures = {name: options.pop(name) for name in pictures if name in options}
-        chosen = {name: x for name, x in settings.items() if x != shared.parameters[name].default}
+        chosen = {name: x for name, x in choices._asdict().items() if x != shared.parameters[name].default}
         world = protocol.make(thing, options | {k: x for k, x in chosen.items() if k in own}, title)
-        made = protocol.environment_of(world, title, options, **settings)
+        made = protocol.environment_of(world, title, options, choices)
         return with_pictures(made, **of_pictures) if of_pictures else made
 
     pictures = {name: p for name, p in _PICTURES.items() if name not in own}

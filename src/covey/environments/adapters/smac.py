@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from ...errors import UserError
+from .choices import WorldChoices
 from .foreign import ForeignEnvironment
 from .imports import import_world, make_world
 from .pymarl import pymarl_environment
@@ -38,7 +39,7 @@ def smac(
     """
     title = f"smac:{map}"
     world = make_world(_package("smac").StarCraft2Env, {"map_name": map, **options}, title)
-    return pymarl_environment(world, title, options, horizon, team, team_reward, state)
+    return pymarl_environment(world, title, options, WorldChoices(horizon, team, team_reward, state))
 
 
 def smacv2(
@@ -59,7 +60,7 @@ def smacv2(
     title = f"smacv2:{scenario}"
     settings = {**_SMACV2, **_scenario(scenario), **options}
     world = make_world(_package("smacv2").StarCraftCapabilityEnvWrapper, settings, title)
-    return pymarl_environment(world, title, options, horizon, team, team_reward, state)
+    return pymarl_environment(world, title, options, WorldChoices(horizon, team, team_reward, state))
 
 
 def _package(name: str) -> Any:

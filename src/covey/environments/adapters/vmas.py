@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import UserError
+from .choices import WorldChoices
 from .foreign import AbstractForeignWorld, ForeignEnvironment, ForeignMoment
 from .imports import import_world, make_world
 from .teams import TeamReward
@@ -37,7 +38,8 @@ def vmas(
         world = make_world(package.make_env, settings, title)
     except (AssertionError, ImportError, OSError, ValueError) as error:
         raise UserError(f"{title}: {error}") from error
-    return ForeignEnvironment(VMASWorld(world, torch, horizon), title, horizon, team, team_reward, state)
+    choices = WorldChoices(horizon, team, team_reward, state)
+    return ForeignEnvironment(VMASWorld(world, torch, horizon), title, choices)
 
 
 class VMASWorld(AbstractForeignWorld):

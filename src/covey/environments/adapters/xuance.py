@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from ...errors import SettingError
+from .choices import WorldChoices
 from .foreign import AbstractForeignWorld, ForeignEnvironment, ForeignMoment
 from .imports import make_world
 from .spaces import kind_of
-from .teams import TeamReward
 
 _METHODS = ("reset", "step", "get_env_info", "avail_actions", "agent_mask")
 _CONFIG = ("env_config", "config", "args")  # the names of the one argument that holds all settings
@@ -45,13 +45,10 @@ def xuance_environment(
     world: Any,
     title: str,
     options: Mapping[str, Any],
-    horizon: int | None = None,
-    team: tuple[str, ...] | None = None,
-    team_reward: TeamReward = "mean",
-    state: bool = True,
+    choices: WorldChoices,
 ) -> ForeignEnvironment:
     """Return the environment of a XuanCe world."""
-    return ForeignEnvironment(XuanCeWorld(world), title, horizon, team, team_reward, state)
+    return ForeignEnvironment(XuanCeWorld(world), title, choices)
 
 
 class XuanCeWorld(AbstractForeignWorld):
