@@ -27,7 +27,7 @@ nightly: .venv/installed-test  ## all tests: full products of algorithms and wor
 	$(PYTEST)
 
 faults: .venv/installed-test  ## plant twelve faults, one at a time, and see that the quick tests catch them
-	$(BIN)/python -m benchmarks.planted_faults
+	$(BIN)/python -m benchmarks.faults_in_covey
 
 lint: .venv/installed-lint  ## style, format, types
 	$(BIN)/ruff check

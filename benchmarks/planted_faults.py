@@ -1,170 +1,129 @@
-"""Plant twelve faults, one at a time, in a copy of the project, and see which test notices.
+"""Defects planted in users' algorithms and mixers: which are caught, when, and by what sentence.
 
-    python -m benchmarks.planted_faults                # the quick tier
-    python -m benchmarks.planted_faults --tier test    # all but what runs nightly
+    python -m benchmarks.planted_faults                  # all, and false alarms
+    python -m benchmarks.planted_faults --only Reward    # those whose name has this in it
+    python -m benchmarks.planted_faults --alarms         # false alarms alone
 
-Four faults lie in losses and returns, four in the training loop and replay, four in run folders. A fault is
-caught if a test fails. The last column names the first test that did.
+A defect meets the audit before training, then while training, then `covey check`, until one of them names it.
+A false alarm is anything said of a sound algorithm: the sound ones of `benchmarks/planted`, and every
+algorithm that covey ships in every kind of world.
 """
 
-import argparse
-import os
-import re
-import shutil
-import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
-from .common import print_table
+from covey.audit.audit import Audit
+from covey.audit.static import examine
+from covey.config.catalogue import ALGORITHMS
+from covey.config.config import Config
+from covey.errors import UserError
+from covey.runs.engine import Engine
+from covey.testing import CheckError
+from covey.testing.by_name import check_name
 
-ROOT = Path(__file__).parents[1]
-TIERS = {"quick": "not slow and not nightly", "test": "not nightly"}
-LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".venvs", "__pycache__", ".*_cache")
+from .common import parse_options, print_table, save_results
+from .planted.table import CHECK, DEFECTS, SOUND, STOPPED, TOLD, TRAINING, UNSEEN, Defect
 
-
-class Fault(NamedTuple):
-    """A line of the project, and what stands there instead."""
-
-    name: str
-    file: str
-    right: str
-    wrong: str
-
-
-FAULTS = (
-    Fault(
-        "returns: a true end bootstraps",
-        "ops/returns.py",
-        "    discount = gamma * ~terminated[:, None]\n    if lam == 0:",
-        "    discount = gamma * jnp.ones_like(terminated)[:, None]\n    if lam == 0:",
-    ),
-    Fault(
-        "losses: PPO's minimum is a maximum",
-        "ops/losses.py",
-        "return jnp.minimum(ratio * advantage",
-        "return jnp.maximum(ratio * advantage",
-    ),
-    Fault(
-        "losses: QMIX's target takes illegal actions",
-        "algorithms/qmix.py",
-        "jnp.argmax(ops.masked(q if self.double else q_target, episode.obs.legal), axis=-1)",
-        "jnp.argmax(q if self.double else q_target, axis=-1)",
-    ),
-    Fault(
-        "losses: COMA has no counterfactual baseline",
-        "algorithms/coma.py",
-        "ops.take(q, t.action) - jnp.sum(p * q, axis=-1)",
-        "ops.take(q, t.action) - 0.0 * jnp.sum(p * q, axis=-1)",
-    ),
-    Fault(
-        "loop: a carry outlives its episode",
-        "training/loop.py",
-        "carry = where_over(obs.first, self.init_carries(learners, n), carry)",
-        "carry = where_over(obs.first & False, self.init_carries(learners, n), carry)",
-    ),
-    Fault(
-        "loop: a reset's own step counts as experience",
-        "training/loop.py",
-        "ends = step.terminated & valid\n",
-        "ends = step.terminated & valid\n        valid = valid | actors.over\n",
-    ),
-    Fault(
-        "loop: the warm-up is skipped",
-        "training/learners.py",
-        "context.clock >= self.warmup(shape)",
-        "context.clock >= 0",
-    ),
-    Fault(
-        "replay: a window runs on into the next episode",
-        "experience/replay.py",
-        "batch.valid & same_episode",
-        "batch.valid | same_episode & False",
-    ),
-    Fault(
-        "folder: a resumed run keeps rows after its checkpoint",
-        "runs/folder.py",
-        "file.truncate(size)",
-        "file.truncate()",
-    ),
-    Fault(
-        "folder: two processes train one run",
-        "runs/folder.py",
-        "fcntl.LOCK_EX | fcntl.LOCK_NB",
-        "fcntl.LOCK_SH | fcntl.LOCK_NB",
-    ),
-    Fault(
-        "folder: a checkpoint of other shapes is accepted",
-        "runs/checkpoint.py",
-        "if value.shape != want.shape or value.dtype != want.dtype:",
-        "if value.dtype != want.dtype:",
-    ),
-    Fault(
-        "folder: the user's file is not the run's own copy",
-        "runs/run.py",
-        "return config.with_files(copies.__getitem__)",
-        "return config",
-    ),
-)
+OPTIONS = {"seeds": 1, "steps": 2000, "report_every": 1000, "envs": 4, "eval_episodes": 2}
+WORLDS = ("two_step", "matrix/climbing", "predator_prey", "spread", "tag", "probe/death", "probe/meeting",
+          "speaker_listener", "skirmish/3m")  # fmt: skip
 
 
-def plant(fault: Fault, root: Path) -> None:
-    """Write the fault into a copy of the project."""
-    path = root / "src" / "covey" / fault.file
-    text = path.read_text()
-    if text.count(fault.right) != 1:
-        sys.exit(f"{fault.name}: {fault.file} has {text.count(fault.right)} places like: {fault.right}")
-    path.write_text(text.replace(fault.right, fault.wrong))
+def before_training(defect: Defect) -> tuple[str, str]:
+    """Return whether the audit stops or tells before training, and its sentence."""
+    try:
+        config = Config.parse(defect.algorithm, defect.world, defect.settings, OPTIONS)
+        told = examine(config, Engine(config).trainer).told
+    except UserError as error:
+        return STOPPED, str(error)
+    return (TOLD, "; ".join(told)) if told else (UNSEEN, "")
 
 
-def first_failure(root: Path, fault: Fault, tier: str, workers: int) -> str | None:
-    """Run a tier until a test fails; return the test's name. The fault's own room is tested first."""
-    room = f"tests/{fault.file.split('/')[0]}"
-    pytest = [sys.executable, "-m", "pytest", "-q", "-x", "-n", str(workers), "--dist", "worksteal"]
-    for places in ([room], ["tests"]):
-        run = subprocess.run(
-            [*pytest, "-p", "no:cacheprovider", "-m", TIERS[tier], *places],
-            cwd=root,
-            capture_output=True,
-            text=True,
-            env=environment(root),
-        )
-        failed = re.findall(r"^FAILED (\S+)", run.stdout, re.MULTILINE)
-        if failed:
-            return failed[0]
-        if run.returncode:  # also where a file cannot be imported: that is no test that noticed
-            sys.exit(f"the tests did not run:\n{run.stdout[-2000:]}{run.stderr[-2000:]}")
-    return None
+def while_training(defect: Defect) -> tuple[str, str]:
+    """Return whether the audit stops a short training, and its sentence."""
+    config = Config.parse(defect.algorithm, defect.world, defect.settings, OPTIONS)
+    engine = Engine(config)
+    audit = Audit(config, engine)
+    states = engine.start()
+    audit.begin(states, 0)
+    try:
+        states, metrics, _ = engine.advance(states, 0)
+        audit.after_chunk(states, metrics, engine.iterations, half=False)
+    except UserError as error:
+        return TRAINING, str(error)
+    notes = audit.finish(states).notes
+    return (TRAINING, "; ".join(notes)) if notes else (UNSEEN, "")
 
 
-def environment(root: Path) -> dict[str, str]:
-    """The environment in which the copy is imported, not what is installed."""
-    return os.environ | {"PYTHONPATH": str(root / "src")}
+def in_a_check(defect: Defect) -> tuple[str, str]:
+    """Return whether `covey check` sees it, and its sentence."""
+    if defect.file == "mixers":
+        return UNSEEN, ""
+    try:
+        proven = check_name(defect.algorithm, {}, None).proven
+    except (CheckError, UserError) as error:
+        return CHECK, str(error)
+    said = [line for line in proven if line.startswith("possible defect")]
+    return (CHECK, "; ".join(said)) if said else (UNSEEN, "")
+
+
+def catch(defect: Defect) -> dict[str, Any]:
+    """Return when a defect is caught, the sentence, and the seconds before training."""
+    began = time.perf_counter()
+    caught, said = before_training(defect)
+    seconds = time.perf_counter() - began
+    for later in (while_training, in_a_check):
+        if caught == UNSEEN:
+            caught, said = later(defect)
+    right = caught == defect.caught and defect.words in said
+    return {
+        "defect": defect.name,
+        "caught": caught,
+        "as listed": "yes" if right else "NO",
+        "seconds before training": f"{seconds:.1f}",
+        "sentence": said.split(";")[0].removesuffix("(--no-audit trains all the same)").strip(),
+    }
+
+
+def alarms() -> list[dict[str, Any]]:
+    """Return everything that is said before training of what is sound."""
+    sound = [(d.algorithm, d.world, d.settings) for d in SOUND]
+    shipped = [name for name in ALGORITHMS if name != "random" and not name.startswith("scripted/")]
+    sound += [(name, world, []) for name in shipped for world in WORLDS]
+    rows = []
+    tried = 0
+    for algorithm, world, settings in sound:
+        try:
+            config = Config.parse(algorithm, world, settings, OPTIONS)
+        except UserError:  # they do not go together
+            continue
+        tried += 1
+        try:
+            said = examine(config, Engine(config).trainer).told
+        except UserError as error:
+            said = [str(error)]
+        rows += [{"algorithm": algorithm, "world": world, "false alarm": note} for note in said]
+    print(f"false alarms: {len(rows)} of {tried} pairs of a sound algorithm and a world", flush=True)
+    return rows
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--tier", choices=TIERS, default="quick")
-    parser.add_argument("--only", default="", metavar="TEXT", help="faults whose name has this in it")
-    parser.add_argument("--workers", type=int, default=2)
-    options = parser.parse_args()
+    more = {
+        "--only": {"default": "", "metavar": "TEXT", "help": "defects whose name has this in it"},
+        "--alarms": {"action": "store_true", "help": "only false alarms"},
+    }
+    options = parse_options(__doc__ or "", repetitions=None, **more)
+    wanted = [] if options.alarms else [defect for defect in DEFECTS if options.only in defect.name]
     rows = []
-    for fault in FAULTS:
-        if options.only not in fault.name:
-            continue
-        began = time.perf_counter()
-        with tempfile.TemporaryDirectory() as folder:
-            root = Path(folder) / "covey"
-            shutil.copytree(ROOT, root, ignore=LEFT_OUT)
-            plant(fault, root)
-            failure = first_failure(root, fault, options.tier, options.workers)
-        seconds = f"{time.perf_counter() - began:.0f}"
-        rows.append({"fault": fault.name, "caught by": failure or "NOT CAUGHT", "seconds": seconds})
-        print(f"{fault.name}: {failure or 'NOT CAUGHT'} ({seconds} s)", flush=True)
+    for defect in wanted:
+        rows.append(catch(defect))
+        print(f"{defect.name}: {rows[-1]['caught']}: {rows[-1]['sentence']}", flush=True)
     print_table(rows)
-    sys.exit(any(row["caught by"] == "NOT CAUGHT" for row in rows))
+    false = [] if options.only else alarms()
+    print_table(false)
+    save_results(options.json, {"defects": rows, "false alarms": false})
+    sys.exit(bool(false) or any(row["as listed"] == "NO" for row in rows))
 
 
 if __name__ == "__main__":

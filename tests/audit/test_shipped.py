@@ -54,6 +54,7 @@ def tuned(algorithm: str) -> list[Config]:
 def raises_no_alarm(config: Config) -> None:
     findings = examine(config, Engine(config).trainer)
     assert all(v.read for v in findings.settings)
+    assert findings.told == []
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """The effect audit of a run: before training, between its chunks, and at its end."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -14,10 +15,11 @@ from ..ops import named
 from ..training.learners import LearnerSlot, observe_as
 from ..training.loop import TrainState
 from .health import SeedArrays
+from .losses import loss_metrics
 from .modules import LearnerStructure
 from .report import AuditReport, ModuleReport
 from .static import StaticFindings, examine
-from .watch import LearnerWatch
+from .watch import WINDOW, LearnerWatch
 
 _DRAWS = 16  # of exploring actions, to compare with the greedy ones
 
@@ -28,8 +30,10 @@ class Audit:
     def __init__(self, run: Config, engine: Any):
         self.engine = engine
         self.findings: StaticFindings = examine(run, engine.trainer)
+        self.source = run.source
         self.start_clock = 0
         self.judged = False
+        self.followed = False  # whether targets were judged, too
         self.explored: dict[str, float] | None = None
         self.passed_middle = False
         self.watches: dict[int, LearnerWatch] = {}
@@ -46,6 +50,7 @@ class Audit:
             anatomy=structure.anatomy,
             exempt={module.name for module in structure.anatomy.modules if idle(module)},
             terms=sorted(structure.loss_terms[0]),
+            summands=loss_metrics(structure.traced.losses),
         )
 
     def _arrays(self, states: list[TrainState]) -> dict[int, SeedArrays]:
@@ -58,6 +63,9 @@ class Audit:
         self.start_clock = clock
         for i, arrays in self._arrays(states).items():
             self.watches[i].first = arrays
+            if clock == 0 and not self.source and self.watches[i].begin_alike():
+                prefix = self.watches[i].prefix
+                self.findings.told.append(f"{prefix}all seeds begin with the same weights: init uses no key")
 
     def _updates(self, i: int, clock: int) -> int:
         """Return a learner's updates since the audit began."""
@@ -78,16 +86,22 @@ class Audit:
             watch.updates = self._updates(i, clock)
             own = {n.removeprefix(watch.prefix): x for n, x in metrics.items() if n.startswith(watch.prefix)}
             watch.record({n: x for n, x in own.items() if x.ndim == 2 and x.dtype.kind == "f"})
-        early = any(watch.updates < watch.window for watch in self.watches.values())
-        if self.watches and not self.judged and not early:
+        judged = self._all_have_updates(lambda watch: WINDOW)
+        followed = self._all_have_updates(lambda watch: watch.window)
+        if (judged, followed) != (self.judged, self.followed):
             for i, arrays in self._arrays(states).items():
                 self.watches[i].check(arrays)
-            self.judged = True
+        self.judged = judged
+        self.followed = followed
         if self.judged and half and not self.passed_middle:
             self.passed_middle = True
             for i, arrays in self._arrays(states).items():
                 self.watches[i].middle = arrays
                 self.watches[i].middle_updates = self.watches[i].updates
+
+    def _all_have_updates(self, enough: Callable[[LearnerWatch], int]) -> bool:
+        """Say whether every learner has had so many updates."""
+        return bool(self.watches) and all(w.updates >= enough(w) for w in self.watches.values())
 
     def after_report(self, states: list[TrainState]) -> None:
         """Measure once how much exploration changes. It compiles a program: the user sees a report first."""
@@ -119,10 +133,11 @@ class Audit:
 
     def finish(self, states: list[TrainState]) -> AuditReport:
         """Examine the learners at the end of the run, and report."""
-        notes = []
-        for i, arrays in self._arrays(states).items() if self.judged else ():
-            self.watches[i].compare(arrays)
-            notes += self.watches[i].notes(arrays)
+        notes = list(self.findings.told)
+        for i, arrays in self._arrays(states).items():
+            if self.watches[i].updates:
+                self.watches[i].compare(arrays)
+                notes += self.watches[i].notes(arrays)
         for prefix, share in (self.explored or {}).items():
             notes += [f"{prefix}exploring changed no action in {_DRAWS} draws"] if share == 0 else []
         verdicts = self.findings.settings

@@ -1,7 +1,9 @@
 """A traced program read symbolically: what a value depends on, what gradients reach it, what is constant."""
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from math import inf, isfinite
+from operator import or_
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -29,6 +31,7 @@ class Value(NamedTuple):
     high: float = inf
     number: int | None = None  # values of equal numbers are equal
     moments: int = 0  # of an input as it came, those along its axis 1; 0 for all else
+    cancelled: int | None = None  # the number of what is taken from itself here, which leaves 0
 
     @property
     def constant(self) -> bool:
@@ -100,7 +103,7 @@ class Reader:
     def _trimmed(self, var: Any, out: Value) -> Value:
         """Drop the gradients of what is no number, and the inputs of a constant."""
         if out.constant:
-            return Value(0, 0, out.low, out.high)
+            out = out._replace(reads=0)
         return out if jnp.issubdtype(var.aval.dtype, jnp.inexact) else out._replace(slopes=0)
 
     def _outputs(self, eqn: Any, values: list[Value]) -> list[Value]:
@@ -127,13 +130,32 @@ class Reader:
         out = out._replace(low=low, high=high, number=number)
         if name == "select_n":
             out = _select(values)._replace(number=number)
+        elif out.constant:
+            out = self._constant(name, values, out)
         return self._moments(eqn, name, values, out)
+
+    def _constant(self, name: str, values: list[Value], out: Value) -> Value:
+        """Drop gradients that a constant has none of: x - stop_gradient(x) is 0, and has one."""
+        a, *rest = values
+        if name == "sub" and rest and a.number is not None and a.number == rest[0].number:
+            same = a.slopes == rest[0].slopes
+            return out._replace(slopes=0 if same else out.slopes, cancelled=a.number)
+        if name == "mul" and rest:
+            zeros = [(x, y) for x, y in ((a, rest[0]), (rest[0], a)) if x.zero]
+            slopes = [0 if self._is_divergence(x, y) else x.slopes for x, y in zeros]
+            return out._replace(slopes=reduce(or_, slopes, 0))
+        return out if name in _KEEPS or name in _KEEPS_ZERO or name == "neg" else out._replace(slopes=0)
+
+    def _is_divergence(self, zero: Value, factor: Value) -> bool:
+        """Say whether it is exp(x) (x - x): of a divergence of x from itself, which has no gradient."""
+        exponents = [key[2] for key, number in self._numbers.items() if number == factor.number]
+        return zero.cancelled is not None and zero.cancelled in exponents
 
     def _number(self, eqn: Any, name: str, values: list[Value]) -> int | None:
         """Return a number that equal values share, where the operands have one."""
         if name in ("name", "stop_gradient", "copy"):
             return values[0].number
-        known = [value.low if value.constant else value.number for value in values]
+        known = [v.low if v.number is None and v.low == v.high else v.number for v in values]
         if not known or None in known:
             return None
         return self._numbers.setdefault((name, _parameters(eqn), *known), len(self._numbers) + 1_000_000)

@@ -1,6 +1,6 @@
 """Losses read symbolically before training: terms without gradient or of 0, signs, targets that learn."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -12,6 +12,7 @@ from jaxtyping import PyTree
 
 from ..core import Trajectory
 from .flow import Reader, Value
+from .settings_read import attempt
 from .sums import Part, Sums
 
 _PARAMS = 1
@@ -111,7 +112,7 @@ def loss_notes(program: LossProgram) -> list[str]:
             "target network"
         )
     for name, values in reader.named.items():
-        if all(value.zero for value in values):
+        if all(value.zero and not value.slopes for value in values):
             notes.append(f"the loss term {name} is {_ZERO}")
     sums = Sums(closed.jaxpr, reader.known)
     parts = list(sums.parts(closed.jaxpr.outvars[0]))
@@ -133,7 +134,7 @@ def _part_note(part: Part, known: dict[Any, Value]) -> str | None:
     value = known.get(part.var)
     if value is None or not part.where:
         return None
-    if value.zero:
+    if value.zero and not value.slopes:
         return f"a term that {part.where} adds to a loss is {_ZERO}"
     if value.reads and not value.slopes:
         return (
@@ -141,3 +142,24 @@ def _part_note(part: Part, known: dict[Any, Value]) -> str | None:
             "stop_gradient too many"
         )
     return None
+
+
+def loss_metrics(programs: Iterable[Any]) -> set[str]:
+    """Return the metrics that are summands of the losses that report them."""
+    names: set[str] = set()
+    for program in programs:
+        if isinstance(program, LossProgram):
+            found = attempt(lambda program=program: _summed_metrics(program))
+            names |= found if isinstance(found, set) else set()
+    return names
+
+
+def _summed_metrics(program: LossProgram) -> set[str]:
+    jaxpr = program.closed.jaxpr
+    reader = LossReader()
+    reader.read(program.closed, program.inputs)
+    sums = Sums(jaxpr, reader.known)
+    loss = {part.var for part in sums.parts(jaxpr.outvars[0])}
+    parts = lambda var: {part.var for part in sums.parts(var)}
+    names = zip(program.metrics, jaxpr.outvars[1:], strict=True)
+    return {name for name, var in names if parts(var) and parts(var) <= loss}

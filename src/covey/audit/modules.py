@@ -178,7 +178,7 @@ class LearnerStructure:
         self._origins = traced.update.origins()[: self._size]
 
     @cached_property
-    def _acting_reads(self) -> int:
+    def acting_reads(self) -> int:
         """The arrays that acting depends on, a bit for each."""
         programs = (self.traced.init_carry, self.traced.act, self.traced.greedy)
         return reduce(or_, (reads for program in programs for reads in program.dependencies()), 0)
@@ -193,11 +193,15 @@ class LearnerStructure:
         own = set(module.leaves) | self.anatomy.opt_state
         own |= set() if module.is_target else self.anatomy.target_copies(module)
         reads = (reads for i, reads in enumerate(self._update_reads) if i not in own)
-        return bool(reduce(or_, reads, self._acting_reads) & sum(1 << i for i in module.leaves))
+        return bool(reduce(or_, reads, self.acting_reads) & sum(1 << i for i in module.leaves))
 
     def is_returned_unchanged(self, module: LearnerModule) -> bool:
         """Say whether an update returns the module as it was."""
-        return all(self._origins[i] == i for i in module.leaves)
+        return all(self.is_kept(i) for i in module.leaves)
+
+    def is_kept(self, leaf: int) -> bool:
+        """Say whether an update returns an array as it was."""
+        return self._origins[leaf] == leaf
 
     def twin(self, module: LearnerModule) -> LearnerModule | None:
         """Return another module that an update returns in this one's place."""

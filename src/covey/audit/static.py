@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
+from itertools import islice
 from typing import Any, Literal, get_origin
 
 from .. import yaml_text
@@ -12,6 +13,7 @@ from ..config.settings import Tree
 from ..config.tuned import preset_settings
 from ..core import Spec
 from ..errors import UserError
+from ..parts import AbstractSchedule
 from ..ranges import bare
 from .lifting import numbers_in
 from .modules import LearnerModule, LearnerStructure
@@ -24,6 +26,7 @@ from .settings_read import (
     settings_in_tree,
 )
 from .source import Source
+from .suspicions import Suspicions
 from .traced import TracedEnvironment, TracedLearner
 from .tried import NOT_FOUND, SettingVerdict, TriedSettings
 
@@ -36,6 +39,7 @@ class StaticFindings:
     structures: dict[str, LearnerStructure] = field(default_factory=dict)  # by the slot of each that learns
     terms: list[str] = field(default_factory=list)  # of losses, by name
     off: list[str] = field(default_factory=list)  # by choice
+    told: list[str] = field(default_factory=list)  # what is probably wrong, and may be meant
 
 
 def examine(run: Config, trainer: Any, everything: bool = False) -> StaticFindings:
@@ -57,10 +61,12 @@ def examine(run: Config, trainer: Any, everything: bool = False) -> StaticFindin
         tried, traced = learner_settings(run.learners[slot.name], preset, traced, wanted)
         refuse_truth_as_text(tried.settings, prefix)
         structure = LearnerStructure(traced)
+        suspicions = Suspicions(structure, TracedEnvironment(trainer.env))
         findings.structures[slot.name] = structure
         findings.terms += [f"{prefix}{name}" for name in sorted(_check_terms(structure))]
-        findings.off += [f"{prefix}{name}" for name in _check_modules(structure, tried)]
+        findings.off += [f"{prefix}{name}" for name in _check_modules(structure, tried, suspicions)]
         findings.settings += _check_settings(tried, wanted, prefix)
+        findings.told += [f"{prefix}{note}" for note in suspicions.notes()]
         findings.off += [f"{prefix}{setting.path}" for setting in tried.settings if _is_off(setting)]
     findings.settings += _check_environment(run, everything)
     return findings
@@ -70,6 +76,7 @@ def _is_coveys(thing: Any) -> bool:
     return thing.__module__.startswith("covey.")
 
 
+_MOST_SWITCHES = 12  # tried, in search of the one that switches a module off
 Wanted = Callable[[TriedSettings, Setting], bool]  # whether a setting is tried
 
 
@@ -163,6 +170,9 @@ def _is_tested_by_covey(tried: TriedSettings, setting: Setting, coveys: bool) ->
         return coveys or promoted
     if ":" in str(parts[-1].value.get("name")):
         return False
+    kind = settings.part_of(parts[-1].kind)
+    if not (coveys or promoted) and kind is not None and issubclass(kind, AbstractSchedule):
+        return False
     outer = f"{parts[0].path}."
     first = next(s for s in tried.settings if s.path.startswith(outer) and not isinstance(s.value, dict))
     return coveys or promoted or setting.path != first.path
@@ -202,13 +212,14 @@ def _check_terms(structure: LearnerStructure) -> set[str]:
     return terms
 
 
-def _check_modules(structure: LearnerStructure, tried: TriedSettings) -> list[str]:
+def _check_modules(structure: LearnerStructure, tried: TriedSettings, suspicions: Suspicions) -> list[str]:
     """Refuse modules that cannot learn or follow; return those that stay as they are by choice."""
     anatomy = structure.anatomy
     by_choice: dict[str, str] = {}
     for module in anatomy.largest({m.name: not structure.is_called(m) for m in anatomy.modules}):
         if (switch := _switch_of(module, tried, LearnerStructure.is_called)) is None:
-            raise UserError(f"{module.name} {_not_called(module)} {NO_AUDIT}")
+            culprit, problem = _culprit(module, structure, suspicions)
+            raise UserError(f"{culprit} {problem} {NO_AUDIT}")
         by_choice[module.name] = switch
     for module in anatomy.modules:
         if module.is_target and (twin := structure.twin(module)):
@@ -225,6 +236,21 @@ def _check_modules(structure: LearnerStructure, tried: TriedSettings) -> list[st
             raise UserError(f"{module.name} {_unchanged(module, structure)} {NO_AUDIT}")
         by_choice[module.name] = switch
     return [m.name for m in frozen] + [f"{name} ({switch})" for name, switch in by_choice.items()]
+
+
+def _culprit(module: LearnerModule, structure: LearnerStructure, suspicions: Suspicions) -> tuple[str, str]:
+    """Return what is to blame for a module that nobody calls, and its defect."""
+    anatomy = structure.anatomy
+    dropped = [m for m in anatomy.modules if m.role is None and structure.is_returned_unchanged(m)]
+    dropped = [m for m in dropped if all(i in anatomy.moments for i in m.leaves)]
+    if dropped:
+        return dropped[0].name, _unchanged(dropped[0], structure)
+    if (unlearned := suspicions.unlearned) is not None:
+        return unlearned.name, (
+            "acts, but is not learned from: no loss depends on what it computes, so "
+            f"{module.name} serves nothing either; give its output to the loss, or to the mixer"
+        )
+    return module.name, _not_called(module)
 
 
 def _not_called(module: LearnerModule) -> str:
@@ -262,7 +288,7 @@ def _switch_of(
     works: Callable[[LearnerStructure, LearnerModule], bool],
 ) -> str | None:
     """Return the setting that switches a module off: with another value the module works."""
-    for setting, trace in switches(tried):
+    for setting, trace in islice(switches(tried), _MOST_SWITCHES):
         structure = attempt(lambda trace=trace: LearnerStructure(trace()))
         modules = structure.anatomy.modules if isinstance(structure, LearnerStructure) else []
         same = [m for m in modules if m.name == module.name]
@@ -278,6 +304,8 @@ def switches(tried: TriedSettings) -> Iterator[tuple[Setting, Callable[[], Trace
     """
     for setting in sorted(tried.settings, key=lambda setting: not tried.is_chosen(setting)):
         mode = get_origin(setting.kind) is Literal and tried.is_chosen(setting)
+        if setting.path.startswith("experience."):
+            continue
         if mode or setting.value is False or setting.value is None or setting.value == 0:
             for value in other_values(setting.kind, setting.value):
                 tree = settings.layer(tried.tree, {setting.path: value})

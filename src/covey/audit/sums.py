@@ -56,9 +56,13 @@ class Sums:
         return self._called(eqn) if eqn.params.get("name") in _CALLS or name == "custom_jvp_call" else None
 
     def _scaled(self, eqn: Any, name: str) -> tuple[Any, int] | None:
+        facts = [self.known.get(atom, Value()) for atom in eqn.invars if not isinstance(atom, Literal)]
+        if len(facts) == 2 and not any(value.slopes for value in facts):
+            return None  # nothing tells the coefficient from what it counts
         for i in (1, 0) if name == "mul" else (1,):
-            if self._is_scale(eqn.invars[i]) and _is_number(eqn.invars[1 - i]):
-                return eqn.invars[1 - i], self._sign(eqn.invars[i])
+            other = eqn.invars[1 - i]
+            if self._is_scale(eqn.invars[i]) and not isinstance(other, Literal) and _is_number(other):
+                return other, self._sign(eqn.invars[i])
         return None
 
     def _called(self, eqn: Any) -> tuple[Any, int] | None:

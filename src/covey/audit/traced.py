@@ -13,12 +13,17 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
+from jax.tree_util import keystr, tree_leaves_with_path
 from jaxtyping import PyTree
 
 from ..core import AbstractEnvironment, AbstractHostEnvironment, Observation, Spec, Trajectory
+from ..ops.watching import watching_losses
 from ..training.learners import LearnerSlot, RolloutShape, observe_as, view_as
+from .flow import Reader, Value
 from .lifting import Inputs, asked_for, put_all
+from .losses import loss_program
 from .programs import Program
+from .settings_read import attempt
 
 _Shape = jax.ShapeDtypeStruct
 Stage = tuple[str, Callable[[], Any]]  # a name, and a function that computes the facts of this stage
@@ -68,6 +73,7 @@ class TracedLearner:
     length: int
     like: "TracedLearner | None" = None  # its batch program serves here too, where batches are the same
     numbers: Inputs = field(default_factory=dict)  # settings that are inputs
+    losses: list[Any] = field(default_factory=list, init=False)  # of the update; text for one not traced
 
     @property
     def algorithm(self) -> Any:
@@ -170,7 +176,12 @@ class TracedLearner:
     @cached_property
     def update(self) -> Program:
         update = lambda algorithm, *args: algorithm.update(*args)
-        return self._trace(update, self.learner, self.batch.outputs, _key_shape(), _clock_shape())
+        args = (self.learner, self.batch.outputs, _key_shape(), _clock_shape())
+        if self.like is not None:
+            return self._trace(update, *args)
+        watch = lambda *loss: self.losses.append(attempt(lambda: loss_program(*loss)))
+        with watching_losses(watch):
+            return self._trace(update, *args)
 
     @property
     def learner_outputs(self) -> list[bool]:
@@ -194,18 +205,34 @@ class TracedLearner:
         return self._trace(insight, self.learner, episode).digest()
 
     @cached_property
-    def _acting_numbers(self) -> int:
-        programs = (self.initialisation, self.act, self.greedy)
-        return reduce(or_, (_numbers_read(program, self.numbers) for program in programs))
+    def _first_reads(self) -> list[int]:
+        return self.initialisation.dependencies()
 
     @cached_property
-    def _learning_numbers(self) -> int:
-        return _numbers_read(self.update, self.numbers, sum(self.learner_outputs)) if self.slot.learns else 0
+    def _reads(self) -> list[list[int]]:
+        """What the outputs of acting, and the learner after an update, depend on."""
+        acting = [program.dependencies() for program in (self.init_carry, self.act, self.greedy)]
+        update = self.update.dependencies()[: sum(self.learner_outputs)] if self.slot.learns else []
+        return [*acting, update]
 
     def depends_on(self, path: str) -> bool:
-        """Say whether acting or learning depends on a number."""
-        bit = 1 << sorted(self.numbers).index(path)
-        return bool(self._acting_numbers & bit or self._learning_numbers & bit)
+        """Say whether acting or learning depends on a number, or on first arrays that it makes."""
+        place = sorted(self.numbers).index(path)
+        bit = lambda program: 1 << len(program.closed.jaxpr.invars) - len(self.numbers) + place
+        first = self._first_reads
+        size = len(jax.tree.leaves(self.learner))
+        made = {i for i, reads in enumerate(first[:size]) if reads & bit(self.initialisation)}
+        if any(reads & bit(self.initialisation) for reads in first[size:]):
+            return True
+        of_made = sum(1 << i for i in made)
+        programs = (self.init_carry, self.act, self.greedy)
+        for program, outputs in zip(programs, self._reads, strict=False):
+            if any(reads & (of_made | bit(program)) for reads in outputs):
+                return True
+        if not self.slot.learns:
+            return bool(made)
+        others = [reads for i, reads in enumerate(self._reads[-1]) if i not in made]
+        return any(reads & bit(self.update) for reads in self._reads[-1]) or any(x & of_made for x in others)
 
     def stages(self) -> Iterator[Stage]:
         """Yield all that the learner does, the cheapest to trace first."""
@@ -250,6 +277,22 @@ class TracedEnvironment:
     @property
     def on_host(self) -> bool:
         return isinstance(self.env, AbstractHostEnvironment)
+
+    @cached_property
+    def has_illegal_actions(self) -> bool:
+        """Say whether the masks of legal actions may forbid any; not known of a Python program."""
+        if self.on_host or self.env.spec.bounds or not isinstance(self.env, AbstractEnvironment):
+            return False
+        return not all(value.constant and value.low == 1 for value in self._legal())
+
+    def _legal(self) -> Iterator[Value]:
+        """Yield what is known of the masks in the programs' outcomes."""
+        for program in (self.reset, self.step):
+            inputs = [Value(1 << i) for i in range(len(program.closed.jaxpr.invars))]
+            outputs = Reader().read(program.closed, inputs)
+            for (path, _), value in zip(tree_leaves_with_path(program.outputs), outputs, strict=True):
+                if keystr(path[-1:], simple=True) == "legal":
+                    yield value
 
     def depends_on(self, path: str) -> bool:
         """Say whether the world depends on a number."""

@@ -16,7 +16,7 @@ from .source import Source
 
 _OTHER_DEFAULTS = "with the other settings at their defaults"
 NOT_FOUND = "with none of the other settings that were tried"
-_MOST_EQUATIONS = 8000  # traced in search of a setting that makes another one act
+_MOST_EQUATIONS = 40_000  # traced in search of a setting that makes another one act
 
 
 class StagedFacts:

@@ -22,7 +22,7 @@ from .health import SeedArrays
 from .modules import Anatomy, LearnerModule, is_float
 from .settings_read import NO_AUDIT
 
-_WINDOW = 20  # updates; every module that learns has moved by then
+WINDOW = 20  # updates; every module that learns has moved by then
 
 
 def _parts_of(algorithm: Any, kind: type) -> list[Any]:
@@ -36,7 +36,7 @@ def _target_period(algorithm: Any) -> int | None:
     targets = _parts_of(algorithm, AbstractTarget)
     periods = [getattr(x, "period", 1 if isinstance(x, SoftTarget) else None) for x in targets]
     known = [period for period in periods if isinstance(period, int)]
-    return max(_WINDOW, *known) if known and known == periods else None
+    return max(WINDOW, *known) if known and known == periods else None
 
 
 def _learning_rate_is_zero(algorithm: Any) -> bool:
@@ -54,6 +54,7 @@ class LearnerWatch:
     anatomy: Anatomy
     exempt: set[str]  # modules that stay as they are by choice
     terms: list[str]  # of its losses, by name
+    summands: set[str] = field(default_factory=set)  # metrics that are summands of a loss
     first: SeedArrays = field(default_factory=list)
     middle: SeedArrays = field(default_factory=list)  # at the start of the second half
     middle_updates: int = 0
@@ -68,11 +69,27 @@ class LearnerWatch:
         """The modules that should move."""
         return [m for m in self.anatomy.modules if m.name not in self.exempt and not m.is_frozen]
 
+    def follows(self, module: LearnerModule) -> bool:
+        """Say whether a module follows another one, or may do so: it moves once in a period."""
+        return module.is_target or self.anatomy.lookalike(module) is not None
+
     @cached_property
     def window(self) -> int:
         """The updates after which every module should have moved."""
-        follows = any(m.is_target or self.anatomy.lookalike(m) for m in self.modules)
-        return (_target_period(self.algorithm) or _WINDOW) if follows else _WINDOW
+        follows = any(self.follows(m) for m in self.modules)
+        return (_target_period(self.algorithm) or WINDOW) if follows else WINDOW
+
+    @property
+    def due(self) -> list[LearnerModule]:
+        """The modules that should have moved by now: those that follow others once a period is over."""
+        return [m for m in self.modules if self.updates >= self.window or not self.follows(m)]
+
+    def begin_alike(self) -> bool:
+        """Say whether all seeds begin with the same weights, though they are not all of one value."""
+        places = {i for m in self.modules for i in m.leaves if is_float(self.first[i])}
+        drawn = [x for x in (self.first[i] for i in places) if x.size > len(x) and np.ptp(x[0]) > 0]
+        several = bool(drawn) and len(drawn[0]) > 1
+        return several and all((x == x[:1]).all() for x in drawn)
 
     def record(self, metrics: dict[str, Shaped[np.ndarray, "seeds ..."]]) -> None:
         """Keep the means of a chunk's metrics."""
@@ -85,11 +102,15 @@ class LearnerWatch:
         """Refuse certain defects, once the window is over."""
         self._check_losses()
         self.compare(now)
-        stuck = self.anatomy.largest({m.name: not self.moved[m.name].any() for m in self.modules})
-        for module in stuck:
-            may_be_early = module.is_target and _target_period(self.algorithm) is None
-            if not may_be_early and not _learning_rate_is_zero(self.algorithm):
-                self._refuse(f"{module.name} {self._why_stuck(module)}")
+        for module in self._stuck():
+            self._refuse(f"{module.name} {self._why_stuck(module)}")
+
+    def _stuck(self) -> list[LearnerModule]:
+        """Return the modules that should have moved and have not, in any seed."""
+        if _learning_rate_is_zero(self.algorithm):
+            return []
+        early = lambda m: m.is_target and _target_period(self.algorithm) is None
+        return self.anatomy.largest({m.name: not (self.moved[m.name].any() or early(m)) for m in self.due})
 
     def _check_losses(self) -> None:
         terms = [name for name in self.terms if name in self.ever_nonzero]
@@ -139,14 +160,18 @@ class LearnerWatch:
         raise UserError(f"effect audit: {self.prefix}{problem} {NO_AUDIT}")
 
     def notes(self, now: SeedArrays) -> list[str]:
-        """Report possible defects at the end."""
-        notes = []
-        still = {m.name: not self.moved.get(m.name, np.ones(1)).all() for m in self.modules}
+        """Report possible defects at the end, also where there were too few updates to refuse the run."""
+        stuck = [module.name for module in self._stuck()]
+        notes = [f"{m.name} {self._why_stuck(m)}" for m in self._stuck()]
+        still = {m.name: not self.moved[m.name].all() and m.name not in stuck for m in self.due}
         for module in self.anatomy.largest(still):
             seeds = [str(k) for k, moved in enumerate(self.moved[module.name]) if not moved]
             notes.append(f"{module.name} has not moved in seed {', '.join(seeds)}")
+        for name in sorted({*self.summands, *self.terms}):
+            if self.ever_nonzero.get(name) is False:
+                notes.append(f"{name}, a term of a loss, was exactly 0 in all {self.updates} updates")
         notes += health.weight_notes(self.modules, self.first, now)
-        if self.middle and self.updates >= self.middle_updates + _WINDOW:
+        if self.middle and self.updates >= self.middle_updates + WINDOW:
             notes += health.dead_unit_notes(self.anatomy, self.middle, now)
         notes += health.metric_notes(self.means)
         schedule = find_setting(self.algorithm, "epsilon")

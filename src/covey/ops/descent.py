@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int, PyTree
 from ..core import Metrics, OptState, Target, Trajectory
 from ..parts import AbstractOptimiser
 from .collectives import agreed, pooled
-from .watching import show
+from .watching import show_loss
 
 _P = TypeVar("_P")
 _X = TypeVar("_X")
@@ -43,7 +43,7 @@ def init_opt_state(optimiser: AbstractOptimiser, params: PyTree, stacked: bool =
 
 def gradients(loss: Callable[..., tuple[Float[Array, ""], _X]], params: _P, *args: Any) -> tuple[_P, _X]:
     """Return the gradient of `loss(params, *args)`, and the loss's second result."""
-    show(loss, params, args)
+    show_loss(loss, params, args)
     grads, aux = jax.grad(loss, has_aux=True)(params, *args)
     return pooled(grads), aux
 
@@ -86,7 +86,7 @@ def descend_by_rows(
     rows = rows_at_once(batch)
     if rows == batch.valid.shape[0]:
         return descend(optimiser, loss, params, opt_state, *args)
-    show(loss, params, args)
+    show_loss(loss, params, args)
     grads, metrics = _mean_gradients(lambda params, part: loss(params, *rest, part), params, batch, rows)
     return *step(optimiser, params, opt_state, pooled(grads)), metrics
 

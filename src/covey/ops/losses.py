@@ -9,10 +9,12 @@ from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float
 
 from ..parts import Number, is_off
+from .watching import show_ratio
 
 
 def surrogate(ratio: Float[Array, "*b"], advantage: Float[Array, "*b"], clip: Number) -> Float[Array, "*b"]:
     """Return PPO's min(rho A, clip(rho, 1 - eps, 1 + eps) A) (Schulman et al., 2017)."""
+    show_ratio(ratio)
     return jnp.minimum(ratio * advantage, jnp.clip(ratio, 1 - clip, 1 + clip) * advantage)
 
 

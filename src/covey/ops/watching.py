@@ -1,26 +1,42 @@
-"""Losses shown to whoever watches a trace, such as the effect audit. In a run nobody watches."""
+"""Losses and ratios shown to whoever watches a trace, such as the effect audit. In a run nobody watches."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-Watcher = Callable[[Callable[..., Any], Any, tuple[Any, ...]], None]  # gets loss, parameters, other arguments
+Watcher = Callable[..., None]
 
-_watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
+_losses: ContextVar[Watcher | None] = ContextVar("losses", default=None)
+_ratios: ContextVar[Watcher | None] = ContextVar("ratios", default=None)
 
 
 @contextmanager
-def watching(watcher: Watcher) -> Iterator[None]:
-    """Show the watcher every loss whose gradient is asked for in this context."""
-    token = _watcher.set(watcher)
+def _watched(place: ContextVar[Watcher | None], watcher: Watcher) -> Iterator[None]:
+    token = place.set(watcher)
     try:
         yield
     finally:
-        _watcher.reset(token)
+        place.reset(token)
 
 
-def show(loss: Callable[..., Any], params: Any, args: tuple[Any, ...]) -> None:
-    """Show a loss to the watcher, if there is one."""
-    if (watcher := _watcher.get()) is not None:
+def watching_losses(watcher: Watcher) -> Any:
+    """Show every loss whose gradient is asked for in this context: `watcher(loss, params, args)`."""
+    return _watched(_losses, watcher)
+
+
+def watching_ratios(watcher: Watcher) -> Any:
+    """Show every ratio of likelihoods in this context: `watcher(ratio)`."""
+    return _watched(_ratios, watcher)
+
+
+def show_loss(loss: Callable[..., Any], params: Any, args: tuple[Any, ...]) -> None:
+    """Show a loss to its watcher, if there is one."""
+    if (watcher := _losses.get()) is not None:
         watcher(loss, params, args)
+
+
+def show_ratio(ratio: Any) -> None:
+    """Show a ratio to its watcher, if there is one."""
+    if (watcher := _ratios.get()) is not None:
+        watcher(ratio)

@@ -96,6 +96,8 @@ class Training:
             self.engine.start_workers(workers)
             say(f"steps of over {SLOW_STEP:g} ms: {workers} processes take them (--workers 0: none)")
         self.audit = Audit(config, self.engine) if config.audit else None
+        for note in self.audit.findings.told if self.audit else ():
+            say(f"effect audit, possible defect: {note}")
         if config.measure:
             self.meter = StationarityMeter(self.engine)
             for note in self.meter.notes():

@@ -5,21 +5,23 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import jax
-import jax.numpy as jnp
-import jax.random as jr
-
+from ..audit.static import examine
 from ..config import catalogue
+from ..config.config import Config
 from ..config.making import make_algorithm, make_environment
 from ..core import AbstractAlgorithm, AbstractHostEnvironment
 from ..errors import UserError
-from ..networks import AbstractMixer, Choices
+from ..networks import AbstractMixer
+from ..networks.monotone import POINTS, is_monotonic
+from ..runs.engine import Engine
 from .algorithms import check_algorithm
-from .checks import explain_failures
+from .checks import explain_failures, require
 from .environments import check_environment
+from .properties import first_ratio_gap, learned_pay
 from .python_worlds import check_python_world
 
 _WORLD = "two_step"  # in which an algorithm or a mixer is tried
+_RATIO_GAP = 1e-3
 _CONTINUOUS_WORLD = "probe/meeting"
 _SMALL_QMIX = {
     "agent": "feed_forward",
@@ -27,7 +29,6 @@ _SMALL_QMIX = {
     "experience.capacity": 64,
     "experience.batch_size": 4,
 }
-_POINTS = 256  # at which a mixer's slopes are looked at
 
 
 @dataclass(frozen=True)
@@ -88,15 +89,38 @@ def _check_named_algorithm(name: str, settings: Mapping[str, Any], world: str | 
     algorithm, _ = make_algorithm(name, settings)
     world = world or (_WORLD if algorithm.traits.discrete else _CONTINUOUS_WORLD)
     _try_in(algorithm, world)
-    learns = algorithm.experience.updates > 0
-    proven = (
+    proven = [
         "init: arrays alone, drawn from the key",
         "act: shapes, legal actions, and the same action again without exploration",
-        f"training in {world}: changes its parameters, and all numbers stay finite"
-        if learns
-        else "it does not learn",
+    ]
+    if algorithm.experience.updates == 0:
+        return CheckReport(name, "an algorithm", (*proven, "it does not learn"))
+    proven.append(f"training in {world}: changes its parameters, and all numbers stay finite")
+    config = Config.parse(name, world, dict(settings), {"preset": "original", "seeds": 1, "envs": 4})
+    proven += [f"possible defect: {note}" for note in examine(config, Engine(config).trainer).told]
+    return CheckReport(name, "an algorithm", (*proven, *_check_sense(algorithm, world)))
+
+
+def _check_sense(algorithm: AbstractAlgorithm, world: str) -> list[str]:
+    """Require that an algorithm seeks reward; say what it earns."""
+    with explain_failures("the training loop in a world of one step"):
+        pay = learned_pay(algorithm)
+    require(
+        not pay.shuns,
+        f"It shuns reward: {pay}. Look for a wrong sign of the advantage, the reward or the loss, or for a "
+        "smallest value taken where the largest is meant.",
     )
-    return CheckReport(name, "an algorithm", proven)
+    env: Any = make_environment(world)[0]
+    gap = first_ratio_gap(algorithm, env) if algorithm.traits.on_policy else None
+    if gap is None:
+        return [str(pay)]
+    if gap < _RATIO_GAP:
+        return [str(pay), "ratios: 1 in the first pass, so the policy that acts is the one that learns"]
+    return [
+        str(pay),
+        f"possible defect: the ratios of the first pass are off 1 by {gap:.2g} (median), so the policy that "
+        "acts is not the one that learns; act with the networks that update reads, and store their log_prob",
+    ]
 
 
 def _check_mixer(name: str, settings: Mapping[str, Any], world: str) -> CheckReport:
@@ -104,28 +128,14 @@ def _check_mixer(name: str, settings: Mapping[str, Any], world: str) -> CheckRep
     algorithm, _ = make_algorithm("qmix", _SMALL_QMIX, {"mixer": name}, of_mixer)
     make: Any = algorithm.mixer  # pyright: ignore
     with explain_failures(f"{name}"):
-        monotonic = is_monotonic(make(3, 5, 4, key=jr.key(0)))
+        monotonic = is_monotonic(make)
     _try_in(algorithm, world)
     slopes = (
-        f"monotonic at {_POINTS} random points: the agents' own best actions are the team's"
+        f"monotonic at {POINTS} random points: the agents' own best actions are the team's"
         if monotonic
         else "not monotonic: the agents' own best actions need not be the team's"
     )
     return CheckReport(name, "a mixer", (f"qmix trains with it in {world}", slopes))
-
-
-def is_monotonic(mixer: AbstractMixer) -> bool:
-    """Return whether no value of the team falls as an agent's rises, at random points; for 3, 5, 4 sizes."""
-    values = jr.normal(jr.key(1), (_POINTS, 3, 4))
-    action = jr.randint(jr.key(2), (_POINTS, 3), 0, 4)
-    world = jr.normal(jr.key(3), (_POINTS, 5))
-
-    def team_value(rise, values, action, world):
-        risen = values + rise[:, None] * jax.nn.one_hot(action, 4)
-        return mixer(Choices(risen, action, jnp.ones((3, 4), bool)), world)
-
-    slopes = jax.vmap(lambda *point: jax.jacobian(team_value)(jnp.zeros(3), *point))(values, action, world)
-    return bool(slopes.min() > -1e-5)
 
 
 def _try_in(algorithm: AbstractAlgorithm, world: str) -> None:
