@@ -1,20 +1,29 @@
 """Steps a second of worlds that are Python programs: by themselves, and while covey trains in them.
 
     python -m benchmarks.host_worlds
-    python -m benchmarks.host_worlds --worlds spread --workers 0 2 --steps 40000
+    python -m benchmarks.host_worlds --worlds spread --workers 0 2 --ahead
+    python -m benchmarks.host_worlds --worlds "pz:pettingzoo.sisl.pursuit_v5 experience.capacity=100"
 
-`spread` is mpe2's simple_spread_v3, `slow` a toy whose step takes a millisecond. A world alone takes random
-legal actions. Training is timed without its first report, in which programs are compiled.
+`spread` is mpe2's simple_spread_v3, `slow` a toy whose step takes a millisecond; any other world by its name,
+with settings. A world alone takes random legal actions: in one process, and in as many as there are cores at
+once. Training is timed without its first report, in which programs are compiled.
 """
 
 import argparse
 import time
+from concurrent.futures import ProcessPoolExecutor
+from itertools import product
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from covey.config.config import Config
 from covey.core import AbstractHostEnvironment, HostObservation, HostStep, Spec
 from covey.runs import launch
+
+from .common import save_results
 
 MPE2 = "pz:mpe2.simple_spread_v3"
 
@@ -44,32 +53,44 @@ class Slow(AbstractHostEnvironment):
 WORLDS = {"spread": MPE2, "slow": f"{__name__ if __name__ != '__main__' else 'benchmarks.host_worlds'}:Slow"}
 
 
-def alone(world: AbstractHostEnvironment, steps: int) -> float:
+def alone(config: Config, seconds: float) -> float:
     """Return the steps a second of a world with random actions, resets included."""
     from covey.testing.python_worlds import random_action
 
+    world = config.build()[0]
+    assert isinstance(world, AbstractHostEnvironment)
     rng = np.random.default_rng(0)
-    actions = []
     obs = world.reset(0)
-    for _ in range(100):  # drawn before the clock starts
-        actions.append(random_action(world.spec, obs, rng))
+    played = 0
     t = 0
-    began = time.perf_counter()
-    for i in range(steps):
+    spent = 0.0
+    while spent < seconds:
+        action = random_action(world.spec, obs, rng)  # not timed
+        began = time.perf_counter()
+        outcome = world.step(action)
+        obs = outcome.obs
+        played += 1
         t += 1
-        outcome = world.step(actions[i % len(actions)])
         if outcome.terminated or outcome.truncated or t >= world.spec.horizon:
-            world.reset(i)
+            obs = world.reset(played)
             t = 0
-    return steps / (time.perf_counter() - began)
+        spent += time.perf_counter() - began
+    return played / spent
 
 
-def training(algorithm: str, world: str, copies: int, workers: int, steps: int) -> dict[str, float]:
+def alone_together(config: Config, seconds: float) -> float:
+    """Return the steps a second of a copy of the world on every core."""
+    cores = launch.cores()
+    with ProcessPoolExecutor(cores, get_context("spawn")) as pool:
+        list(pool.map(alone, [config] * cores, [0.2] * cores))  # they start, and import what they need
+        return sum(pool.map(alone, [config] * cores, [seconds] * cores))
+
+
+def training(config: Config) -> dict[str, float]:
     """Return the steps a second of training after its first chunk, and the shares of its time."""
     from covey.runs.engine import Engine
 
-    options = {"seeds": 1, "steps": steps, "envs": copies, "workers": workers, "report_every": steps // 4}
-    engine = Engine(Config.parse(algorithm, world, {}, options))
+    engine = Engine(config)
     states = engine.start()
     states, _, _ = engine.advance(states, 0)
     engine.host_report()
@@ -84,33 +105,49 @@ def training(algorithm: str, world: str, copies: int, workers: int, steps: int) 
     return {"rate": rate} | {what: part / seconds for what, part in spent.items()}
 
 
+def measure(text: str, chosen: argparse.Namespace) -> list[dict[str, Any]]:
+    """Print and return the figures of one world."""
+    world, *settings = WORLDS.get(text, text).split()
+    of_world = [pair for pair in settings if pair.startswith("env.")]
+    bare = Config.parse("random", world, of_world, {"seeds": 1, "steps": 1000})
+    rate = alone(bare, chosen.seconds)
+    together = alone_together(bare, chosen.seconds)
+    print(f"{text} alone: {rate:,.0f} steps/s, on {launch.cores()} cores {together:,.0f}", flush=True)
+    found = []
+    for algorithm, copies, workers, ahead in product(
+        chosen.algorithms, chosen.copies, chosen.workers, [False, True][: 1 + chosen.ahead]
+    ):
+        report = max(1, round(rate * chosen.seconds / 3))
+        options = {"seeds": 1, "steps": 4 * report, "envs": copies, "report_every": report}
+        options |= {"workers": workers, "ahead": ahead}
+        one = training(Config.parse(algorithm, world, settings, options))
+        shares = ", ".join(f"{what} {part:.0%}" for what, part in one.items() if what != "rate")
+        what = f"{algorithm}, copies {copies}, workers {workers}{', ahead' * ahead}"
+        parts = (
+            f"{one['rate'] / rate:.0%} of the world alone, {one['rate'] / together:.0%} of it on all cores"
+        )
+        print(f"  {what}: {one['rate']:,.0f} steps/s ({parts}; {shares})", flush=True)
+        found.append(
+            options | one | {"world": text, "algorithm": algorithm, "alone": rate, "cores": together}
+        )
+    return found
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--worlds", nargs="+", choices=WORLDS, default=list(WORLDS))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--worlds", nargs="+", metavar="WORLD", default=list(WORLDS))
     parser.add_argument("--algorithms", nargs="+", default=["iql", "ippo"])
     parser.add_argument("--copies", nargs="+", type=int, default=[1, 8])
     parser.add_argument("--workers", nargs="+", type=int, default=[0])
-    parser.add_argument("--steps", type=int, default=20_000)
-    arguments = parser.parse_args()
+    parser.add_argument("--ahead", action="store_true", help="also while the world plays on")
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement (3)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the results")
+    chosen = parser.parse_args()
     launch.prepare("cpu", python_world=True)
-    from covey.config.making import make_environment
-
-    for name in arguments.worlds:
-        world = make_environment(WORLDS[name])[0]
-        assert isinstance(world, AbstractHostEnvironment)
-        rate = alone(world, min(arguments.steps, 5000))
-        print(f"{name} alone: {rate:,.0f} steps/s", flush=True)
-        for algorithm in arguments.algorithms:
-            for copies in arguments.copies:
-                for workers in arguments.workers:
-                    found = training(algorithm, WORLDS[name], copies, workers, arguments.steps)
-                    own = found.pop("rate")
-                    shares = ", ".join(f"{what} {part:.0%}" for what, part in found.items())
-                    print(
-                        f"  {algorithm}, copies {copies}, workers {workers}: {own:,.0f} steps/s "
-                        f"({own / rate:.0%} of the world alone; {shares})",
-                        flush=True,
-                    )
+    found = [row for text in chosen.worlds for row in measure(text, chosen)]
+    save_results(chosen.json, found)
 
 
 if __name__ == "__main__":
