@@ -64,11 +64,19 @@ def as_called(function: Function) -> Function:
     parameters = inspect.signature(function).parameters
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     lists = [name for name, p in parameters.items() if get_origin(p.annotation) is Sequence]
+    names = [name for name, p in parameters.items() if p.annotation in (str, str | None)]
 
     def call(*args: Any, **options: Any) -> Any:
         for name in options:
             if name not in parameters and not takes_any:
                 raise UserError(f"{function.__name__} has no option '{name}'{nearest(name, parameters)}")
+        named = dict(zip(parameters, args, strict=False)) | options
+        objects = [name for name in names if callable(named.get(name))]
+        if objects:
+            raise UserError(
+                f"{function.__name__} takes {objects[0]} by its name, as in file.py:Name: classes and "
+                "objects stand in covey.train, covey.Session and covey.make"
+            )
         given = [_plain(value, name in lists) for name, value in zip(parameters, args, strict=False)]
         rest = args[len(given) :]  # too many: Python says so
         return function(*given, *rest, **{name: _plain(x, name in lists) for name, x in options.items()})

@@ -132,9 +132,10 @@ def test_a_configuration_alone(tmp_path):
         (lambda: config("qmix", "two_step", quite=True), r"no setting 'quite' \(did you mean quiet\?\)"),
         (lambda: config("qmix", "two_step", gama=0.9), r"no setting 'gama' \(did you mean gamma\?\)"),
         (lambda: covey.evaluate("x", episode=3), r"no option 'episode' \(did you mean episodes\?\)"),
+        (lambda: covey.sweep(QMIX, "spread"), "sweep takes algorithm by its name, as in file.py:Name"),
         (lambda: covey.load("x", sed=3), r"no option 'sed' \(did you mean seed\?\)"),
     ],
-    ids=["option", "keyword", "setting", "evaluate", "load"],
+    ids=["option", "keyword", "setting", "evaluate", "class", "load"],
 )
 def test_a_mistyped_keyword_gets_the_nearest_name(call, meant):
     # Breaks where a typing error ends in a list of what is not meant, or in Python's own words.

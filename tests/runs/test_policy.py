@@ -6,6 +6,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 
+from covey.config.catalogue import ALGORITHMS
 from covey.config.config import Config
 from covey.core import HostObservation
 from covey.errors import UserError
@@ -121,6 +122,27 @@ def test_probabilities_are_those_of_a_stochastic_policy():
     np.testing.assert_allclose(share, p[:, 1], atol=0.1)
     with pytest.raises(UserError, match="PPO tells no values of actions here"):
         policy.values()
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", [name for name, entry in ALGORITHMS.items() if entry.learns])
+def test_every_algorithm_acts_in_batches_and_explains_itself(name):
+    # Breaks where what an algorithm tells of its decisions is not why it acts, or needs more than an episode.
+    policy = policy_of(name)
+    for begin in (False, True):
+        policy.reset(seed=0)
+        for t in range(2):
+            rows = np.stack([FIRST, SECOND, FIRST]) if t else np.stack([FIRST, FIRST, SECOND])
+            action = policy.act(rows, explore=begin)
+            assert action.shape == (3, 2)
+            told = policy.decisions()
+            scores = told.get("action_values", told.get("action_probabilities"))
+            if scores is not None and not begin:
+                assert scores.shape == (3, 2, 2)
+                np.testing.assert_array_equal(scores.argmax(axis=-1), action)
+        policy.act(rows)
+        with pytest.raises(UserError, match=r"at most 2 steps, and this one has 3: call reset\(\)"):
+            policy.decisions()
 
 
 def test_an_agent_checks_its_own_row():

@@ -92,6 +92,7 @@ class Policy:
     def reset(self, seed: int | None = None) -> None:
         """Begin an episode: reset the carry. A `seed` makes exploring actions begin anew."""
         self._episode: list[tuple[Observed, np.ndarray]] = []
+        self._moments = 0
         self._carry: Any = None
         if seed is not None:
             self._key = jr.key(seed)
@@ -117,10 +118,12 @@ class Policy:
             )
         obs = _as_observation(seen, begins)
         self._draws += explore
-        key = named(self._key, "act", self._draws)
+        key = named(self._key, "act", self._draws) if explore else self._key
         self._carry, action = self._act(self.learners, self._carry, obs, key, explore=explore)
         action = np.asarray(action)
-        self._episode = [*self._episode[1 - self.spec.horizon :], (seen, action)]
+        self._moments += 1
+        kept = self._episode if self._moments <= self.spec.horizon else []
+        self._episode = [*kept, (seen, action)]
         action = action if seen.is_batch else action[0]
         if not seen.by_name:
             return action
@@ -135,6 +138,11 @@ class Policy:
         if not self._episode:
             raise UserError("nobody has acted yet: call act(observations) first")
         last = len(self._episode) - 1
+        if self._moments > len(self._episode):
+            raise UserError(
+                f"an episode of this world has at most {count(self.spec.horizon, 'step')}, and this one has "
+                f"{self._moments}: call reset() where an episode begins"
+            )
         found = self._explain(self.learners, _as_rollouts(self.trainer, self._episode))
         batch = self._episode[-1][0].is_batch
         pick = lambda x: np.asarray(x[:, last] if batch else x[0, last])
@@ -190,7 +198,7 @@ def _as_observation(seen: Observed, first: bool) -> Observation:
 def _as_rollouts(trainer: Trainer, episode: list[tuple[Observed, np.ndarray]]) -> Trajectory:
     """Return an episode so far as rollouts that are always as long as the longest: compiled once."""
     spec = trainer.spec
-    length = max(spec.horizon, len(episode))
+    length = spec.horizon
     n = episode[0][0].n
     moments = [_as_observation(seen, t == 0) for t, (seen, _) in enumerate(episode)]
     empty = jax.tree.map(np.zeros_like, moments[0])
