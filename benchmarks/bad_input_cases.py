@@ -55,7 +55,14 @@ def commands() -> Iterator[Case]:
     )  # fmt: skip
     for line in lines:
         yield Case("words", line.split())
-    for words in ([""], ["train", ""], ["train", "", ""], ["train", "qmix", ""], ["train", " ", "spread"]):
+    for words in (
+        [""],
+        ["train", ""],
+        ["train", "", ""],
+        ["train", "qmix", ""],
+        ["train", " ", "spread"],
+        ["list", "", " "],
+    ):
         yield Case("words", words)
     for text in ("\x00", "é", "‮", "a" * 10_000, "🦆", "\n", "%s", "{}", "$(id)", "../../etc/passwd"):
         yield Case("words", ["train", text, "spread"])

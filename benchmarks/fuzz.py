@@ -5,10 +5,11 @@
 
 Hypothesis draws the cases. Each runs in this process, in a folder of its own with a whole small run, and
 stops where a program would be compiled. It may end in a sentence, or be accepted. A traceback is wrong, and
-so is a case that runs longer than `--patience` seconds.
+so is a case that takes longer than `--patience` seconds of this process.
 """
 
 import contextlib
+import io
 import os
 import shutil
 import sys
@@ -84,7 +85,7 @@ def nothing_compiled() -> Iterator[None]:
 def prepare_run(root: Path) -> None:
     """Train the run that is damaged, and export an agent of it."""
     train_small_run(root / "whole")
-    with contextlib.redirect_stdout(None):
+    with contextlib.redirect_stdout(io.StringIO()):
         covey_main(["export", "whole", "--agent", "agent_0", "--out", "whole/agent_0.npz"])
 
 
@@ -176,6 +177,8 @@ def main() -> None:
     )
     tried = fuzz(options.cases, options.seed, options.patience, lambda x: print(describe(x), flush=True))
     print_results(tried)
+    slowest = max(tried, key=lambda x: x.outcome.seconds)
+    print(f"slowest: {describe(slowest)}")
     sys.exit(1 if any(x.is_wrong for x in tried) else 0)
 
 

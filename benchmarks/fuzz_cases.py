@@ -83,7 +83,7 @@ _COMMANDS = {name: d for name, d in declarations().items() if name not in ("doct
 def _option(option: Parameter) -> Strategy[list[str]]:
     if option.kind is bool:
         return st.just([option.flag])
-    values = _SPECIAL.get(option.flag) or st.one_of(_NUMBERS, _VALUES)
+    values = _SPECIAL.get(option.flag, st.one_of(_NUMBERS, _VALUES))
     flag = option.flag
     together = values.map(lambda value: [f"{flag}={value}"])
     return st.one_of(together, values.map(lambda value: [flag, value]), st.just([flag]))

@@ -178,8 +178,7 @@ def _words(kill: Kill, path: Path, whole: Path) -> list[str]:
     if kill.command in ("train", "sweep"):
         return [*(_RUN if kill.command == "train" else _SWEEP).split(), "--out", str(path)]
     shutil.copytree(whole, path)
-    for name in ("film.gif", "report.html"):
-        (path / name).unlink(missing_ok=True)
+    (path / {"watch": "film.gif", "report": "report.html"}[kill.command]).unlink()
     return _watch(path) if kill.command == "watch" else [kill.command, str(path)]
 
 

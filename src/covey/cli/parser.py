@@ -23,8 +23,9 @@ class Parser(argparse.ArgumentParser):
         if message.startswith(_REQUIRED):  # argparse takes a setting for a name, and counts too few
             message = f"{_REQUIRED} {self.required_words}"
         elif message.startswith(_UNKNOWN):
-            option = message.removeprefix(_UNKNOWN).split()[0].partition("=")[0]
-            message += nearest(option, self._option_string_actions)
+            words = message.removeprefix(_UNKNOWN).split() or ["''"]  # an empty word is written as one
+            message = f"{_UNKNOWN} {' '.join(words)}"
+            message += nearest(words[0].partition("=")[0], self._option_string_actions)
         raise UserError(f"{message} (`{self.prog} --help` lists the options)")
 
 
