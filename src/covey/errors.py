@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 RUN_FIELD = "run."
+OWN_CODE = "own code: "  # begins the note on an unexpected error that names the user's code in the run
 _NAMED = re.compile(r"`([^`]+)`")
 _UNSAID = object()
 

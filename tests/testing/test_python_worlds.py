@@ -77,7 +77,7 @@ FAULTS = {
     "restless": r"The same seed and actions lead elsewhere after 1 steps",
     "nan": r"walk gave observations of b that are not finite, at step 3 of an episode",
     "width": r"observations of shape \(2, 1\), which its spec says is \(2, 2\)",
-    "stuck": r"An agent has no legal action",
+    "stuck": r"walk left a no legal action",
     "both": r"Step 4 is both terminated and truncated",
     "counts": r"Step 1 counts \['lost'\], which the world's `counts` do not name",
     "zombie": r"A dead agent observes something.*after 2 steps \(copy 0, b\)",

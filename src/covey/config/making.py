@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..core import AbstractAlgorithm, AbstractEnvironment, AbstractHostEnvironment, Spec
+from ..core.spec import spec_fault
 from ..errors import UserError
 from . import catalogue
 from .fitting import require_subclass
@@ -67,6 +68,9 @@ def _construct(maker: Any, name: str, *layers: Mapping[str, Any]) -> tuple[AnyEn
     env, tree = construct(maker, tree, SettingPlace(name, "env"))
     if not isinstance(getattr(env, "spec", None), Spec):
         raise UserError(f"{name} makes no environment: derive it from covey.core:AbstractEnvironment")
+    fault = spec_fault(env.spec)
+    if fault:
+        raise UserError(f"{name}: {fault}")
     return env, tree
 
 

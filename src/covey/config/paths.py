@@ -1,5 +1,6 @@
 """Paths in a configuration: a run's own file, and files of the user's. It imports nothing heavy."""
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ _USER_FILE = re.compile(r"[^=+:]+\.py(?=:\w)")
 
 def find_config(folder: Path) -> Path:
     """Return the configuration of the run in a folder."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # which a name that is too long is not, either
         raise UserError(f"there is no run folder at {folder}; runs made here lie under runs/")
     path = folder / CONFIG_FILE
     if not path.exists():

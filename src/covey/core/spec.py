@@ -123,3 +123,17 @@ class Spec(eqx.Module):
         # Spelt out rather than jnp.mean, so that the order of additions is fixed.
         mean = lambda members: sum(reward[..., i] for i in members) / len(members)
         return jnp.stack([mean(self.members(team)) for team in self.teams], axis=-1)
+
+
+def spec_fault(spec: Spec) -> str:
+    """Return in words which fact of a world cannot be; nothing where all may."""
+    for name in ("features", "actions", "horizon", "agents"):
+        if getattr(spec, name) < 1:
+            return f"spec.{name} is {getattr(spec, name)}: it must be 1 or more"
+    if len(set(spec.names)) != spec.agents:
+        return f"spec.names contains a name twice: {spec.names}: give each agent its own"
+    if spec.state < 0:
+        return f"spec.state is {spec.state}: it must be 0 (for none) or the state's width"
+    if spec.bounds and not -math.inf < spec.bounds[0] < spec.bounds[1] < math.inf:
+        return f"spec.bounds is {spec.bounds}: both must be finite, the lower one first"
+    return ""

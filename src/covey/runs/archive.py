@@ -5,6 +5,7 @@ Nothing in them is believed, either: what is not as covey writes it becomes a se
 
 import json
 import math
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -19,7 +20,7 @@ from . import records
 # Whatever reading a file can raise that is none of covey's.
 _DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, LookupError, SyntaxError),
-    *(MemoryError, OverflowError, RecursionError, NotImplementedError),
+    *(MemoryError, OverflowError, RecursionError, NotImplementedError, tokenize.TokenError),
 )
 
 

@@ -14,9 +14,9 @@ from jaxtyping import Array, Key, PyTree
 
 from ..algorithms.frozen_opponent import FrozenOpponent
 from ..config.config import Config
-from ..config.making import make_named_world
-from ..core import AbstractHostEnvironment
-from ..errors import RUN_FIELD, SettingError
+from ..config.making import AnyEnvironment, make_named_world
+from ..core import AbstractEnvironment, AbstractHostEnvironment, Vectorised
+from ..errors import RUN_FIELD, SettingError, UserError
 from ..ops import named
 from ..training import costs
 from ..training.devices import Layout
@@ -26,6 +26,7 @@ from ..training.loop import Trainer, TrainState
 from ..training.numbers import same_program, split_numbers, stack_numbers
 from ..training.stand_in import StandIn
 from ..training.workers import Workers
+from ..training.world_forms import world_fault
 from . import frozen_opponents, memory, sizes
 from .python_worlds import useful_workers
 
@@ -53,6 +54,7 @@ class Engine:
         self.config = config
         self.hosted = isinstance(env, AbstractHostEnvironment)
         self._world = env if isinstance(env, AbstractHostEnvironment) else None  # one copy, to try
+        refuse_wrong_forms(config, env)
         self.versions: Mapping[str, str] = env.versions if isinstance(env, AbstractHostEnvironment) else {}
         world = StandIn(env.spec, env.counts) if isinstance(env, AbstractHostEnvironment) else env
         length = max(slot.algorithm.experience.rollout_length(env.spec, config.envs) for slot in slots)
@@ -270,3 +272,14 @@ class Engine:
         """Join the lanes' arrays to NumPy arrays with all seeds as first axis."""
         on_host = self.layout.own(jax.device_get(lanes))
         return jax.tree.map(lambda *xs: np.concatenate(xs), *on_host)
+
+
+def refuse_wrong_forms(config: Config, env: AnyEnvironment) -> None:
+    """Refuse a compiled world of the user's whose arrays are not what its spec says, in its own words."""
+    own = not type(env).__module__.startswith("covey.") or isinstance(env, Vectorised)
+    if own and isinstance(env, AbstractEnvironment):
+        fault = world_fault(env, config.envs)
+        if fault:
+            raise UserError(
+                f"{config.environment}: {fault} (`covey check {config.environment}` checks the rest, too)"
+            )

@@ -4,6 +4,7 @@ All of them are environment variables that JAX reads when its first device is as
 comes before that. Variables that a user has set are left alone.
 """
 
+import logging
 import os
 import re
 import sys
@@ -66,6 +67,8 @@ def prepare(device: str | None = None, python_world: bool = False, devices: int 
         os.environ["JAX_COMPILATION_CACHE_DIR"] = str(cache_folder(devices))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if not os.environ.get("COVEY_TRACEBACK"):  # a world's failing callback becomes a sentence
+        logging.getLogger("jax._src.callback").setLevel(logging.CRITICAL)
     if python_world:
         import jax
 

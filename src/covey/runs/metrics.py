@@ -10,6 +10,7 @@ from ..errors import UserError
 
 Numbers = dict[str, Shaped[np.ndarray, "seeds ..."]]
 LearningCurve = tuple[Float[np.ndarray, " t"], Float[np.ndarray, "t seeds"]]
+_HUGE = 1e12  # a return whose square a float32 may not hold, once it is summed and scaled
 _COLLECTING = ("returns", "episodes", "steps", "seen", "finite")  # all other metrics are of updates
 
 
@@ -101,9 +102,12 @@ def check_numbers(metrics: Numbers, environment: str) -> None:
         only_warmup = np.isnan(value[:, :-1]).all(axis=1)
         wrong = np.isinf(value).any(axis=1) | (np.isnan(value[:, -1]) & ~only_warmup)
         if wrong.any():
+            largest = float(np.nanmax(np.abs(metrics["returns"]), initial=0.0))
+            remedy = "lower optimiser.lr, or optimiser.clip"
+            if largest > _HUGE:
+                remedy = f"returns reach {largest:.0e}, whose squares are beyond float32: scale rewards down"
             raise UserError(
-                f"{name} became infinite or NaN in seed {int(np.argmax(wrong))} {where}: "
-                "lower optimiser.lr, or optimiser.clip"
+                f"{name} became infinite or NaN in seed {int(np.argmax(wrong))} {where}: {remedy}"
             )
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..config.config import Config
-from ..config.trust import FILES, sign
-from ..errors import RUN_FIELD, SettingError
+from ..config.trust import FILES, outside_names, sign
+from ..errors import OWN_CODE, RUN_FIELD, SettingError
 from ..files import write_errors_explained
 from . import checkpoint, frozen_opponents, provenance, warm_start
 from .engine import Engine
@@ -19,6 +19,18 @@ from .stopping import stop_on_signals
 from .summary import finish
 
 Begun = Callable[[Training], None]
+
+
+@contextmanager
+def naming_own_code(config: Config) -> Iterator[None]:
+    """Note on an unexpected error which code of the user's a run has: it may have returned a wrong thing."""
+    try:
+        yield
+    except Exception as error:
+        names = [name for _, name in outside_names(config.to_tree()) if ":" in name]
+        if names:
+            error.add_note(f"{OWN_CODE}{names[0]}")
+        raise
 
 
 def train_run(
@@ -62,7 +74,7 @@ def new_run(
     """
     lenders = [] if lenders is None else lenders
     folder = RunFolder.new(out, config.title.replace(" on ", "_").replace("/", "-").replace(":", "-"))
-    with folder.locked():
+    with folder.locked(), naming_own_code(config):
         folder.refuse_another_run()  # of a process that was a little faster
         try:
             training = Training(config, folder, quiet, lenders)
@@ -109,14 +121,15 @@ def reopened_run(
         if steps is not None and steps != config.steps:
             config = replace(config, steps=steps)
             config.to_yaml(folder.config)
-        training = Training(config, folder, quiet, lenders)
-        if folder.last.exists() and not config.light:  # before anything is compiled
-            checkpoint.check_state(folder.last, training.engine.all_seeds(training.engine.shapes))
-        training.prepare(new=False)
-        lenders.append(training.engine)
-        begun(training)
-        with _open(training, training.restore):
-            yield training
+        with naming_own_code(config):
+            training = Training(config, folder, quiet, lenders)
+            if folder.last.exists() and not config.light:  # before anything is compiled
+                checkpoint.check_state(folder.last, training.engine.all_seeds(training.engine.shapes))
+            training.prepare(new=False)
+            lenders.append(training.engine)
+            begun(training)
+            with _open(training, training.restore):
+                yield training
 
 
 def _refuse_again(folder: RunFolder, steps: int) -> None:

@@ -8,10 +8,11 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jax.tree_util import keystr, tree_leaves_with_path
 from jaxtyping import Array, Bool, PRNGKeyArray, PyTree, Shaped
 
 from ..core import Spec
+from ..core.spec import spec_fault
+from ..training.world_forms import changed_type, form_fault
 
 _TRACING_ERRORS = (
     jax.errors.ConcretizationTypeError,
@@ -78,28 +79,14 @@ def require_key_is_used(f: Callable[[PRNGKeyArray], PyTree], what: str) -> tuple
 
 def require_shape_and_type(x: Any, shape: tuple[int, ...], kind: Any, what: str, whose: str) -> None:
     """Require a shape, and one of several kinds of type; `whose` names what the shape follows from."""
-    require(x.shape == shape, f"{what} has shape {x.shape}, but {whose} needs {shape}.")
-    kinds = kind if isinstance(kind, tuple) else (kind,)
-    names = {jnp.floating: "floating", jnp.integer: "integer", jnp.bool_: "boolean"}
-    allowed = " or ".join(names[kind] for kind in kinds)
-    matches = any(jnp.issubdtype(x.dtype, kind) for kind in kinds)
-    require(matches, f"{what} has type {x.dtype}: it must be {allowed}.")
+    fault = form_fault(x, shape, kind, what, whose)
+    require(not fault, f"{fault}.")
 
 
 def require_unchanged_types(before: PyTree, after: PyTree, what: str, where: str) -> None:
     """Require the same structure, shapes and types, as the carry of a scan does."""
-    require(
-        jax.tree.structure(before) == jax.tree.structure(after),
-        f"{where} changes the structure of {what}, from {jax.tree.structure(before)} to "
-        f"{jax.tree.structure(after)}: return the same tree of arrays that came in.",
-    )
-    describe = lambda x: f"{'weakly typed ' * x.weak_type}{x.dtype}{list(x.shape)}"
-    for (path, x), y in zip(tree_leaves_with_path(before), jax.tree.leaves(after), strict=True):
-        require(
-            describe(x) == describe(y),
-            f"{where} changes {what}{keystr(path)} from {describe(x)} to {describe(y)}: keep its shape and "
-            "type, and give constants a type, as in jnp.zeros((), int).",
-        )
+    fault = changed_type(before, after, what, where)
+    require(not fault, f"{fault}.")
 
 
 def require_nowhere(
@@ -126,18 +113,8 @@ def require_finite(
 
 def check_spec(spec: Spec) -> None:
     """Check the facts of a world."""
-    for name in ("features", "actions", "horizon", "agents"):
-        require(getattr(spec, name) > 0, f"spec.{name} is {getattr(spec, name)}: it must be 1 or more.")
-    require(
-        len(set(spec.names)) == spec.agents,
-        f"spec.names contains a name twice: {spec.names}: give each agent its own.",
-    )
-    require(spec.state >= 0, f"spec.state is {spec.state}: it must be 0 (for none) or the state's width.")
-    low, high = spec.bounds or (0.0, 1.0)
-    require(
-        -np.inf < low < high < np.inf,
-        f"spec.bounds is {spec.bounds}: both must be finite, the lower one first.",
-    )
+    fault = spec_fault(spec)
+    require(not fault, f"{fault}.")
 
 
 def check_masks(

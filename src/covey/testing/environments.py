@@ -6,12 +6,12 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jax.tree_util import keystr, tree_leaves_with_path
-from jaxtyping import Array, Bool, Int, Key, PyTree, Shaped
+from jaxtyping import Array, Bool, Int, Key, Shaped
 
 from ..algorithms.random import Random
 from ..core import AbstractEnvironment, AbstractHostEnvironment, Observation, Spec, Step
 from ..ops import named
+from ..training.world_forms import world_fault
 from .checks import (
     bitwise_equal,
     check_masks,
@@ -22,12 +22,9 @@ from .checks import (
     require_finite,
     require_key_is_used,
     require_nowhere,
-    require_shape_and_type,
-    require_unchanged_types,
 )
 from .python_worlds import check_python_world
 
-_FEATURES = (jnp.floating, jnp.bool_)
 _DRAWS = 64  # enough that they do not all agree by chance
 
 
@@ -52,62 +49,8 @@ def check_environment(env: Any, copies: int = 3, steps: int | None = None) -> No
 
 
 def _check_shapes(env: AbstractEnvironment, n: int) -> None:
-    spec = env.spec
-
-    def reset_and_step(key):
-        with explain_failures("env.reset"):
-            state, obs = env.reset(key, n)
-        require(isinstance(obs, Observation), "env.reset must return a state and a covey.core.Observation.")
-        with explain_failures("env.step"):
-            after, step = env.step(state, jnp.zeros((n, *spec.action_shape), spec.action_type), key)
-        require(isinstance(step, Step), "env.step must return a state and a covey.core.Step.")
-        return state, obs, after, step
-
-    state, obs, after, step = jax.eval_shape(reset_and_step, jr.key(0))
-    _check_state(state, n)
-    require_unchanged_types(state, after, "state", "env.step")
-    _check_observation(spec, obs, n, "env.reset")
-    _check_observation(spec, step.obs, n, "env.step")
-    require_unchanged_types(obs, step.obs, "obs", "env.step")
-    _check_step(spec, step, n)
-
-
-def _check_state(state: PyTree, n: int) -> None:
-    for path, x in tree_leaves_with_path(state):
-        require(
-            x.shape[-1:] == (n,),
-            f"state{keystr(path)} has shape {x.shape}: the last axis of every array in the state must be the "
-            f"copies, as in (..., {n}) for {n} of them.",
-        )
-
-
-def _check_observation(spec: Spec, obs: Observation, n: int, source: str) -> None:
-    expected = {
-        "agents": ((n, spec.agents, spec.features), _FEATURES),
-        "state": ((n, spec.state), _FEATURES),
-        "legal": ((n, spec.agents, spec.actions), jnp.bool_),
-        "alive": ((n, spec.agents), jnp.bool_),
-        "first": ((n,), jnp.bool_),
-        "others": ((n, 0, spec.features), _FEATURES),
-    }
-    for name, (shape, kind) in expected.items():
-        what = f"The observation's `{name}` from {source}"
-        require_shape_and_type(getattr(obs, name), shape, kind, what, f"the spec with {n} copies")
-
-
-def _check_step(spec: Spec, step: Step, n: int) -> None:
-    expected = {
-        "reward": ((n, spec.agents), jnp.floating),
-        "team_reward": ((n, len(spec.teams)), jnp.floating),
-        "terminated": ((n,), jnp.bool_),
-        "truncated": ((n,), jnp.bool_),
-    }
-    for name, (shape, kind) in expected.items():
-        what = f"The step's `{name}`"
-        require_shape_and_type(getattr(step, name), shape, kind, what, f"the spec with {n} copies")
-    for name, x in step.counts.items():
-        what = f"The step's count of `{name}`"
-        require_shape_and_type(x, (n,), jnp.floating, what, f"one count for each of {n} copies")
+    fault = world_fault(env, n, explain_failures)
+    require(not fault, f"{fault}.")
 
 
 def _check_randomness(env: AbstractEnvironment) -> None:

@@ -1,21 +1,25 @@
 """Copies of a world that is a Python program, stepped one after another in this process."""
 
+import math
 import os
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
-from ..core import AbstractHostEnvironment, HostStep, Observation
+from ..core import AbstractHostEnvironment, HostObservation, HostStep, Observation
 from ..errors import UserError
 from .rows import RowLayout
 
 STEP = -1  # an order to take a step; any other but REST is the seed of a reset
 REST = -2
 _COVEY = Path(__file__).parents[1].resolve()
+_LARGEST = np.finfo(np.float32).max
+_NUMPY = Path(np.__file__).parent.resolve()
 
 
 class WorldError(UserError):
@@ -45,7 +49,7 @@ class Copy:
         self.t = 0
         try:
             obs = self.world.reset(seed)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self.failure(error) from error
         return self.checked(HostStep(obs, np.zeros(self.spec.agents), False, False))
 
@@ -53,8 +57,10 @@ class Copy:
         self.t += 1
         try:
             outcome = self.world.step(action)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self.failure(error) from error
+        if not isinstance(outcome, HostStep):
+            self.refuse(f"returned {named_kind(outcome)} from step, and not a covey.core.HostStep")
         self.checked(outcome)
         cut = not outcome.terminated and (outcome.truncated or self.t >= self.spec.horizon)
         return outcome._replace(truncated=cut)
@@ -62,6 +68,9 @@ class Copy:
     def checked(self, outcome: HostStep) -> HostStep:
         """Return the outcome if its shapes are the spec's and its numbers finite."""
         obs = outcome.obs
+        if not isinstance(obs, HostObservation):
+            source = "step" if self.t else "reset"
+            self.refuse(f"returned {named_kind(obs)} from {source}, and not a covey.core.HostObservation")
         self.check("observations", obs.agents)
         self.check("state", obs.state)
         self.check("legal actions", obs.legal)
@@ -69,42 +78,79 @@ class Copy:
         self.check("rewards", outcome.reward)
         if outcome.team_reward is not None:
             self.check("team rewards", outcome.team_reward)
+        for what in ("terminated", "truncated"):
+            if np.ndim(getattr(outcome, what)):
+                self.refuse(f"gave `{what}` as an array: it is true or false, for all agents together")
+        self.check_counts(outcome.counts)
         return outcome
+
+    def check_counts(self, counts: Any) -> None:
+        """Check the world's counts."""
+        if not isinstance(counts, Mapping):
+            self.refuse(f"returned {named_kind(counts)} as its counts, and not a dict")
+        for name, x in counts.items():
+            if not isinstance(x, Real | np.bool_) or not math.isfinite(x):
+                self.refuse(f"gave {x!r} as its count of {name}, which is no finite number")
 
     def check(self, what: str, x: Any) -> None:
         """Check a part of an outcome."""
         shape = self.shapes[what]
-        if np.shape(x) != shape:
-            self.refuse(f"gave {what} of shape {np.shape(x)}, which its spec says is {shape}")
-        if not all_finite(np.asarray(x)):
-            odd = np.argwhere(~np.isfinite(x))[0][0]
-            whose = f" of {self.spec.names[odd]}" if what not in ("state", "team rewards") else ""
-            self.refuse(f"gave {what}{whose} that are not finite")
+        try:
+            array = np.asarray(x)
+        except ValueError:  # rows of several lengths
+            self.refuse(f"gave {what} that are no array of shape {shape}")
+        if array.shape != shape:
+            self.refuse(f"gave {what} of shape {array.shape}, which its spec says is {shape}")
+        if array.dtype.kind not in "biuf":
+            self.refuse(f"gave {what} of type {array.dtype}, and not numbers")
+        if what == "legal actions" and not (self.spec.bounds or array.any(axis=1).all()):
+            none = self.spec.names[int(np.argmin(array.any(axis=1)))]
+            self.refuse(f"left {none} no legal action: allow at least one, also to the dead")
+        if not all_finite(array):
+            odd = np.argwhere(~(np.abs(array) <= _LARGEST))[0]
+            whose = f" of {self.spec.names[odd[0]]}" if what not in ("state", "team rewards") else ""
+            large = np.isfinite(array[tuple(odd)])
+            self.refuse(f"gave {what}{whose} that {'no float32 holds' if large else 'are not finite'}")
 
     def refuse(self, problem: str) -> NoReturn:
         raise UserError(
             f"{self.title} {problem}, at step {self.t} of an episode: mend the world, or train another"
         )
 
-    def failure(self, error: Exception) -> Exception:
+    def failure(self, error: Exception | SystemExit) -> BaseException:
         """Return a world's exception as a sentence with its place; a sentence, or our own fault, as it is."""
         frames = traceback.extract_tb(error.__traceback__)
-        own = [frame for frame in frames if not Path(frame.filename).resolve().is_relative_to(_COVEY)]
+        others = [frame for frame in frames if not Path(frame.filename).resolve().is_relative_to(_COVEY)]
+        own = [frame for frame in others if _is_worlds_line(frame.filename)] or others
         if isinstance(error, UserError) or not own or os.environ.get("COVEY_TRACEBACK"):
             return error
         place = f"{Path(own[-1].filename).name}, line {own[-1].lineno}"
         reason = next(iter(str(error).strip().splitlines()), "")
+        what = "it called sys.exit" if isinstance(error, SystemExit) else f"{type(error).__name__}: {reason}"
         return WorldError(
-            f"{self.title} failed at step {self.t} of an episode ({place}): "
-            f"{type(error).__name__}: {reason} (COVEY_TRACEBACK=1 shows the whole traceback)"
+            f"{self.title} failed at step {self.t} of an episode ({place}): {what} "
+            "(COVEY_TRACEBACK=1 shows the whole traceback)"
         )
 
 
+def named_kind(x: Any) -> str:
+    """Return a value's kind in words."""
+    return "None" if x is None else f"a {type(x).__name__}"
+
+
+def _is_worlds_line(file: str) -> bool:
+    """Return whether a line of code is there to be read, and not of NumPy, which the world calls."""
+    path = Path(file).resolve()
+    return path.is_file() and not path.is_relative_to(_NUMPY)
+
+
 def all_finite(x: Shaped[np.ndarray, "..."]) -> bool:
-    """Return whether all numbers are finite."""
-    if x.dtype.kind not in "fc":
+    """Return whether all numbers are finite, in float32 too."""
+    if x.dtype.kind != "f":
         return True
-    return bool(np.count_nonzero(np.isfinite(x)) == x.size)  # half of what `all` takes for small arrays
+    return bool(
+        np.count_nonzero(np.abs(x) <= _LARGEST) == x.size
+    )  # half of what `all` takes for small arrays
 
 
 class Recording:
