@@ -30,7 +30,7 @@ _WORDS = """
 qmix vdn iql mappo ippo coma maddpg dual_q pqn_vdn cw_qmix hyper_mappo random idle two_step matrix spread tag
 pursuit predator_prey skirmish/3m probe/death climbing matrix/penalty run whole run@last run:agent_0
 run:run mine.py:Mine mine.py:None nothing.py:X os:path pz:nothing gym:nothing qmix,vdn team=qmix
-recurrent feed_forward agent=qmix+adversary=iql monotonic sum soft hard linear adam . / nothing agent_0 team
+recurrent feed_forward agent=qmix+adversary=iql monotonic sum soft hard linear adam . nothing agent_0 team
 local csv world mixer wandb tpe
 """
 _FIELDS = """
