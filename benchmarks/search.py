@@ -22,6 +22,7 @@ from covey.text import signed
 
 from .common import parse_options, print_table, save_results
 
+_SMALL = {"": "feed_forward", ".hidden": 32}
 SPACE = {
     "actor_optimiser.lr": ["log(1e-5,1e-1)"],
     "critic_optimiser.lr": ["log(1e-5,1e-1)"],
@@ -29,8 +30,9 @@ SPACE = {
     "lam": ["uniform(0.5,0.999)"],
     "entropy": ["log(1e-4,1)"],
     "clip": ["log(0.02,1)"],
-    "actor": ["feed_forward"],
-    "critic": ["feed_forward"],
+    "preset": ["original"],
+    "epochs": [4],
+    **{f"{network}{field}": [x] for network in ("actor", "critic") for field, x in _SMALL.items()},
 }
 SEARCHES = ("random", "tpe")
 NAMES = {"random": "random search", "tpe": "TPE"}

@@ -2,25 +2,19 @@
 
 import json
 import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 import pytest
 
 import covey
-from covey.analysis.sweep import findings, schedule, worker
+from covey.analysis.sweep import findings, schedule
 from covey.analysis.sweep.findings import Sweep, TrialResult, read_sweep
+from covey.analysis.sweep.jobs import Job, Outcome
 from covey.analysis.sweep.plan import Plan, TrialBook, read_plan
 from covey.analysis.sweep.search import GridSearch, RandomSearch
-from covey.analysis.sweep.share import Share
-from covey.analysis.sweep.workers import InTurn, Job, Outcome, make_sweep_engine
 from covey.config.trust import trusting
 from covey.errors import UserError
-from covey.runs import launch
 from covey.runs.folder import RunFolder
 from runs.folders import assert_same_arrays
 
@@ -34,7 +28,7 @@ QUIET = {"quiet": True, "report": False}
 
 def plan(axes=None, **rest):
     axes = {"gamma": [0.9, 0.5]} if axes is None else axes
-    return Plan(["iql"], ["two_step"], axes, options=OPTIONS, **rest)
+    return Plan(["iql"], ["two_step"], axes, **{"options": OPTIONS} | rest)
 
 
 class FakeEngine:
@@ -158,6 +152,7 @@ def test_grid_search_takes_the_first():
         ({"axes": {"gamma": ["uniform(0,1)"]}}, "no grid can hold"),
         ({"axes": {"gamma": ["uniform(0,1)"]}, "search": "random"}, "--trials"),
         ({"axes": {"gamma": [0.9]}}, "nothing varies"),
+        ({"options": {"device": "gpu"}}, "--on sequential, or --per"),
     ],
 )
 def test_bad_plans(settings, says):
@@ -170,13 +165,6 @@ def test_plan_file(tmp_path):
     first = plan({"gamma": ["log(0.1,0.9)"], "lam": [0.0, 0.5]}, search="random", trials=3, stop="asha")
     first.write(tmp_path)
     assert Plan.read(tmp_path / "sweep.yaml") == first
-
-
-@pytest.mark.parametrize("text", ["two cpu", "0 cpu", "1.5 cpu", "-1 gpu", "1"])
-def test_bad_shares(text):
-    """Fails if a share that means nothing is taken for one."""
-    with pytest.raises(UserError, match="--per"):
-        Share.read(text)
 
 
 # Fails if the importance of a range is not that of its thirds.
@@ -221,49 +209,6 @@ def test_trials_are_runs(tmp_path):
     assert isinstance(command, str) and command.startswith("covey train iql two_step gamma=")
 
 
-# Fails if the worker that a signal kills is not begun again, or its answer is taken for a success.
-def test_a_killed_worker(tmp_path, monkeypatch):
-    from covey.analysis.sweep import workers
-
-    monkeypatch.setattr(workers, "RETRIES", 2)
-    killed = (
-        f"import os, sys; sys.stdin.readline(); sys.stdin.readline(); os.kill(os.getpid(), {signal.SIGKILL})"
-    )
-    monkeypatch.setattr(workers, "_SERVE", killed)
-    outcome = workers._LocalWorker(workers.Place(tmp_path, Share()), 0, []).run(Job(3, 10))
-    assert outcome.number == 3 and "died 2 times" in (outcome.error or "")
-
-
-# Fails if a job's process imports JAX before it is told its devices and its cache: it would compile all anew.
-def test_a_job_sets_jax_up_first():
-    code = "import sys, covey.analysis.sweep.worker; sys.exit('jax' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
-
-
-# Fails if a job takes other devices than its share, whatever the process that starts it has set.
-def test_a_share_is_kept(monkeypatch):
-    monkeypatch.setattr(launch, "started", lambda: False)
-    flags = "--xla_force_host_platform_device_count=64 --xla_other=1"
-    with mock.patch.dict(os.environ, {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cuda"}):
-        Share.read("3 cpu").prepare()
-        assert (os.environ["JAX_PLATFORMS"], os.environ["NPROC"]) == ("cpu", "3")
-        flags = os.environ["XLA_FLAGS"].split()
-    assert {"--xla_force_host_platform_device_count=3", "--xla_other=1"} <= set(flags)
-    assert sum("device_count" in flag for flag in flags) == 1
-
-
-# Fails if a job that was begun again elsewhere gives up because the old one is not yet dead.
-def test_a_job_waits_for_the_last_one_to_die(tmp_path, monkeypatch):
-    slept = []
-    with RunFolder(tmp_path).locked():
-        assert RunFolder(tmp_path).is_locked()
-        monkeypatch.setattr(worker, "_PATIENCE", 0.1)
-        monkeypatch.setattr(worker.time, "sleep", slept.append)
-        worker._wait_until_free(RunFolder(tmp_path))
-    assert slept and not RunFolder(tmp_path).is_locked()
-    assert not RunFolder(tmp_path / "none").is_locked()
-
-
 # Fails if a look at somebody else's sweep runs the code that it names, in its plan or among its trials.
 def test_a_sweep_from_elsewhere(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "mine"))
@@ -293,16 +238,8 @@ def test_a_sweep_keeps_its_share(tmp_path):
             first.move(tmp_path, *place)
 
 
-@pytest.mark.parametrize("on", ["sequential", "nowhere"])
-def test_bad_places(on, tmp_path):
-    """Fails if a place that is none trains, or a share is taken for one that nobody heeds."""
-    with pytest.raises(UserError, match=r"leave --per out|none of local"):
-        make_sweep_engine(on, "1 cpu", tmp_path)
-
-
-def test_jobs_in_turn():
-    """Fails if the engine of this process changes the order of jobs, or loses an error."""
-    engine = InTurn(lambda job: {"number": job.number, "error": f"{job.steps} steps"})
-    engine.submit(Job(1, 10))
-    engine.submit(Job(0, 20))
-    assert [engine.wait(0.0), engine.wait(0.0)] == [Outcome(1, "10 steps"), Outcome(0, "20 steps")]
+def test_a_place_that_is_none_leaves_no_folder(tmp_path):
+    """Fails if a sweep that cannot begin leaves a plan, which would be gone on with and keep its share."""
+    with pytest.raises(UserError, match="more than the"):
+        schedule.start_sweep(plan(per="4096 cpu"), tmp_path / "sweep", lambda line: None)
+    assert not (tmp_path / "sweep").exists()

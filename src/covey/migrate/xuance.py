@@ -55,7 +55,13 @@ def translate_xuance_call(text: str) -> Translation:
         ) from error
     path = found.get("config_path")
     settings = yaml_text.read_file(Path(path)) if path else {}
-    return translate_xuance(settings | found)
+    translation = translate_xuance(settings | found)
+    if not path:
+        translation.notes.append(
+            "Without config_path XuanCe reads a file of its own, xuance/configs/ALGO/ENV/ENV_ID.yaml: give "
+            "its path as config_path, and its settings are taken over."
+        )
+    return translation
 
 
 def translate_xuance(found: dict[str, Any]) -> Translation:

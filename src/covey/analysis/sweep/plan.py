@@ -50,6 +50,12 @@ class Plan:
             )
         if self.search != "grid" and self.trials is None:
             raise UserError(f"--search {self.search} goes on for ever: say how long, with --trials N")
+        whole = self.on == "sequential" or Share.read(self.per).kind == "gpu"
+        if self.options.get("device") == "gpu" and not whole:
+            raise UserError(
+                "--device gpu: a trial's share of a machine is cores here; set --on sequential, or "
+                "--per '1 gpu' with --on ray or slurm"
+            )
         if self.choices < 2:
             raise UserError(
                 "nothing varies: give a setting several values, as gamma=.9,.99, or use `covey train`"

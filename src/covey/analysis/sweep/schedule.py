@@ -32,8 +32,9 @@ def start_sweep(plan: Plan, root: Path, say: _Say) -> Sweep:
         for settings in _each_value(plan):
             name = plan.settings_name(settings, environment)
             Trial(0, environment, settings, "", name).config(plan).build()
+    engine = make_sweep_engine(plan.on, plan.per, root)
     plan.write(root)
-    return continue_sweep(root, say)
+    return continue_sweep(root, say, engine)
 
 
 def _middle(plan: Plan) -> dict[str, Any]:
