@@ -35,6 +35,7 @@ SPACE = {
     **{f"{network}{field}": [x] for network in ("actor", "critic") for field, x in _SMALL.items()},
 }
 SEARCHES = ("random", "tpe")
+Scores = dict[str, Float[np.ndarray, "repeats trials"]]  # by search
 NAMES = {"random": "random search", "tpe": "TPE"}
 
 
@@ -49,29 +50,32 @@ def train_or_read(plan: Plan, root: Path) -> Sweep:
     return continue_sweep(root, say) if root.exists() else start_sweep(plan, root, say)
 
 
-def best_so_far(sweep: Sweep) -> Float[np.ndarray, " trials"]:
-    """Return the best return after each trial; a trial that failed adds nothing."""
-    scores = [-np.inf if trial.score is None else trial.score for trial in sweep.trials]
-    return np.maximum.accumulate(np.array(scores, float))
+def scores_of(sweep: Sweep) -> Float[np.ndarray, " trials"]:
+    """Return the greedy return of each trial, minus infinity where it failed."""
+    return np.array([-np.inf if trial.score is None else trial.score for trial in sweep.trials], float)
 
 
-def table(curves: dict[str, Float[np.ndarray, "repeats trials"]]) -> list[dict[str, str]]:
-    """Return the mean and the range of the best so far after some numbers of trials."""
-    trials = next(iter(curves.values())).shape[1]
+def table(scores: Scores) -> list[dict[str, str]]:
+    """Return mean and range of the best so far, after some numbers of trials, and of the later trials."""
+    trials = next(iter(scores.values())).shape[1]
     rows = []
     for after in sorted({max(1, round(trials * share)) for share in (0.25, 0.5, 0.75, 1.0)}):
-        row = {"after trials": str(after)}
-        for search, best in curves.items():
-            at = best[:, after - 1]
-            row[NAMES[search]] = f"{signed(at.mean())} ({signed(at.min())} to {signed(at.max())})"
-        rows.append(row)
-    return rows
+        best = {search: own[:, :after].max(axis=1) for search, own in scores.items()}
+        rows.append({"": f"the best of {after}"} | {NAMES[name]: spanned(own) for name, own in best.items()})
+    later = {search: own[:, trials // 2 :].mean(axis=1) for search, own in scores.items()}
+    first = {"": f"the mean of trials {trials // 2 + 1} to {trials}"}
+    return [*rows, first | {NAMES[name]: spanned(own) for name, own in later.items()}]
 
 
-def draw(path: Path, curves: dict[str, Float[np.ndarray, "repeats trials"]], steps: int) -> None:
+def spanned(x: Float[np.ndarray, " repeats"]) -> str:
+    return f"{signed(x.mean())} ({signed(x.min())} to {signed(x.max())})"
+
+
+def draw(path: Path, scores: Scores, steps: int) -> None:
     """Draw the mean of the best so far, and its range."""
     figure, axes = pyplot().subplots(figsize=(7.2, 4.2), dpi=160)
-    for i, (search, best) in enumerate(curves.items()):
+    for i, (search, own) in enumerate(scores.items()):
+        best = np.maximum.accumulate(own, axis=1)
         style = line_style(i)
         order = np.arange(1, best.shape[1] + 1)
         band = {"step": "post", "color": style["color"], "alpha": 0.16, "linewidth": 0}
@@ -85,7 +89,7 @@ def draw(path: Path, curves: dict[str, Float[np.ndarray, "repeats trials"]], ste
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(colors=PALE_INK, labelsize=9)
     axes.legend(frameon=False, loc="lower right", fontsize=9)
-    note = f"mean and range of {len(next(iter(curves.values())))} sweeps"
+    note = f"mean and range of {len(next(iter(scores.values())))} sweeps"
     axes.text(1, 1.02, note, transform=axes.transAxes, ha="right", color=PALE_INK, fontsize=8)
     figure.tight_layout()
     save_figure(figure, path)
@@ -103,15 +107,15 @@ def main() -> None:
             "--picture": {"type": Path, "help": "draw the curves here"},
         },
     )
-    curves: dict[str, list[Any]] = {search: [] for search in SEARCHES}
+    found: dict[str, list[Any]] = {search: [] for search in SEARCHES}
     for repeat, search in itertools.product(range(options.repeats), SEARCHES):
         plan = sweep_plan(search, repeat, options.trials, options.steps)
-        curves[search].append(best_so_far(train_or_read(plan, options.out / f"{search}_{repeat}")))
-    found = {search: np.stack(best) for search, best in curves.items()}
-    print_table(table(found))
+        found[search].append(scores_of(train_or_read(plan, options.out / f"{search}_{repeat}")))
+    scores = {search: np.stack(own) for search, own in found.items()}
+    print_table(table(scores))
     if options.picture:
-        draw(options.picture, found, options.steps)
-    save_results(options.json, {search: best.tolist() for search, best in found.items()})
+        draw(options.picture, scores, options.steps)
+    save_results(options.json, {search: own.tolist() for search, own in scores.items()})
 
 
 if __name__ == "__main__":

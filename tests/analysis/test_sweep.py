@@ -99,6 +99,15 @@ def test_a_grid(sweep_with):
     assert result.importance["two_step"] == {"gamma": pytest.approx(1.0), "lam": pytest.approx(0.0)}
 
 
+# Fails if the command of the best settings is one that cannot be typed.
+def test_the_command_of_the_best(sweep_with):
+    options = {"light": True, "tensorboard": True, "source": "runs/a b", "keep": None}
+    result, _ = sweep_with(plan({"gamma": [0.9, 0.5]}, fresh=0, options=OPTIONS | options))
+    command = result.command("two_step")
+    assert command.startswith("covey train iql two_step gamma=0.9 --seeds 1 --steps 120 --envs 2")
+    assert command.endswith("--report-every 24 --no-audit --light --from 'runs/a b'")
+
+
 # Fails if an early stop trains the worse ones on, or stops the best.
 def test_asha(sweep_with):
     gammas = [0.1, 0.9, 0.2, 0.3, 0.8, 0.4, 0.7, 0.5, 0.6]

@@ -1,6 +1,7 @@
 """What a sweep found: a table, the best settings and their second run, the importance of each setting."""
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 
 from ... import yaml_text
 from ...config.config import Config
+from ...config.options import option
 from ...config.space import SearchRange
 from ...files import atomic
 from ...runs.folder import RunFolder
@@ -107,8 +109,9 @@ class Sweep:
         if best is None:
             return f"{environment}: no trial has come to its end yet"
         pairs = [f"{k}={yaml_text.inline(v)}" for k, v in best.settings.items() if k != "algorithm"]
-        options = [f"--{k.replace('_', '-')} {v}" for k, v in self.plan.options.items() if v is not None]
-        return " ".join(["covey train", best.settings["algorithm"], environment, *pairs, *options])
+        options = [_typed_option(name, value) for name, value in self.plan.options.items()]
+        words = ["covey train", best.settings["algorithm"], environment, *pairs, *filter(None, options)]
+        return " ".join(words)
 
     def write_presets(self) -> list[Path]:
         """Write each environment's best settings as a file for `covey train --config`."""
@@ -160,6 +163,14 @@ class Sweep:
             told = f"IQM {signed(winner.score or 0.0)}, 95 % interval [{low}, {high}]"
             lines.append(f"  again, with {seeds}: {told}; the search's own figure favours its choice")
         return lines
+
+
+def _typed_option(name: str, value: Any) -> str:
+    """Return an option as it is typed; nothing where it is what holds anyway."""
+    typed = option(name)
+    if isinstance(value, bool):
+        return typed if value != typed.startswith("--no-") else ""
+    return "" if value is None else f"{typed} {shlex.quote(str(value))}"
 
 
 def _row(trial: TrialResult) -> list[str]:
