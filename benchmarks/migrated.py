@@ -22,7 +22,7 @@ from .common import parse_options, print_table, save_results
 from .migrated_commands import LINES, Line
 
 SHORT = {"--seeds": "1", "--eval-episodes": "2", "--eval-every": "1000000000"}
-ALONE = ["--no-report", "--quiet"]
+ALONE = ["--no-report", "--no-audit", "--quiet"]
 
 
 def translate(line: Line, folder: Path) -> Translation:
@@ -82,7 +82,7 @@ def row(found: dict[str, Any]) -> dict[str, str]:
 
 def main() -> None:
     options = parse_options(
-        __doc__ or "", None, **{"--steps": {"type": int, "default": 4000, "help": "of one seed (4000)"}}
+        __doc__ or "", None, **{"--steps": {"type": int, "default": 8000, "help": "of one seed (8000)"}}
     )
     results = []
     for line in LINES:

@@ -130,7 +130,7 @@ def test_real_lines_can_be_typed(line, tmp_path):
 @pytest.mark.nightly
 @pytest.mark.parametrize("line", LINES, ids=lambda line: f"{line.library} {line.place}")
 def test_real_lines_are_run(line):
-    found = run_line(line, 4000)
+    found = run_line(line, 8000)
     assert "error" not in found and found["updates"] > 0
 
 
