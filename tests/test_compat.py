@@ -8,7 +8,7 @@ from covey.compat.xuance import get_runner
 from covey.errors import UserError
 
 SMALL = {
-    "running_steps": 60, "parallels": 2, "batch_size": 4, "buffer_size": 64, "use_rnn": False,
+    "running_steps": 60, "parallels": 2, "batch_size": 4, "buffer_size": 200, "use_rnn": False,
     "representation_hidden_size": [8], "start_training": 8, "test_episode": 2,
 }  # fmt: skip
 
