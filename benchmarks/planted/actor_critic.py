@@ -81,11 +81,13 @@ class SoundActor(AbstractAlgorithm):
     def loss_of(self, networks, t):
         policy = Categorical(networks.actor(t.current_obs.agents), self.legal(t))
         advantage = self.advantages(networks, t)
-        goal = jax.lax.stop_gradient(advantage + networks.critic(t.current_obs.world))
+        value = networks.critic(t.current_obs.world)
+        error = value - jax.lax.stop_gradient(advantage + value)
+        for_each = lambda x: jnp.broadcast_to(x, t.reward.shape)
         terms = {
-            "policy": -self.policy_gain(policy, advantage, t),
+            "policy": -self.policy_gain(policy, for_each(advantage), t),
             "entropy": policy.entropy(),
-            "value": (networks.critic(t.current_obs.world) - goal) ** 2,
+            "value": for_each(error) ** 2,
         }
         return terms, self.more_loss(policy, t)
 
@@ -175,7 +177,7 @@ class CriticBeside(SoundActor):
     def loss_of(self, networks, t):
         terms, more = super().loss_of(networks, t)
         error = networks.critic(t.current_obs.world) - self.advantages(networks, t)
-        return terms | {"value": error**2}, more
+        return terms | {"value": jnp.broadcast_to(error, t.reward.shape) ** 2}, more
 
 
 class GradientThroughAdvantage(SoundActor):

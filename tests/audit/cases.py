@@ -15,8 +15,8 @@ PLANTED = Path(__file__).parent / "planted.py"
 OPTIONS = {"seeds": 1, "steps": 2000, "report_every": 1000, "envs": 4, "eval_episodes": 2}
 
 
-def planted(name: str, *settings: str) -> Config:
-    return Config.parse(f"{PLANTED}:{name}", "two_step", list(settings), OPTIONS)
+def planted(name: str, *settings: str, options: dict[str, int] = OPTIONS) -> Config:
+    return Config.parse(f"{PLANTED}:{name}", "two_step", list(settings), options)
 
 
 def audit_run(config: Config, chunks: int = 1) -> AuditReport:

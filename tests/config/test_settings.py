@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -305,3 +307,25 @@ def test_what_classes_say_themselves():
     anything = lambda size=1, **options: (size, options)
     assert construct(anything, {"wide": 3}, Place("it"))[0] == (1, {"wide": 3})
     assert settings.signature_of(anything).keys() == {"size"}
+
+
+class Gained(AbstractMixer):
+    """A mixer with an option whose default is an array."""
+
+    gain: jax.Array
+
+    def __init__(self, agents, world, actions, *, gain=np.ones(2), key):  # noqa: B008
+        self.gain = jnp.asarray(gain)
+
+    def __call__(self, choices, world):
+        return jnp.sum(self.gain * choices.chosen, axis=-1, keepdims=True)
+
+
+def test_an_array_as_default():
+    # Would break: an array that a factory cannot keep, or that the constructor gets as a list without a need.
+    name = f"{__file__}:Gained"
+    for chosen, expected in (({}, [1, 1]), ({"gain": [1.0, 1.0]}, [1, 1]), ({"gain": [2, 3]}, [2, 3])):
+        made = settings.build(Factory[AbstractMixer], {"name": name} | chosen, Place("it"))
+        assert dict(made.options).get("gain", "its own") == ("its own" if expected == [1, 1] else [2, 3])
+        assert made(2, 1, 1, key=jax.random.key(0)).gain.tolist() == expected
+        assert dump(made)["gain"] == expected

@@ -53,6 +53,8 @@ class Sums:
             return eqn.invars[0], -1
         if name in ("mul", "div"):
             return self._scaled(eqn, name)
+        if name == "select_n" or eqn.params.get("name") == "_where":
+            return self._masked(eqn.invars[1:])
         return self._called(eqn) if eqn.params.get("name") in _CALLS or name == "custom_jvp_call" else None
 
     def _scaled(self, eqn: Any, name: str) -> tuple[Any, int] | None:
@@ -64,6 +66,15 @@ class Sums:
             if self._is_scale(eqn.invars[i]) and not isinstance(other, Literal) and _is_number(other):
                 return other, self._sign(eqn.invars[i])
         return None
+
+    def _masked(self, cases: list[Any]) -> tuple[Any, int] | None:
+        """Return the one case beside zeros."""
+        zero = lambda atom: (isinstance(atom, Literal) and not jnp.any(atom.val)) or self._known(atom).zero
+        others = [atom for atom in cases if not zero(atom)]
+        return (others[0], 1) if len(others) == 1 and _is_number(others[0]) else None
+
+    def _known(self, atom: Any) -> Value:
+        return Value() if isinstance(atom, Literal) else self.known.get(atom, Value())
 
     def _called(self, eqn: Any) -> tuple[Any, int] | None:
         """Return the operand of which a call returns the mean or the sum."""
@@ -77,7 +88,7 @@ class Sums:
         """Say whether a factor is a coefficient or a mask, which takes no gradient."""
         if isinstance(atom, Literal):
             return True
-        if self.known.get(atom, Value()).slopes:
+        if self._known(atom).slopes:
             return False
         while atom.aval.shape and (eqn := self.made.get(atom)) is not None:
             if eqn.primitive.name not in ("broadcast_in_dim", "convert_element_type", "reshape"):

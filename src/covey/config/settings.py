@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
 
+import jax
+import numpy as np
+
 from ..errors import SettingError, UserError
 from ..parts import ConstantSchedule, Factory, promoted_fields
 from ..ranges import bare, oddity, outside, with_range
@@ -152,8 +155,19 @@ def _check_options(
     if lacking:
         raise UserError(f"{place.path or place.of} also needs {' and '.join(lacking)}")
     where = lambda name: place if target is ConstantSchedule else place.at(name)
-    values = {name: build(options[name].kind, value, where(name)) for name, value in tree.items()}
-    return {name: values.get(name, option.default) for name, option in options.items()}
+    kept = {name for name, option in options.items() if _is_default_array(option, tree, name)}
+    values = {
+        name: build(options[name].kind, value, where(name))
+        for name, value in tree.items()
+        if name not in kept
+    }
+    return {name: values.get(name, option.default) for name, option in options.items() if name not in kept}
+
+
+def _is_default_array(option: Option, tree: Mapping[str, Any], name: str) -> bool:
+    """Return whether an option keeps its default, an array, which the constructor makes by itself."""
+    array = isinstance(option.default, np.ndarray | jax.Array)
+    return array and (name not in tree or tree[name] == dump(option.default))
 
 
 def _refuse_unknown(
