@@ -51,7 +51,7 @@ class Session:
     ):
         device = options.get("device")
         check_names(algorithm, environment)
-        launch.prepare(device, str(environment).startswith(catalogue.PYTHON_WORLDS))
+        launch.prepare(device, _is_python_world(environment))
         from ..runs.run import new_run
         from .choosing import read_config
 
@@ -242,6 +242,14 @@ def _open_live(folder: RunFolder) -> None:
     address = LiveReport([folder.path]).start()
     print(f"watch: {address}", flush=True)
     webbrowser.open(address)
+
+
+def _is_python_world(environment: Any) -> bool:
+    """Return whether a world is known to be a Python program, before JAX is imported."""
+    if isinstance(environment, str):
+        return environment.startswith(catalogue.PYTHON_WORLDS)
+    cls = environment if isinstance(environment, type) else type(environment)
+    return any(base.__name__ == "AbstractHostEnvironment" for base in cls.__mro__)
 
 
 def check_names(algorithm: Any, environment: Any) -> None:

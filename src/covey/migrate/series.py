@@ -86,6 +86,10 @@ def _read_sacred(path: Path) -> ForeignRun:
         for name, values in info.items()
         if isinstance(values, list) and isinstance(info.get(f"{name}_T"), list)
     }
+    metrics = _read_json(path.with_name("metrics.json")) if path.with_name("metrics.json").exists() else {}
+    for name, told in metrics.items():
+        if isinstance(told, dict) and not series.get(name):
+            series[name] = _points(told.get("steps") or [], told.get("values") or [])
     world = config.get("env_args") or {}
     return ForeignRun(
         library="EPyMARL" if "common_reward" in config else "PyMARL",
