@@ -61,9 +61,10 @@ def play(out: Path, contestants: dict[str, Path], prey: list[str]) -> dict[str, 
     played: dict[str, dict[str, list[float]]] = json.loads(file.read_text()) if file.exists() else {}
     for name, run in contestants.items():
         for opponent in prey:
-            if opponent not in played.setdefault(name, {}):
+            known = played.setdefault(name, {})
+            if Path(opponent).name not in known:
                 match = covey.versus(run, opponent, side="adversary", episodes=EPISODES, pairs=True)
-                played[name][opponent] = match.teams["adversary"]["per_seed"]
+                known[Path(opponent).name] = match.teams["adversary"]["per_seed"]
                 file.write_text(json.dumps(played, indent=1))
     return played
 
