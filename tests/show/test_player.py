@@ -1,6 +1,7 @@
 """Exported policies: a player in NumPy acts as the policy does; weights as others read them."""
 
 import json
+import sys
 from pathlib import Path
 
 import jax
@@ -156,6 +157,13 @@ def test_safetensors_reads_it():
     for name, array in arrays.items():
         np.testing.assert_array_equal(found[name], array)
         assert found[name].dtype == array.dtype
+
+
+def test_onnx_is_an_extra(monkeypatch):
+    # Would break: a traceback where the package is not installed.
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(UserError, match=r"pip install 'covey\[onnx\]'"):
+        onnx_bytes({}, {})
 
 
 ONNX = {name: ("spread", name, settings) for name, settings in DISCRETE.items()} | {
