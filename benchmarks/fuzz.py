@@ -23,6 +23,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 
 from covey.cli import main as covey_main
+from covey.errors import UserError
 
 from .bad_input_cases import Case
 from .bad_inputs import Began, Outcome, train_small_run, try_input, workplace
@@ -55,6 +56,11 @@ def stop_here(*args: Any, **options: Any) -> Any:
     raise Began([])
 
 
+def play_nothing(*args: Any, **options: Any) -> Any:
+    """Stand in for the replay of a report, which is written without it."""
+    raise UserError("nothing is played here")
+
+
 @contextlib.contextmanager
 def nothing_compiled() -> Iterator[None]:
     """Let everything end where it would compile; shapes are traced once for each configuration."""
@@ -78,6 +84,7 @@ def nothing_compiled() -> Iterator[None]:
         stack.enter_context(mock.patch.object(Engine, "shapes", property(shapes)))
         for name in ends:
             stack.enter_context(mock.patch(name, stop_here))
+        stack.enter_context(mock.patch("covey.show.report.players.play_scenes", play_nothing))
         stack.enter_context(mock.patch("webbrowser.open"))
         yield
 
