@@ -371,6 +371,8 @@ def other_commands() -> Iterator[Case]:
         "crossplay . .",
         "report nothing",
         "report /dev/null",
+        f"plot {'a' * 5000}",
+        f"sync {'a' * 5000} wandb",
     ):
         yield Case("no run", line.split())
 

@@ -120,6 +120,13 @@ def test_asha(sweep_with):
     assert {t.status for t in result.trials} == {"finished", "stopped early"}
 
 
+# Fails if two processes ask for trials of one sweep, and write over each other's runs.
+def test_one_process_at_a_time(sweep_with):
+    result, engine = sweep_with(plan({"gamma": [0.9, 0.5]}))
+    with RunFolder(engine.root).locked(), pytest.raises(UserError, match=r"another process .* `covey sweep "):
+        sweep_with(result.plan)
+
+
 # Fails if a failed trial ends the sweep, or is passed over in silence.
 def test_a_failed_trial(sweep_with):
     result, _ = sweep_with(plan({"gamma": [0.9, 0.5, 0.7]}), fails=(0,))

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
@@ -36,6 +37,31 @@ def test_a_killed_worker(tmp_path, monkeypatch):
     monkeypatch.setattr(local, "_SERVE", killed)
     outcome = local._LocalWorker(Place(tmp_path, Share()), 0, []).run(Job(3, 10))
     assert outcome.number == 3 and "died 2 times" in (outcome.error or "")
+
+
+# Fails if the processes of a sweep that was killed train on, and hold the runs that the next one needs.
+@pytest.mark.nightly
+def test_a_killed_sweep_leaves_no_workers():
+    serve = (
+        "import time; from covey.analysis.sweep import worker; "
+        "worker.run_job = lambda **job: time.sleep(100); worker.serve()"
+    )
+    begin = (
+        "import subprocess, sys, time; "
+        f"child = subprocess.Popen([sys.executable, '-c', {serve!r}], stdin=subprocess.PIPE, text=True); "
+        "child.stdin.write('{\"cores\": []}\\n{}\\n'); child.stdin.flush(); time.sleep(5); "
+        "print(child.pid, flush=True); time.sleep(100)"
+    )
+    with subprocess.Popen([sys.executable, "-c", begin], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = Path("/proc") / parent.stdout.readline().strip()
+        assert child.exists()
+        parent.kill()
+    for _ in range(100):
+        if not child.exists():
+            break
+        time.sleep(0.1)
+    assert not child.exists()
 
 
 # Fails if a job's process imports JAX before it is told its devices and its cache: it would compile all anew.

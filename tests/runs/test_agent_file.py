@@ -1,5 +1,6 @@
 """One agent's networks in a file of their own: written from a run, and where another one starts."""
 
+import json
 import zipfile
 
 import jax
@@ -55,6 +56,46 @@ def test_an_agents_file_is_where_others_start(run):
     learner = other.join([warm.learners])[0]
     for mine, theirs in zip(nets(learner), nets(old), strict=True):
         np.testing.assert_array_equal(mine[0], theirs[1, 1])
+
+
+FACTS = {"format": 1, "agent": "a", "team": "team", "networks": {".actor": ["w", "b"]}}
+ARRAYS = {"w": np.ones((2, 3)), "b": np.ones((2, 1))}
+WRONG = {
+    "of another format": (FACTS | {"format": 2}, ARRAYS, "has format 2, and this covey reads format 1"),
+    "a format of text": (FACTS | {"format": "1"}, ARRAYS, "format is text, and should be a whole number"),
+    "no networks": ({"format": 1, "agent": "a", "team": "t"}, ARRAYS, "networks is missing"),
+    "networks of numbers": (
+        FACTS | {"networks": {"x": [1]}},
+        ARRAYS,
+        "is a whole number, and should be text",
+    ),
+    "facts of a list": ([FACTS], ARRAYS, "it is a list"),
+    "an array too few": (FACTS, {"w": ARRAYS["w"]}, "is no agent's file"),
+    "other seeds": (FACTS, ARRAYS | {"b": np.ones((3, 1))}, "its arrays are not of the same seeds"),
+    "no seeds": (FACTS, {"w": np.ones((0, 3)), "b": np.ones((0, 1))}, "not of the same seeds"),
+    "a scalar": (FACTS, {"w": np.ones(()), "b": np.ones(())}, "not of the same seeds"),
+    "NaN": (
+        FACTS,
+        ARRAYS | {"b": np.full((2, 1), np.nan)},
+        r"holds no numbers \(NaN or infinite\) in \.actor",
+    ),
+    "text": (FACTS, ARRAYS | {"b": np.array([["a"], ["b"]])}, "holds no numbers"),
+}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("name", WRONG)
+def test_an_agents_file_is_not_believed(name, packed, tmp_path):
+    # Would break: an agent's file that is read past the one door, with a traceback, NaN or an endless zip.
+    facts, arrays, said = WRONG[name]
+    path = tmp_path / "agent.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED) as archive:
+        archive.writestr("agent.json", json.dumps(facts))
+        for array, x in arrays.items():
+            with archive.open(f"{array}.npy", "w") as entry:
+                np.lib.format.write_array(entry, x)
+    with pytest.raises(UserError, match="is packed, and covey's never are" if packed else said):
+        read_agent(path)
 
 
 def test_files_that_are_no_agents(run, tmp_path):

@@ -56,6 +56,16 @@ DAMAGED = {
 }
 
 
+# Catches a link to what has no end, which a folder from elsewhere may hold: reading it would never end.
+@pytest.mark.parametrize("name", [name for name in READ if name != "config.yaml"])
+def test_a_device_is_no_file(folder, name):
+    path = folder.path / name
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    with pytest.raises(UserError, match=path.name):
+        READ[name](folder)
+
+
 # Catches a traceback, and a sentence that does not say which file it is about.
 @pytest.mark.parametrize("name", READ)
 @pytest.mark.parametrize("damage", [*DAMAGED, "a folder in its place"])

@@ -1,6 +1,7 @@
 """Blame for an unexpected error: a user's own file gets a sentence, covey's own faults a traceback."""
 
 import atexit
+import errno
 import os
 import re
 import sys
@@ -29,6 +30,8 @@ def blame_sentence(error: BaseException) -> str | None:
     """Return which line of the user's file failed and how; None if no such file is involved."""
     if os.environ.get("COVEY_TRACEBACK"):
         return None
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return f"'{str(error.filename)[:40]}…' is longer than the name of a file may be"
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if is_users_file(frame.filename)]
     places = [(frame.filename, str(frame.lineno)) for frame in frames]
     lines = str(error).strip().splitlines() or [""]
