@@ -61,7 +61,7 @@ class Session:
                 algorithm, environment, options, settings or {}, env or {}, Session, TrainOptions
             )
             begun = _followers(track, watch, callback)
-            self._enter(new_run(own, out, quiet, begun=begun), report)
+            self._enter(new_run(own, out, quiet, begun=begun), report, trust)
 
     @classmethod
     @as_called
@@ -84,11 +84,12 @@ class Session:
         session = cls.__new__(cls)
         with trusting(trust):
             begun = _followers(track, False, callback)
-            session._enter(reopened_run(run, steps, quiet, begun=begun), report)
+            session._enter(reopened_run(run, steps, quiet, begun=begun), report, trust)
         return session
 
-    def _enter(self, opened: Any, report: bool) -> None:
+    def _enter(self, opened: Any, report: bool, trust: bool) -> None:
         self._report = report
+        self._trust = trust
         self._stack = ExitStack()
         self._training: Training = self._stack.enter_context(opened)
         self._open = True
@@ -181,7 +182,8 @@ class Session:
                 from ..show.plot import learning_curve
                 from ..show.report import report_writer
 
-                result.close(learning_curve, report_writer(self._report))
+                with trusting(self._trust):
+                    result.close(learning_curve, report_writer(self._report))
         return self.run
 
     def _finished(self) -> "RunResult":
