@@ -5,7 +5,8 @@ import re
 import pytest
 
 from audit.cases import OPTIONS, planted, refusal
-from covey.audit.static import examine, learner_settings, switches
+from covey.audit.module_checks import switches
+from covey.audit.static import examine, learner_settings
 from covey.audit.traced import TracedLearner
 from covey.config.config import Config
 from covey.errors import UserError

@@ -64,8 +64,8 @@ class Audit:
         for i, arrays in self._arrays(states).items():
             self.watches[i].first = arrays
             if clock == 0 and not self.source and self.watches[i].begin_alike():
-                prefix = self.watches[i].prefix
-                self.findings.told.append(f"{prefix}all seeds begin with the same weights: init uses no key")
+                whose = self.watches[i].prefix.replace("/", ": ")
+                self.findings.told.append(f"{whose}all seeds begin with the same weights: init uses no key")
 
     def _updates(self, i: int, clock: int) -> int:
         """Return a learner's updates since the audit began."""

@@ -1,10 +1,9 @@
 """Checks before training: unread settings, modules that cannot learn, loss terms without gradient."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
-from itertools import islice
-from typing import Any, Literal, get_origin
+from typing import Any
 
 from .. import yaml_text
 from ..config import making, settings
@@ -16,18 +15,19 @@ from ..errors import UserError
 from ..parts import AbstractSchedule
 from ..ranges import bare
 from .lifting import numbers_in
-from .modules import LearnerModule, LearnerStructure
+from .module_checks import check_modules
+from .modules import LearnerStructure
 from .settings_read import (
     NO_AUDIT,
     Setting,
     attempt,
-    other_values,
     refuse_truth_as_text,
     settings_in_tree,
 )
 from .source import Source
 from .suspicions import Suspicions
-from .traced import TracedEnvironment, TracedLearner
+from .traced import TracedLearner
+from .traced_world import TracedEnvironment
 from .tried import NOT_FOUND, SettingVerdict, TriedSettings
 
 
@@ -49,7 +49,7 @@ def examine(run: Config, trainer: Any, everything: bool = False) -> StaticFindin
     covey's own algorithms and worlds, the settings that nobody chose; of its parts, all but the first.
     """
     findings = StaticFindings()
-    names = (tree["name"] for tree in run.learners.values())
+    names = [tree["name"] for tree in run.learners.values()]
     preset = preset_settings(names, run.environment, run.preset)[0]
     for slot in trainer.slots:
         if not slot.learns:
@@ -64,9 +64,10 @@ def examine(run: Config, trainer: Any, everything: bool = False) -> StaticFindin
         suspicions = Suspicions(structure, TracedEnvironment(trainer.env))
         findings.structures[slot.name] = structure
         findings.terms += [f"{prefix}{name}" for name in sorted(_check_terms(structure))]
-        findings.off += [f"{prefix}{name}" for name in _check_modules(structure, tried, suspicions)]
+        findings.off += [f"{prefix}{name}" for name in check_modules(structure, tried, suspicions)]
         findings.settings += _check_settings(tried, wanted, prefix)
-        findings.told += [f"{prefix}{note}" for note in suspicions.notes()]
+        whose = f"{slot.name}: " if prefix else ""
+        findings.told += [f"{whose}{note}" for note in suspicions.notes()]
         findings.off += [f"{prefix}{setting.path}" for setting in tried.settings if _is_off(setting)]
     findings.settings += _check_environment(run, everything)
     return findings
@@ -76,7 +77,6 @@ def _is_coveys(thing: Any) -> bool:
     return thing.__module__.startswith("covey.")
 
 
-_MOST_SWITCHES = 12  # tried, in search of the one that switches a module off
 Wanted = Callable[[TriedSettings, Setting], bool]  # whether a setting is tried
 
 
@@ -120,7 +120,7 @@ def _promoted_by_covey(cls: Any) -> set[str]:
 def _of_parts(name: str, tuned: Tree, listed: list[Setting]) -> Tree:
     """Return the settings of an algorithm with the run's parts, if nobody chooses more than these."""
     parts = {s.path: s.value["name"] for s in listed if isinstance(s.value, dict) and "name" in s.value}
-    made = attempt(lambda: making.make_algorithm(name, settings.layer(tuned, parts))[1])
+    made = attempt(lambda: making.make_algorithm(name, tuned, parts)[1])
     return making.without_name(made) if isinstance(made, dict) else {}
 
 
@@ -210,103 +210,3 @@ def _check_terms(structure: LearnerStructure) -> set[str]:
             f"stop_gradient too many (around a ratio, or around the whole term) {NO_AUDIT}"
         )
     return terms
-
-
-def _check_modules(structure: LearnerStructure, tried: TriedSettings, suspicions: Suspicions) -> list[str]:
-    """Refuse modules that cannot learn or follow; return those that stay as they are by choice."""
-    anatomy = structure.anatomy
-    by_choice: dict[str, str] = {}
-    for module in anatomy.largest({m.name: not structure.is_called(m) for m in anatomy.modules}):
-        if (switch := _switch_of(module, tried, LearnerStructure.is_called)) is None:
-            culprit, problem = _culprit(module, structure, suspicions)
-            raise UserError(f"{culprit} {problem} {NO_AUDIT}")
-        by_choice[module.name] = switch
-    for module in anatomy.modules:
-        if module.is_target and (twin := structure.twin(module)):
-            raise UserError(
-                f"{module.name} is {twin.name} itself: update returns the one for the other, so targets are "
-                "the network's own values; return self.target(online, target, updates) in its place "
-                f"{NO_AUDIT}"
-            )
-    changes = lambda structure, module: not structure.is_returned_unchanged(module)
-    unchanged = anatomy.largest({m.name: not changes(structure, m) for m in anatomy.modules})
-    frozen = [m for m in unchanged if m.is_frozen]
-    for module in [m for m in unchanged if not m.is_frozen and m.name not in by_choice]:
-        if (switch := _switch_of(module, tried, changes)) is None:
-            raise UserError(f"{module.name} {_unchanged(module, structure)} {NO_AUDIT}")
-        by_choice[module.name] = switch
-    return [m.name for m in frozen] + [f"{name} ({switch})" for name, switch in by_choice.items()]
-
-
-def _culprit(module: LearnerModule, structure: LearnerStructure, suspicions: Suspicions) -> tuple[str, str]:
-    """Return what is to blame for a module that nobody calls, and its defect."""
-    anatomy = structure.anatomy
-    dropped = [m for m in anatomy.modules if m.role is None and structure.is_returned_unchanged(m)]
-    dropped = [m for m in dropped if all(i in anatomy.moments for i in m.leaves)]
-    if dropped:
-        return dropped[0].name, _unchanged(dropped[0], structure)
-    if (unlearned := suspicions.unlearned) is not None:
-        return unlearned.name, (
-            "acts, but is not learned from: no loss depends on what it computes, so "
-            f"{module.name} serves nothing either; give its output to the loss, or to the mixer"
-        )
-    return module.name, _not_called(module)
-
-
-def _not_called(module: LearnerModule) -> str:
-    if module.is_target:
-        return (
-            "is never read: no update depends on it; give it to the loss in place of the network that learns"
-        )
-    return "is never called: neither acting nor learning depends on it; call it where its output belongs"
-
-
-def _unchanged(module: LearnerModule, structure: LearnerStructure) -> str:
-    anatomy = structure.anatomy
-    if module.is_target:
-        return "never follows: update returns it as it was; return self.target(online, target, updates)"
-    if (other := anatomy.lookalike(module)) is not None:
-        return (
-            f"never moves: update returns it as it was; if it should follow {other.name}, wrap it in "
-            "covey.core.Target and return self.target(online, target, updates); if it should learn, return "
-            "what ops.descend gave; if it is meant to stay, wrap it in covey.core.Frozen"
-        )
-    if module.leaves[0] in anatomy.moments:
-        return (
-            "never moves: an optimiser state belongs to it, but update returns it as it was; return what "
-            "ops.descend gave"
-        )
-    return (
-        "never moves: update returns it as it was, and no optimiser state belongs to it; give it to "
-        "ops.init_opt_state and ops.descend, or wrap it in covey.core.Frozen if it is meant to stay"
-    )
-
-
-def _switch_of(
-    module: LearnerModule,
-    tried: TriedSettings,
-    works: Callable[[LearnerStructure, LearnerModule], bool],
-) -> str | None:
-    """Return the setting that switches a module off: with another value the module works."""
-    for setting, trace in islice(switches(tried), _MOST_SWITCHES):
-        structure = attempt(lambda trace=trace: LearnerStructure(trace()))
-        modules = structure.anatomy.modules if isinstance(structure, LearnerStructure) else []
-        same = [m for m in modules if m.name == module.name]
-        if same and works(structure, same[0]):
-            return f"{setting.path}={yaml_text.inline(setting.value)}"
-    return None
-
-
-def switches(tried: TriedSettings) -> Iterator[tuple[Setting, Callable[[], TracedLearner]]]:
-    """Yield settings that are off, and modes that somebody chose, each with the learner of another value.
-
-    Chosen settings come first: they are the likeliest cause, and each learner takes a second to trace.
-    """
-    for setting in sorted(tried.settings, key=lambda setting: not tried.is_chosen(setting)):
-        mode = get_origin(setting.kind) is Literal and tried.is_chosen(setting)
-        if setting.path.startswith("experience."):
-            continue
-        if mode or setting.value is False or setting.value is None or setting.value == 0:
-            for value in other_values(setting.kind, setting.value):
-                tree = settings.layer(tried.tree, {setting.path: value})
-                yield setting, lambda tree=tree: tried.trace(tree, False, False)

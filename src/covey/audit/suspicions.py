@@ -19,7 +19,7 @@ from .losses import LossProgram, loss_notes
 from .modules import LearnerModule, LearnerStructure, dotted_path, is_float
 from .programs import Program
 from .settings_read import attempt
-from .traced import TracedEnvironment
+from .traced_world import TracedEnvironment
 
 _REWARD = ("reward", "team_reward")
 

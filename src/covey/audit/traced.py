@@ -5,21 +5,18 @@ Settings that are numbers may be inputs of these programs, behind all others.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property, reduce
-from operator import or_
+from functools import cached_property
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-from jax.tree_util import keystr, tree_leaves_with_path
 from jaxtyping import PyTree
 
-from ..core import AbstractEnvironment, AbstractHostEnvironment, Observation, Spec, Trajectory
+from ..core import Observation, Spec, Trajectory
 from ..ops.watching import watching_losses
 from ..training.learners import LearnerSlot, RolloutShape, observe_as, view_as
-from .flow import Reader, Value
 from .lifting import Inputs, asked_for, put_all
 from .losses import loss_program
 from .programs import Program
@@ -244,64 +241,3 @@ class TracedLearner:
             yield "batch", lambda: self.batch.digest()
             yield "update", lambda: self.update.digest(self.learner_outputs)
         yield "insight", self._insight
-
-
-def _numbers_read(program: Program, numbers: Inputs, outputs: int | None = None) -> int:
-    """Return which of the numbers its first outputs depend on: a bit for each."""
-    others = len(program.closed.jaxpr.invars) - len(numbers)
-    return reduce(or_, program.dependencies()[:outputs], 0) >> others
-
-
-@dataclass
-class TracedEnvironment:
-    """An environment. One that is a Python program is known by its spec alone."""
-
-    env: Any
-    numbers: Inputs = field(default_factory=dict)  # settings that are inputs
-
-    def _trace(self, f: Callable[..., Any], *args: PyTree) -> Program:
-        given = lambda *args: f(put_all(self.env, args[-1]), *args[:-1])
-        return Program.trace(given, *args, dict(self.numbers))
-
-    @cached_property
-    def reset(self) -> Program:
-        return self._trace(lambda env, key: env.reset(key, 2), _key_shape())
-
-    @cached_property
-    def step(self) -> Program:
-        spec: Spec = self.env.spec
-        action = _Shape((2, *spec.action_shape), spec.action_type)
-        step = lambda env, *args: env.step(*args)
-        return self._trace(step, self.reset.outputs[0], action, _key_shape())
-
-    @property
-    def on_host(self) -> bool:
-        return isinstance(self.env, AbstractHostEnvironment)
-
-    @cached_property
-    def has_illegal_actions(self) -> bool:
-        """Say whether the masks of legal actions may forbid any; not known of a Python program."""
-        if self.on_host or self.env.spec.bounds or not isinstance(self.env, AbstractEnvironment):
-            return False
-        return not all(value.constant and value.low == 1 for value in self._legal())
-
-    def _legal(self) -> Iterator[Value]:
-        """Yield what is known of the masks in the programs' outcomes."""
-        for program in (self.reset, self.step):
-            inputs = [Value(1 << i) for i in range(len(program.closed.jaxpr.invars))]
-            outputs = Reader().read(program.closed, inputs)
-            for (path, _), value in zip(tree_leaves_with_path(program.outputs), outputs, strict=True):
-                if keystr(path[-1:], simple=True) == "legal":
-                    yield value
-
-    def depends_on(self, path: str) -> bool:
-        """Say whether the world depends on a number."""
-        bit = 1 << sorted(self.numbers).index(path)
-        return any(_numbers_read(program, self.numbers) & bit for program in (self.reset, self.step))
-
-    def stages(self) -> Iterator[Stage]:
-        """Yield all that the environment does, the cheapest to trace first."""
-        yield "spec", lambda: repr(self.env.spec)
-        if isinstance(self.env, AbstractEnvironment):
-            yield "reset", lambda: self.reset.digest()
-            yield "step", lambda: self.step.digest()
