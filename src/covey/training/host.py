@@ -110,16 +110,14 @@ class Host:
                 result = self._assemble_played(actors, played, True)
                 self.happened.add_seconds(played.seconds | {"learning": perf_counter() - began})
                 self.happened.ticks += self.trainer.length
-                if updates:
-                    state = updates[-1].result()[0]
-                if self.ahead:
-                    player = self._copy((state.learners, state.steps))
+                state = updates[-1].result()[0] if updates else state
+                player = self._copy((state.learners, state.steps)) if self.ahead else player
                 actors = result.actors
                 updates.append(thread.submit(self._learn_from, state, result, clock))
                 if not self.ahead:
                     state = updates[-1].result()[0]
                     player = (state.learners, state.steps)
-            state = updates[-1].result()[0]
+        state = updates[-1].result()[0]
         stacked = jax.tree.map(lambda *xs: jnp.stack(xs), *(update.result()[1] for update in updates))
         return state, stacked, self._fingerprints(state.learners)
 
