@@ -115,11 +115,14 @@ def _check_sense(algorithm: AbstractAlgorithm, world: str) -> list[str]:
     env: Any = make_environment(world)[0]
     gap = first_ratio_gap(algorithm, env) if algorithm.traits.on_policy else None
     if gap is None:
-        return [str(pay)]
+        return [f"reward: {pay}"]
     if gap < _RATIO_GAP:
-        return [str(pay), "ratios: 1 in the first pass, so the policy that acts is the one that learns"]
+        return [
+            f"reward: {pay}",
+            "ratios: 1 in the first pass, so the policy that acts is the one that learns",
+        ]
     return [
-        str(pay),
+        f"reward: {pay}",
         f"possible defect: the ratios of the first pass are off 1 by {gap:.2g} (median), so the policy that "
         "acts is not the one that learns; act with the networks that update reads, and store their log_prob",
     ]

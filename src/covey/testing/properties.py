@@ -69,7 +69,7 @@ class Earned(NamedTuple):
 
     def __str__(self) -> str:
         shares = f"{self.before:.0%} → {self.after:.0%}".replace("%", " %")
-        return f"reward: of what one step can pay, greedy play gets {shares} in {self.updates} updates"
+        return f"of what one step can pay, greedy play gets {shares} in {self.updates} updates"
 
 
 def trainer_of(algorithm: AbstractAlgorithm, env: AbstractEnvironment) -> Trainer:
