@@ -3,11 +3,13 @@
     python -m benchmarks.migrated
 
 Each stands in a readme, a script or a configuration of its library. `covey migrate` translates it, and the
-command that it prints is typed, cut to a few thousand steps of one seed.
+command that it prints is typed, cut to a few thousand steps of one seed. With --json FILE, lines that the
+file knows are not run again.
 """
 
 import contextlib
 import io
+import json
 import shlex
 import sys
 import tempfile
@@ -65,6 +67,12 @@ def run_line(line: Line, steps: int) -> dict[str, Any]:
     }
 
 
+def known_results(path: Path | None) -> dict[str, dict[str, Any]]:
+    """Return the results that a file holds, by the command that was run."""
+    found = json.loads(path.read_text())["results"] if path and path.exists() else []
+    return {result["command"]: result for result in found}
+
+
 def row(found: dict[str, Any]) -> dict[str, str]:
     """Return a row of the table."""
     taken, changed, missing = map(str, found.get("settings", ("–", "–", "–")))
@@ -84,13 +92,18 @@ def main() -> None:
     options = parse_options(
         __doc__ or "", None, **{"--steps": {"type": int, "default": 8000, "help": "of one seed (8000)"}}
     )
-    results = []
+    found = known_results(options.json)
+    commands = []
     for line in LINES:
-        results.append(run_line(line, options.steps))
-        print(f"{line.library}, {line.place}\n  {results[-1]['command']}", flush=True)
-    print_table([row(found) for found in results])
-    save_results(options.json, results)
-    sys.exit(1 if any("error" in found or not found["updates"] for found in results) else 0)
+        with tempfile.TemporaryDirectory() as folder:
+            commands.append(translate(line, Path(folder)).command)
+        print(f"{line.library}, {line.place}\n  {commands[-1]}", flush=True)
+        if commands[-1] not in found:
+            found[commands[-1]] = run_line(line, options.steps)
+            save_results(options.json, list(found.values()))
+    results = [found[command] for command in commands]
+    print_table([row(result) for result in results])
+    sys.exit(1 if any("error" in result or not result["updates"] for result in results) else 0)
 
 
 if __name__ == "__main__":
