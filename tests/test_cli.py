@@ -3,14 +3,17 @@
 import errno
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
+from covey import cli
 from covey.cli import main, reference
 from covey.cli.declaration import declarations
 from covey.commands import COMMANDS, command
@@ -347,3 +350,17 @@ def test_what_answers_at_once(arguments):
     # Would break: an import of JAX, or of anything that takes as long, before it is needed.
     code = f"import sys; from covey.cli import main; main({arguments}); sys.exit('jax' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+def test_a_signal_within_an_import_is_no_error(monkeypatch):
+    # Breaks if SIGTERM or Ctrl-C, of which a half-imported library makes an ImportError, ends in a traceback.
+    def dispatch(arguments):
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(10)
+        except KeyboardInterrupt as error:
+            raise ImportError("numpy is not whole") from error
+
+    monkeypatch.setattr(cli, "dispatch", dispatch)
+    assert main(["list"]) == 130
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL

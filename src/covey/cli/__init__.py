@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from .. import __version__
 from ..config import options
@@ -26,8 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0: done; 2: the request cannot be met; 130: interrupted, with everything saved; 141: the reader has gone.
     """
+    heard: list[int] = []
     try:
-        with _terminable():
+        with _noting_signals(heard):
             dispatch(sys.argv[1:] if arguments is None else arguments)
             sys.stdout.flush()
     except UserError as error:
@@ -39,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except (Exception, SystemExit) as error:
+        if heard:  # a library in the midst of its import makes another error of an interruption
+            return 130
         from .blame import blame_sentence
 
         sentence = blame_sentence(error)
@@ -50,17 +54,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
-    """Let a termination signal end a command as Ctrl-C does: nothing half done is left behind."""
+def _noting_signals(heard: list[int]) -> Iterator[None]:
+    """Let a termination signal end a command as Ctrl-C does, and note which signals came."""
+
+    def interrupt(number: int, frame: Any) -> None:
+        heard.append(number)
+        raise KeyboardInterrupt
+
+    both = (signal.SIGINT, signal.SIGTERM)
+    heeded = [number for number in both if signal.getsignal(number) is not signal.SIG_IGN]  # a background's
     try:
-        old = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        old = {number: signal.signal(number, interrupt) for number in heeded}
     except ValueError:  # not the main thread, where no signal arrives
-        yield
-        return
+        old = {}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, old)
+        for number, handler in old.items():
+            signal.signal(number, handler)
 
 
 def dispatch(arguments: Sequence[str]) -> None:
