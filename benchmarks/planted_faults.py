@@ -119,9 +119,10 @@ def main() -> None:
     for defect in wanted:
         rows.append(catch(defect))
         print(f"{defect.name}: {rows[-1]['caught']}: {rows[-1]['sentence']}", flush=True)
-    print_table(rows)
     false = [] if options.only else alarms()
-    print_table(false)
+    for table in (rows, false):
+        if table:
+            print_table(table)
     save_results(options.json, {"defects": rows, "false alarms": false})
     sys.exit(bool(false) or any(row["as listed"] == "NO" for row in rows))
 
