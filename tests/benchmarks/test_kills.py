@@ -82,7 +82,7 @@ def test_killed_runs_are_equal(tmp_path, number):
     # Breaks if any of these moments loses a bit, leaves a file, or, with SIGTERM, prints a traceback.
     outcomes = try_all(plan_kills(19, 7), tmp_path, number)
     assert [outcome for outcome in outcomes if outcome.different] == []
-    assert sum(outcome.reached for outcome in outcomes) >= 15
+    assert sum(outcome.reached for outcome in outcomes) > 12
 
 
 def test_checkpoints_know_no_time(tmp_path, monkeypatch):
