@@ -122,10 +122,10 @@ def test_slow_worlds_get_processes(monkeypatch):
             raise ValueError("no")
 
     monkeypatch.setattr(python_worlds.launch, "cores", lambda: 4)
-    monkeypatch.setattr(sys.modules["__main__"], "__file__", "/usr/bin/covey")
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", "/usr/bin/covey", raising=False)
     wanted = python_worlds.useful_workers
     assert [wanted(Slow(), copies) for copies in (1, 3, 8)] == [0, 3, 4]
     assert [wanted(world, 8) for world in (HostRecall(), Failing())] == [0, 0]
-    monkeypatch.setattr(sys.modules["__main__"], "__file__", "/home/me/mine.py")
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", "/home/me/mine.py", raising=False)
     monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)
     assert wanted(Slow(), 8) == 0

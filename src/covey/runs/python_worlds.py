@@ -14,7 +14,7 @@ from ..text import count
 from ..training.host_report import HostReport
 from . import launch
 
-SLOW_STEP = 1.0  # milliseconds; faster worlds lose more to the exchange with workers than they win
+_LONG_TICK = 0.0005  # seconds of a worker's steps; shorter ones lose more to the exchange than they win
 _TRIAL = 0.2  # seconds in which a step is timed
 
 
@@ -31,9 +31,11 @@ def step_line(config: Config, happened: HostReport) -> str:
 
 
 def useful_workers(world: AbstractHostEnvironment, copies: int) -> int:
-    """Return a process for each core, if there are copies enough and a step takes over a millisecond."""
+    """Return a process for each core, if there are copies enough and each has half a millisecond to do."""
     workers = min(copies, launch.cores())
-    return workers if workers > 1 and _is_command() and _step_time(world) > SLOW_STEP / 1000 else 0
+    if workers < 2 or not _is_command():
+        return 0
+    return workers if _step_time(world) * copies / workers > _LONG_TICK else 0
 
 
 def _is_command() -> bool:

@@ -20,7 +20,7 @@ from .folder import RunFolder
 from .metrics import Numbers, check_numbers, convention, report_rows
 from .pools import PoolKeeper
 from .progress import Progress
-from .python_worlds import SLOW_STEP, added, step_line
+from .python_worlds import added, step_line
 from .records import Row
 from .sinks import Sink, close_sinks
 from .stationarity import StationarityMeter
@@ -94,7 +94,7 @@ class Training:
         say(self.engine.memory())
         if config.workers is None and (workers := self.engine.wanted_workers()):
             self.engine.start_workers(workers)
-            say(f"steps of over {SLOW_STEP:g} ms: {workers} processes take them (--workers 0: none)")
+            say(f"{workers} processes step the copies of the world (--workers 0: none)")
         self.audit = Audit(config, self.engine) if config.audit else None
         for note in self.audit.findings.told if self.audit else ():
             say(f"effect audit, possible defect: {note}")

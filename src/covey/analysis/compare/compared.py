@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
+from jaxtyping import Float
 
 from ... import statistics
 from ...runs.metrics import LearningCurve
@@ -35,7 +36,9 @@ class ReturnComparison:
     b_over_a: dict[str, Any]
 
 
-def compare_returns(curve: LearningCurve, other_curve: LearningCurve) -> ReturnComparison | None:
+def compare_returns(
+    curve: LearningCurve, other_curve: tuple[Float[np.ndarray, " u"], Float[np.ndarray, "u others"]]
+) -> ReturnComparison | None:
     """Compare greedy returns at the last evaluation of the shorter run.
 
     Of the longer run this is its last evaluation up to there.
