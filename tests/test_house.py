@@ -34,7 +34,7 @@ FLOORS = (
     ("statistics",),
     ("files", "yaml_text", "commands"),
     ("text",),
-    ("errors", "lazy", "ranges"),
+    ("errors", "lazy", "ranges", "signals"),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 

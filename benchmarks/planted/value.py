@@ -214,19 +214,6 @@ class TargetNeverFollows(Sound):
         return target
 
 
-class Swapped(Sound):
-    """Two critics, of which each is returned in the place of the other."""
-
-    def more(self, spec, key):
-        return Networks(spec, key=ops.named(key, "second"))
-
-    def update(self, learner, batch, key, step):
-        new, metrics = super().update(learner, batch, key, step)
-        grads = ops.gradients(self.loss, learner.more, learner.target.network, batch)[0]
-        second = jax.tree.map(lambda x, g: x - 1e-3 * g, learner.more, grads)
-        return eqx.tree_at(lambda x: (x.online, x.more), new, (second, new.online)), metrics
-
-
 class ZeroTermByHand(Sound):
     """The divergence of values from themselves."""
 
@@ -304,6 +291,14 @@ class LearnsBeside(Sound):
         grads = ops.gradients(self.loss, learner.more, learner.target.network, batch)[0]
         second = jax.tree.map(lambda x, g: x - 1e-3 * g, learner.more, grads)
         return eqx.tree_at(lambda x: x.more, new, second), metrics
+
+
+class Swapped(LearnsBeside):
+    """Two critics, of which each is returned in the place of the other."""
+
+    def update(self, learner, batch, key, step):
+        new, metrics = super().update(learner, batch, key, step)
+        return eqx.tree_at(lambda x: (x.online, x.more), new, (new.more, new.online)), metrics
 
 
 class AgentsLeftOut(Sound):

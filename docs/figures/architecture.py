@@ -37,6 +37,7 @@ PURPOSE = {
     "statistics": "means, intervals, bootstrap",
     "files": "atomic",
     "yaml_text": "strict",
+    "signals": "who answers them",
     "text": "numbers and tables as text",
     "errors": "errors for users",
 }

@@ -10,6 +10,7 @@ from typing import Any
 from .. import __version__
 from ..config import options
 from ..errors import UserError
+from ..signals import handling
 from .declaration import Declaration, declarations
 from .output import print_result, progress_printer
 from .parser import make_parser
@@ -63,15 +64,8 @@ def _noting_signals(heard: list[int]) -> Iterator[None]:
 
     both = (signal.SIGINT, signal.SIGTERM)
     heeded = [number for number in both if signal.getsignal(number) is not signal.SIG_IGN]  # a background's
-    try:
-        old = {number: signal.signal(number, interrupt) for number in heeded}
-    except ValueError:  # not the main thread, where no signal arrives
-        old = {}
-    try:
+    with handling(heeded, interrupt):
         yield
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
 
 
 def dispatch(arguments: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol, runtime_checkable
 
+from ..signals import handling
 from .progress import Progress
 
 
@@ -26,12 +27,5 @@ def stop_on_signals(run: Stoppable) -> Iterator[None]:
         run.stop = True
         run.progress.say("stopping after this chunk …")
 
-    try:
-        old = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not the main thread, where no signal arrives
-        old = {}
-    try:
+    with handling((signal.SIGINT, signal.SIGTERM), request):
         yield
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
