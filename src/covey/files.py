@@ -30,7 +30,7 @@ def write_errors_explained(what: str, path: Path) -> Iterator[None]:
             ) from error
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise UserError(
-            f"cannot write {what} at {path}: {reason}; choose another folder with --out"
+            f"cannot write {what} at {path}: {reason}; choose another place with --out"
         ) from error
 
 
