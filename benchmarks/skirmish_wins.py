@@ -1,23 +1,61 @@
-"""Steps and seconds until an algorithm wins 90 % of a battle of `skirmish`, from tuned and original settings.
+"""Wins on maps of `skirmish`, and the steps and seconds until 90 % of battles are won.
 
 Fresh seeds train side by side in one run; its seconds count the start and the tests, of 64 greedy battles
 each. A seed is there at the first of two tests in a row with 90 % wins or more. Every run is a run folder
 under --out: a finished run is read, an interrupted one is resumed.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 
 import covey
 from covey.runs.metrics import curves
+from covey.statistics import interval, iqm
 
 from .common import parse_options, print_table, save_results
 from .learning import train_or_read
 
-STEPS = {"3m": 250_000, "2s3z": 400_000, "8m": 500_000}  # of each seed
+STEPS = {  # of each seed
+    "3m": 200_000,
+    "2s3z": 300_000,
+    "8m": 300_000,
+    "3s5z": 400_000,
+    "5m_vs_6m": 600_000,
+    "MMM2": 400_000,
+    "corridor": 600_000,
+}
+FIVE_SEEDS = ("3m", "2s3z")  # elsewhere three
 WINS = 0.9
+
+
+class System(NamedTuple):
+    """An algorithm with its networks; `share` of a map's steps, fewer where a step costs more."""
+
+    algorithm: str
+    settings: Mapping[str, Any] = MappingProxyType({})
+    share: float = 1.0
+
+
+ROWS = {"name": "entity", "recurrent": False}
+ENTITY_QMIX = {"agent": ROWS | {"code": 16}, "mixer": {"name": "entity"}, "agent_id": False}
+ENTITY_MAPPO = {"actor": ROWS | {"gain": 0.01}, "critic": ROWS | {"gain": 1.0}, "agent_id": False}
+SYSTEMS = {
+    "mappo": System("mappo", share=2.5),
+    "ippo": System("ippo", share=2.5),
+    "entity-mappo": System("mappo", ENTITY_MAPPO),
+    "qmix": System("qmix"),
+    "vdn": System("vdn"),
+    "ow_qmix": System("ow_qmix"),
+    "entity-qmix": System("qmix", ENTITY_QMIX | {"experience.updates": 2}, share=0.5),
+    "iql": System("iql"),
+    "cw_qmix": System("cw_qmix"),
+    "hyper_mappo": System("hyper_mappo"),
+}
+TABLE = tuple(SYSTEMS)[:7]
 
 
 class Arrival(NamedTuple):
@@ -49,46 +87,59 @@ def median_text(values: list[float], scale: float = 1.0) -> str:
     return f"{middle:.0f} ({low:.0f} to {high:.0f})"
 
 
-def row(name: str, preset: str, run: covey.Run) -> dict[str, str]:
+def row(name: str, system: str, preset: str, run: covey.Run) -> dict[str, str]:
     every = arrivals(run)
     there = [x for x in every if x is not None]
-    _, wins = curves(run.metrics, "eval/won")
+    _, curve = curves(run.metrics, "eval/won")
+    wins = 100 * curve[-1]
+    low, high = interval(wins)
     return {
         "map": name,
+        "system": system,
         "settings": preset,
+        "thousand steps": f"{run.summary['steps'] / 1000:.0f}",
+        "wins, %: median": f"{np.median(wins):.0f}",
+        "IQM [95 %]": f"{iqm(wins):.0f} [{low:.0f}, {high:.0f}]",
+        "best test, median": f"{np.median(100 * curve.max(0)):.0f}",
         "there": f"{len(there)} of {len(every)}",
         "thousand steps to 90 %": median_text([x.step for x in there], 1000) if there else "",
-        "seconds": median_text([x.seconds for x in there]) if there else "",
-        "wins at the end, %": median_text(list(wins[-1]), 0.01),
+        "seconds to 90 %": median_text([x.seconds for x in there]) if there else "",
+        "seconds in all": f"{run.summary['train']['wall_seconds']:.0f}",
     }
 
 
 def main() -> None:
     more = {
-        "--algorithm": {"default": "mappo"},
+        "--systems": {"nargs": "+", "choices": list(SYSTEMS), "default": list(TABLE), "metavar": "SYSTEM"},
         "--maps": {"nargs": "+", "choices": list(STEPS), "default": list(STEPS), "metavar": "MAP"},
         "--presets": {"nargs": "+", "choices": ["tuned", "original"], "default": ["tuned"]},
-        "--seeds": {"type": int, "default": 5},
+        "--seeds": {"type": int, "help": "(5 on 3m and 2s3z, else 3)"},
+        "--steps": {"type": float, "default": 1.0, "help": "multiplies every budget"},
         "--out": {"type": Path, "default": Path("runs/skirmish-wins"), "help": "where runs are kept"},
     }
     options = parse_options(__doc__ or "", None, **more)
     rows = []
     for name in options.maps:
-        for preset in options.presets:
-            run = train_or_read(
-                options.algorithm,
-                f"skirmish/{name}",
-                options.out / f"{options.algorithm}-{name}-{preset}",
-                preset=preset,
-                seeds=options.seeds,
-                seed=100,
-                steps=STEPS[name],
-                eval_every=20_000,
-                eval_episodes=64,
-            )
-            rows.append(row(name, preset, run))
-            save_results(options.json, rows)
-    print_table(rows)
+        for label in options.systems:
+            system = SYSTEMS[label]
+            for preset in options.presets:
+                seeds = options.seeds or (5 if name in FIVE_SEEDS else 3)
+                steps = round(STEPS[name] * system.share * options.steps)
+                run = train_or_read(
+                    system.algorithm,
+                    f"skirmish/{name}",
+                    options.out / f"{label}-{name}-{preset}-{seeds}x{steps}",
+                    settings=dict(system.settings),
+                    preset=preset,
+                    seeds=seeds,
+                    seed=100,
+                    steps=steps,
+                    eval_every=max(1, steps // 20),
+                    eval_episodes=64,
+                )
+                rows.append(row(name, label, preset, run))
+                print_table(rows)
+                save_results(options.json, rows)
 
 
 if __name__ == "__main__":

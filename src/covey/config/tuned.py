@@ -1,7 +1,8 @@
 """Presets: settings of an algorithm in an environment.
 
-Tuned ones lie in `presets/ALGORITHM/ENVIRONMENT.yaml`, those of an algorithm's authors for a family of worlds
-in `originals/ALGORITHM/FAMILY.yaml`. Elsewhere the classes' own values are the original ones.
+Tuned ones lie in `presets/ALGORITHM/WORLD.yaml`, those of an algorithm's authors in `originals/…`. WORLD is a
+world or a family of worlds, whose `maps` have settings of their own. A family is tuned for its `maps` alone.
+Where there is no file, the classes' own values are the original ones.
 """
 
 from collections.abc import Iterable
@@ -17,15 +18,13 @@ PRESETS = Path(__file__).parent / "presets"
 ORIGINALS = Path(__file__).parent / "originals"
 
 
-def preset_path(algorithm: str, environment: str) -> Path:
-    """Return where a preset lies, or would lie."""
-    return PRESETS / algorithm / f"{environment}.yaml"
-
-
 def tuned_environments(algorithm: str) -> list[str]:
     """Return the environments that an algorithm is tuned for."""
-    folder = PRESETS / algorithm
-    return sorted(str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.yaml"))
+    found = []
+    for path in (PRESETS / algorithm).glob("*.yaml"):
+        maps = yaml_text.read_file(path).get("maps")
+        found += [path.stem] if maps is None else [f"{path.stem}/{name}" for name in maps]
+    return sorted(found)
 
 
 def tuned_settings(
@@ -33,41 +32,44 @@ def tuned_settings(
 ) -> tuple[dict[str, Tree], dict[str, Any]]:
     """Return the presets of these algorithms in an environment, where there are any; and the run's fields."""
     algorithms = list(algorithms)
-    tuned: dict[str, Tree] = {}
-    run: dict[str, Any] = {}
-    for name in algorithms:
-        path = preset_path(name, environment)
-        if name in catalogue.ALGORITHMS and environment in catalogue.ENVIRONMENTS and path.exists():
-            tuned[name] = yaml_text.read_file(path)
-            run |= tuned[name].pop("run", {})
-    if required and not tuned:
+    there = [name for name in algorithms if environment in tuned_environments(name)]
+    if required and not there:
         names = " or ".join(algorithms)
         raise UserError(f"nothing is tuned for {names} in {environment}: leave out preset=tuned")
-    return tuned, run
+    return _read_presets(PRESETS, there, environment)
 
 
 def original_settings(algorithms: Iterable[str], environment: str) -> tuple[dict[str, Tree], dict[str, Any]]:
     """Return the authors' settings of these algorithms, where they have some; and the run's fields."""
-    family, _, world = environment.partition("/")
-    original: dict[str, Tree] = {}
+    family = environment.partition("/")[0]
+    there = [name for name in algorithms if (ORIGINALS / name / f"{family}.yaml").exists()]
+    return _read_presets(ORIGINALS, there, environment)
+
+
+def _read_presets(
+    folder: Path, algorithms: list[str], environment: str
+) -> tuple[dict[str, Tree], dict[str, Any]]:
+    """Return the settings of these algorithms in a world of covey's, and the run's fields."""
+    settings: dict[str, Tree] = {}
     run: dict[str, Any] = {}
     for name in algorithms:
-        if environment in catalogue.ENVIRONMENTS and (ORIGINALS / name / f"{family}.yaml").exists():
-            original[name], fields = _read_original(name, family, world)
+        if name in catalogue.ALGORITHMS and environment in catalogue.ENVIRONMENTS:
+            settings[name], fields = _read_preset(folder, name, environment)
             run |= fields
-    return original, run
+    return settings, run
 
 
-def _read_original(algorithm: str, family: str, world: str) -> tuple[Tree, dict[str, Any]]:
+def _read_preset(folder: Path, algorithm: str, environment: str) -> tuple[Tree, dict[str, Any]]:
     """Return a file's settings, by dotted path, and its run's fields.
 
     They are those of the algorithm that it is `like`, its own, then those of the world among its `maps`.
     """
-    tree = yaml_text.read_file(ORIGINALS / algorithm / f"{family}.yaml")
+    family, _, world = environment.partition("/")
+    tree = yaml_text.read_file(folder / algorithm / f"{family}.yaml")
     like = tree.pop("like", None)
-    settings, run = _read_original(like, family, world) if like else ({}, {})
+    settings, run = _read_preset(folder, like, environment) if like else ({}, {})
     run = run | tree.pop("run", {})
-    of_world = tree.pop("maps", {}).get(world, {})
+    of_world = tree.pop("maps", {}).get(world) or {}
     return settings | flatten(tree) | flatten(of_world), run
 
 
