@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import covey
+from covey.config import catalogue
+from covey.config.tuned import tuned_environments
 
 FACTORED = ("iql", "vdn", "qmix", "cw_qmix", "ow_qmix")
 ROLLOUTS = ("pqn_iql", "pqn_vdn", "pqn_qmix")
@@ -64,10 +66,9 @@ def cells() -> dict[str, tuple[str, str, dict[str, Any]]]:
             steps = REPORTS * COPIES * EPISODE.get(kind, 25)
             options = {"preset": "original", "steps": steps, "settings": settings, "env": env}
             found[f"{name} in {kind}"] = (name, world, options)
-    for path in sorted(Path(covey.__file__).parent.rglob("presets/*/**/*.yaml")):
-        folder = next(parent for parent in path.parents if parent.parent.name == "presets")
-        world = str(path.relative_to(folder).with_suffix(""))
-        found[f"{folder.name} tuned for {world}"] = (folder.name, world, {"preset": "tuned", "steps": 1})
+    for name in catalogue.ALGORITHMS:
+        for world in tuned_environments(name):
+            found[f"{name} tuned for {world}"] = (name, world, {"preset": "tuned", "steps": 1})
     return found
 
 

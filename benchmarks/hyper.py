@@ -1,8 +1,9 @@
 """Returns of hyper_mappo's variants beside mappo, at equal steps and equal seconds; unsteadiness of teams.
 
 `variants` trains every variant in one world, `best` the named ones in several worlds; where a world has two
-teams, both learn. Every run is a run folder under --out, trained in stages: a finished run is read, an
-interrupted one is resumed. Between stages, one agent of the new team plays among partners of the old one.
+teams, both learn. In `skirmish` wins stand beside returns. Every run is a run folder under --out, trained in
+stages: a finished run is read, an interrupted one is resumed. Between stages, one agent of the new team plays
+among partners of the old one.
 """
 
 import argparse
@@ -57,27 +58,40 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "smooth policies": {"smooth_on": "policy"},
     "slow": {"hyper_every": 4},
     "shares": {"smooth_share": 0.1, "align_share": 0.1},
+    "by identity": {"hyper.context": "identity"},
 }
+MAPPO = ("mappo", "by identity")  # the others are hyper_mappo's
+SLOWER = 0.1  # learning rate of made weights: one step moves them further
 STAGES = 3
 TEAMS = {"pursuit": ("adversary", "agent")}  # worlds in which both teams learn
 
 
 def algorithm_name(variant: str, world: str) -> str:
-    name = "mappo" if variant == "mappo" else "hyper_mappo"
+    name = "mappo" if variant in MAPPO else "hyper_mappo"
     return "+".join(f"{team}={name}" for team in TEAMS[world]) if world in TEAMS else name
 
 
-def variant_settings(variant: str, world: str) -> dict[str, Any]:
+def variant_settings(variant: str, world: str, preset: str | None) -> dict[str, Any]:
     settings = VARIANTS[variant]
+    if variant == "by identity":
+        return settings | {"actor_optimiser.lr": slower_rate(world, preset)}
     return settings | AGENT if world == "speaker_listener" and variant != "mappo" else settings
+
+
+def slower_rate(world: str, preset: str | None) -> dict[str, Any]:
+    """Return the schedule of mappo's learning rate in a world, for weights that are made."""
+    tree = Config.parse("mappo", world, [f"preset={preset}"] if preset else [])
+    rate = next(iter(tree.learners.values()))["actor_optimiser"]["lr"]
+    return {k: SLOWER * x if k in ("value", "start", "end") else x for k, x in rate.items()}
 
 
 def train_in_stages(variant: str, world: str, folder: Path, steps: int, **options: Any) -> covey.Run:
     """Train in stages, and keep the checkpoint of each."""
+    settings = variant_settings(variant, world, options.get("preset"))
     ends = [round(steps * (n + 1) / STAGES) for n in range(STAGES)]
     if not (folder / "config.yaml").exists():
         covey.train(
-            algorithm_name(variant, world), world, out=folder, settings=variant_settings(variant, world),
+            algorithm_name(variant, world), world, out=folder, settings=settings,
             steps=ends[0], report_every=max(1, steps // 60), eval_every=max(1, steps // 20), **options,
         )  # fmt: skip
     run = covey.Run(folder)
@@ -177,7 +191,23 @@ def compare_with(base: covey.Run, run: covey.Run, seconds: float) -> dict[str, A
         "steps/s": round(steps_per_second(run)),
         "seconds": seconds_for(run, run.summary["steps"]),
         "partners": among_old_partners(run),
-    } | learner_cost(run)  # fmt: skip
+    } | wins(run) | learner_cost(run)  # fmt: skip
+
+
+def wins(run: covey.Run) -> dict[str, Any]:
+    """Return each seed's share of won battles, in percent; nothing where nobody wins."""
+    _, values = curves(run.metrics, "eval/won")
+    if not len(values):
+        return {}
+    last = 100 * values[-1]
+    return {
+        "wins": {
+            "median": float(np.median(last)),
+            "iqm": float(iqm(last)),
+            "ci95": [float(x) for x in interval(last)],
+            "per_seed": [float(x) for x in last],
+        }
+    }
 
 
 def row(world: str, name: str, x: dict[str, Any]) -> dict[str, str]:
@@ -196,7 +226,7 @@ def row(world: str, name: str, x: dict[str, Any]) -> dict[str, str]:
         "parameters": f"{x['parameters']:,}",
         "steps/s": f"{x['steps/s']:,}",
         "one of today among yesterday's": f"{partners['one of today'] - partners['yesterday']:+.2f}",
-    }
+    } | ({"wins, %: IQM [95 %]": f"{span(x['wins'])}"} if "wins" in x else {})
 
 
 def main() -> None:
@@ -206,6 +236,7 @@ def main() -> None:
     parser.add_argument("--variants", nargs="+", choices=list(VARIANTS), help="(all; best: name two)")
     parser.add_argument("--seeds", type=int, help="(4; best: 8)")
     parser.add_argument("--steps", type=int, default=300_000)
+    parser.add_argument("--preset", choices=("tuned", "original"), help="(the default of each world)")
     parser.add_argument("--eval-episodes", type=int, default=64)
     parser.add_argument("--out", type=Path, default=Path("runs/hyper"))
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the results")
@@ -215,14 +246,15 @@ def main() -> None:
     variants = ["mappo", *(v for v in options.variants or list(VARIANTS) if v != "mappo")]
     seeds = options.seeds or (8 if best else 4)
     launch.prepare("cpu")
+    preset = {"preset": options.preset} if options.preset else {}
     results: dict[str, dict[str, Any]] = {}
     for world in worlds:
         folder = lambda v, world=world: (
-            options.out / f"{world}-{v.replace(':', '').replace(' ', '-')}-{seeds}"
+            options.out / f"{world}-{v}-{seeds}".replace("/", "-").replace(":", "").replace(" ", "-")
         )
         runs = {
             v: train_in_stages(
-                v, world, folder(v), options.steps, seeds=seeds, eval_episodes=options.eval_episodes
+                v, world, folder(v), options.steps, seeds=seeds, eval_episodes=options.eval_episodes, **preset
             )
             for v in variants
         }

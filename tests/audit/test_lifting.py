@@ -1,6 +1,7 @@
 """Settings that are numbers, as inputs of the programs."""
 
 import equinox as eqx
+import jax
 
 from audit.cases import planted
 from covey.audit.lifting import numbers_in, put, value_at
@@ -23,6 +24,18 @@ def test_a_setting_is_put_where_its_constructor_keeps_it():
         changed = put(algorithm, path.split("."), value)
         assert value_at(changed, path.split(".")) == value != value_at(algorithm, path.split("."))
         assert eqx.tree_equal(changed, make_algorithm("hyper_mappo", {path: value})[0])
+
+
+def test_a_traced_number_may_be_an_option():
+    # Would break: Equinox's warning, which is an error here, when an entity network's factory gets its interface.
+    algorithm, _ = make_algorithm("mappo", {"actor": "entity", "actor.gain": 0.01})
+
+    def trace(gain):
+        actor = put(algorithm, ["actor", "gain"], gain).actor.offer(interface=None)
+        assert dict(actor.options) == dict(algorithm.actor.options) | {"gain": gain, "interface": None}
+        return gain
+
+    jax.eval_shape(trace, 0.5)
 
 
 def test_zeros_and_whole_numbers_stay_in_the_program():

@@ -10,7 +10,7 @@ from audit.cases import OPTIONS, audit_run
 from covey.audit.static import examine
 from covey.config.catalogue import ALGORITHMS, ENVIRONMENTS
 from covey.config.config import Config
-from covey.config.tuned import PRESETS
+from covey.config.tuned import tuned_environments
 from covey.errors import UserError
 from covey.runs.engine import Engine
 
@@ -46,8 +46,7 @@ def original(algorithm: str) -> list[Config]:
 
 
 def tuned(algorithm: str) -> list[Config]:
-    worlds = [world for world in ENVIRONMENTS if (PRESETS / algorithm / f"{world}.yaml").exists()]
-    configs = [config_of(algorithm, world, {}, "tuned") for world in worlds]
+    configs = [config_of(algorithm, world, {}, "tuned") for world in tuned_environments(algorithm)]
     return [config for config in configs if config]
 
 

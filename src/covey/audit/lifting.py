@@ -55,12 +55,10 @@ def put(thing: Any, path: Sequence[str], value: Any) -> Any:
     if not path:
         return value
     head, *rest = path
-    new = copy.copy(thing)
     if isinstance(thing, Factory):
-        options = dict(thing.options)
-        options[head] = put(options[head], rest, value)
-        object.__setattr__(new, "options", tuple(options.items()))
-    elif field := _holder(thing, head):
+        return thing.with_options(**{head: put(dict(thing.options)[head], rest, value)})
+    new = copy.copy(thing)
+    if field := _holder(thing, head):
         object.__setattr__(new, field, put(getattr(thing, field), path, value))
     else:
         object.__setattr__(new, head, put(getattr(thing, head), rest, value))

@@ -1,5 +1,6 @@
 """A class and its options, instantiated later."""
 
+import copy
 import inspect
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
@@ -36,4 +37,14 @@ class Factory(eqx.Module, Generic[_T]):
     def offer(self, **arguments: Any) -> "Factory[_T]":
         """Return the factory with those of these arguments that the constructor asks for."""
         wanted = {name: value for name, value in arguments.items() if self.asks_for(name)}
-        return Factory(self.target, **dict(self.options), **wanted)
+        return self.with_options(**wanted)
+
+    def with_options(self, **options: Any) -> "Factory[_T]":
+        """Return the factory with more options, or other values of them.
+
+        No constructor runs, since the effect audit makes options inputs of a program, and Equinox warns of
+        those in static fields.
+        """
+        new = copy.copy(self)
+        object.__setattr__(new, "options", tuple((dict(self.options) | options).items()))
+        return new
