@@ -6,7 +6,7 @@ Run it by `python -m docs.figures.skirmish`. Each table stands between two marke
 import json
 import runpy
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ PAGE = ROOT / "docs/worlds/skirmish.md"
 CALIBRATION = ROOT / "benchmarks/results/skirmish-calibration.json"
 RULES = ROOT / "benchmarks/results/skirmish-rules.json"
 CHASE = ROOT / "benchmarks/results/skirmish-chase.json"
+WINS = ROOT / "benchmarks/results/skirmish-wins.json"
 SMAC_SIZES = ROOT / "tests/environments/skirmish/sizes.py"
 
 SETTINGS = {
@@ -252,9 +253,35 @@ def chase() -> str:
     return table(("places", *PAPER), rows)
 
 
+def wins() -> str:
+    """Return the recorded wins of every system on every map, and the way to 90 %."""
+    rows = json.loads(WINS.read_text(encoding="utf-8"))["results"]
+    systems = [*dict.fromkeys(row["system"] for row in rows)]
+    maps = [*dict.fromkeys(row["map"] for row in rows)]
+    found = {(row["map"], row["system"]): row for row in rows}
+
+    def pivot(text: Callable[[dict[str, str]], str]) -> str:
+        of = lambda name, system: text(found[name, system]) if (name, system) in found else ""
+        lines = ([f"`{name}`", *(of(name, system) for system in systems)] for name in maps)
+        return table(("map", *(f"`{system}`" for system in systems)), lines)
+
+    def arrived(row: dict[str, str]) -> str:
+        if not row["seconds to 90 %"]:
+            return "–"
+        steps = row["thousand steps to 90 %"].partition(" ")[0]
+        seconds = row["seconds to 90 %"].partition(" ")[0]
+        every = len(set(row["there"].split(" of "))) == 1
+        return f"{steps} k, {seconds} s" + ("" if every else f" ({row['there']})")
+
+    share = lambda row: f"{row['wins, %: median']}; {row['IQM [95 %]']}; {row['thousand steps']} k"
+    first = "Wins of the last policies in percent, 64 greedy battles a seed: median; IQM [95 %]; steps a seed."
+    then = "Steps of a seed and seconds until 90 %, medians of the seeds that came there:"
+    return f"{first}\n\n{pivot(share)}\n\n{then}\n\n{pivot(arrived)}"
+
+
 def with_tables(page: str) -> str:
     """Return a page with the newest tables between their markers."""
-    for make in (sizes, units, liberty, settings, rules, calibration, chase):
+    for make in (sizes, units, liberty, settings, rules, calibration, chase, wins):
         begin = f"<!-- {make.__name__}: begin -->"
         end = f"<!-- {make.__name__}: end -->"
         before, _, rest = page.partition(begin)
