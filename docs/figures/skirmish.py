@@ -274,7 +274,7 @@ def wins() -> str:
         return f"{steps} k, {seconds} s" + ("" if every else f" ({row['there']})")
 
     share = lambda row: f"{row['wins, %: median']}; {row['IQM [95 %]']}; {row['thousand steps']} k"
-    first = "Wins of the last policies in percent, 64 greedy battles a seed: median; IQM [95 %]; steps a seed."
+    first = "Wins of the last policies in percent, 64 greedy battles a seed: median; IQM [95 %]; steps."
     then = "Steps of a seed and seconds until 90 %, medians of the seeds that came there:"
     return f"{first}\n\n{pivot(share)}\n\n{then}\n\n{pivot(arrived)}"
 
