@@ -28,7 +28,7 @@ STEPS = {  # of each seed
     "MMM2": 400_000,
     "corridor": 600_000,
 }
-FIVE_SEEDS = ("3m", "2s3z")  # elsewhere three
+FIVE_SEEDS = ("3m", "2s3z")  # elsewhere four
 WINS = 0.9
 
 
@@ -113,7 +113,7 @@ def main() -> None:
         "--systems": {"nargs": "+", "choices": list(SYSTEMS), "default": list(TABLE), "metavar": "SYSTEM"},
         "--maps": {"nargs": "+", "choices": list(STEPS), "default": list(STEPS), "metavar": "MAP"},
         "--presets": {"nargs": "+", "choices": ["tuned", "original"], "default": ["tuned"]},
-        "--seeds": {"type": int, "help": "(5 on 3m and 2s3z, else 3)"},
+        "--seeds": {"type": int, "help": "(5 on 3m and 2s3z, else 4)"},
         "--steps": {"type": float, "default": 1.0, "help": "multiplies every budget"},
         "--out": {"type": Path, "default": Path("runs/skirmish-wins"), "help": "where runs are kept"},
     }
@@ -123,7 +123,7 @@ def main() -> None:
         for label in options.systems:
             system = SYSTEMS[label]
             for preset in options.presets:
-                seeds = options.seeds or (5 if name in FIVE_SEEDS else 3)
+                seeds = options.seeds or (5 if name in FIVE_SEEDS else 4)
                 steps = round(STEPS[name] * system.share * options.steps)
                 run = train_or_read(
                     system.algorithm,

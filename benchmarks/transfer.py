@@ -28,7 +28,7 @@ def wins(evaluation: covey.Evaluation) -> str:
 def main() -> None:
     more = {
         "--maps": {"nargs": "+", "default": list(MAPS), "metavar": "MAP"},
-        "--seeds": {"type": int, "default": 3},
+        "--seeds": {"type": int, "default": 4},
         "--first": {"type": int, "default": STEPS[HOME], "help": f"steps on {HOME} ({STEPS[HOME]})"},
         "--steps": {"type": int, "default": 100_000, "help": "more steps on the other map (100,000)"},
         "--episodes": {"type": int, "default": 64, "help": "greedy battles of each seed (64)"},
