@@ -41,7 +41,7 @@ class System(NamedTuple):
 
 
 ROWS = {"name": "entity", "recurrent": False}
-ENTITY_QMIX = {"agent": ROWS | {"code": 16}, "mixer": {"name": "entity"}, "agent_id": False}
+ENTITY_QMIX = {"agent": ROWS, "mixer": {"name": "entity"}, "agent_id": False}
 ENTITY_MAPPO = {"actor": ROWS | {"gain": 0.01}, "critic": ROWS | {"gain": 1.0}, "agent_id": False}
 SYSTEMS = {
     "mappo": System("mappo", share=2.5),
