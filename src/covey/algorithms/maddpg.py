@@ -33,7 +33,7 @@ from ..core import (
     Traits,
     Trajectory,
 )
-from ..experience import Replay, require_whole_episodes
+from ..experience import Replay, require_whole_episodes, without_memory
 from ..networks.agents import AbstractAgent, FeedForward, Sharing
 from ..parts import (
     AbstractOptimiser,
@@ -97,7 +97,7 @@ class MADDPG(AbstractAlgorithm[Learner]):
         actors = DeterministicActors(self.actor, spec, *sharing, key=ops.named(key, "actor"))
         critics = JointCritics(self.critic, spec, *sharing, self.critic_input, key=ops.named(key, "critic"))
         if actors.recurrent:
-            require_whole_episodes(self.experience, "`actor=feed_forward`")
+            require_whole_episodes(self.experience, without_memory("actor", self.actor))
         if self.last_action:
             require_whole_episodes(self.experience, "`last_action=False`")
         online = DeterministicNetworks(actors, critics)

@@ -32,7 +32,7 @@ from ..core import (
     Traits,
     Trajectory,
 )
-from ..experience import Replay, require_whole_episodes
+from ..experience import Replay, require_whole_episodes, without_memory
 from ..networks.agents import (
     AbstractAgent,
     AgentCarry,
@@ -94,12 +94,15 @@ class QMIX(AbstractAlgorithm[Learner]):
     optimiser: AbstractOptimiser = RMSProp()
     standardise_rewards: bool = False
 
-    def init_networks(self, spec: Spec, key: PRNGKeyArray) -> ValueNetworks:
+    def init_networks(self, spec: Spec, key: PRNGKeyArray, agent: str = "agent") -> ValueNetworks:
+        """Return new networks; `agent` is what their setting is called."""
         parts = observation_parts(spec, self.last_action, self.agent_id)
         interface = NetworkInterface(parts, actions=spec.actions)
         agents = AgentNetworks(self.agent, spec, interface, self.sharing, key=ops.named(key, "agent"))
-        if agents.nets.carry_size or self.last_action:
-            require_whole_episodes(self.experience, "`agent=feed_forward`, `last_action=False`")
+        if agents.nets.carry_size:
+            require_whole_episodes(self.experience, without_memory(agent, self.agent))
+        if self.last_action:
+            require_whole_episodes(self.experience, "`last_action=False`")
         world = mixer_part(self.mixer_input, spec)
         make = self.mixer.offer(layout=world.layout)
         mixer = make(spec.agents, world.width, spec.actions, key=ops.named(key, "mixer"))

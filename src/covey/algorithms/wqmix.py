@@ -106,7 +106,7 @@ class WQMIX(AbstractAlgorithm[Learner]):
         if self.central:
             parts = (self.central_agent, self.central_mixer)
             unrestricted = eqx.tree_at(lambda qmix: (qmix.agent, qmix.mixer), self.qmix, parts)
-            central = unrestricted.init_networks(spec, ops.named(key, "central"))
+            central = unrestricted.init_networks(spec, ops.named(key, "central"), "central_agent")
         online = WeightedNetworks(self.qmix.init_networks(spec, key), central)
         opt_state = ops.init_opt_state(self.qmix.optimiser, online)
         return Learner(online, ops.init_target(online.bootstrap), opt_state, jnp.zeros((), int))

@@ -1,6 +1,8 @@
 """A replay buffer."""
 
+import inspect
 import math
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -11,6 +13,7 @@ from jaxtyping import Array, Bool, Int, PRNGKeyArray
 from ..core import AbstractExperience, Spec, Trajectory
 from ..errors import SettingError
 from ..ops import named, shard
+from ..parts import Factory
 from ..ranges import Count, Index, Size, Updates
 from .on_policy import episode_steps
 from .packing import pack
@@ -23,6 +26,12 @@ def require_whole_episodes(experience: AbstractExperience, instead: str) -> None
     if isinstance(experience, Replay) and experience.window is not WHOLE_EPISODES:
         problem = "cuts episodes open, and agents with a memory need them whole"
         raise SettingError("experience.window", problem, f"set `experience.window=None`, or {instead}")
+
+
+def without_memory(name: str, network: Factory[Any]) -> str:
+    """Return the setting that takes its memory from the network of this name."""
+    own = "recurrent" in inspect.signature(network.target).parameters
+    return f"`{name}.recurrent=False`" if own else f"`{name}=feed_forward`"
 
 
 class Replay(AbstractExperience):
