@@ -19,38 +19,49 @@ from covey.statistics import interval, iqm
 from .common import parse_options, print_table, save_results
 from .learning import train_or_read
 
-STEPS = {  # of each seed
-    "3m": 200_000,
-    "2s3z": 300_000,
-    "8m": 300_000,
-    "3s5z": 400_000,
-    "5m_vs_6m": 600_000,
-    "MMM2": 400_000,
-    "corridor": 600_000,
+
+class Budget(NamedTuple):
+    """Steps of each seed: many of those that cost little, few of those that cost much."""
+
+    many: int
+    few: int
+
+
+STEPS = {
+    "3m": Budget(500_000, 200_000),
+    "2s3z": Budget(750_000, 300_000),
+    "8m": Budget(750_000, 300_000),
+    "3s5z": Budget(1_000_000, 300_000),
+    "5m_vs_6m": Budget(1_500_000, 400_000),
+    "MMM2": Budget(1_000_000, 200_000),
+    "corridor": Budget(1_500_000, 300_000),
 }
 FIVE_SEEDS = ("3m", "2s3z")  # elsewhere four
 WINS = 0.9
 
 
 class System(NamedTuple):
-    """An algorithm with its networks; `share` of a map's steps, fewer where a step costs more."""
+    """An algorithm with its networks, and its share of a map's few steps; None: it takes the many."""
 
     algorithm: str
     settings: Mapping[str, Any] = MappingProxyType({})
-    share: float = 1.0
+    share: float | None = 1.0
+
+    def steps(self, name: str) -> float:
+        return STEPS[name].many if self.share is None else self.share * STEPS[name].few
 
 
 ROWS = {"name": "entity", "recurrent": False}
 ENTITY_QMIX = {"agent": ROWS, "mixer": {"name": "entity"}, "agent_id": False}
 ENTITY_MAPPO = {"actor": ROWS | {"gain": 0.01}, "critic": ROWS | {"gain": 1.0}, "agent_id": False}
 SYSTEMS = {
-    "mappo": System("mappo", share=2.5),
-    "ippo": System("ippo", share=2.5),
+    "mappo": System("mappo", share=None),
+    "ippo": System("ippo", share=None),
     "entity-mappo": System("mappo", ENTITY_MAPPO),
     "qmix": System("qmix"),
     "vdn": System("vdn"),
     "ow_qmix": System("ow_qmix"),
-    "entity-qmix": System("qmix", ENTITY_QMIX | {"experience.updates": 2}, share=0.5),
+    "entity-qmix": System("qmix", ENTITY_QMIX, share=0.5),
     "iql": System("iql"),
     "cw_qmix": System("cw_qmix"),
     "hyper_mappo": System("hyper_mappo"),
@@ -124,7 +135,7 @@ def main() -> None:
             system = SYSTEMS[label]
             for preset in options.presets:
                 seeds = options.seeds or (5 if name in FIVE_SEEDS else 4)
-                steps = round(STEPS[name] * system.share * options.steps)
+                steps = round(system.steps(name) * options.steps)
                 run = train_or_read(
                     system.algorithm,
                     f"skirmish/{name}",

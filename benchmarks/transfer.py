@@ -29,7 +29,7 @@ def main() -> None:
     more = {
         "--maps": {"nargs": "+", "default": list(MAPS), "metavar": "MAP"},
         "--seeds": {"type": int, "default": 4},
-        "--first": {"type": int, "default": STEPS[HOME], "help": f"steps on {HOME} ({STEPS[HOME]})"},
+        "--first": {"type": int, "default": STEPS[HOME].few, "help": f"steps on {HOME} ({STEPS[HOME].few})"},
         "--steps": {"type": int, "default": 100_000, "help": "more steps on the other map (100,000)"},
         "--episodes": {"type": int, "default": 64, "help": "greedy battles of each seed (64)"},
         "--out": {"type": Path, "default": Path("runs/transfer"), "help": "where runs are kept"},
