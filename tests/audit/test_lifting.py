@@ -27,7 +27,7 @@ def test_a_setting_is_put_where_its_constructor_keeps_it():
 
 
 def test_a_traced_number_may_be_an_option():
-    # Would break: Equinox's warning, which is an error here, when an entity network's factory gets its interface.
+    # Would break: Equinox's warning, an error here, when an entity network's factory gets its interface.
     algorithm, _ = make_algorithm("mappo", {"actor": "entity", "actor.gain": 0.01})
 
     def trace(gain):
