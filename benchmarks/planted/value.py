@@ -159,7 +159,7 @@ class ValidIgnored(Sound):
 
 class LegalIgnored(Sound):
     def legal(self, t):
-        return True
+        return jnp.ones_like(t.next_obs.legal)
 
 
 class ActionIgnored(Sound):

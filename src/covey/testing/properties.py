@@ -14,8 +14,8 @@ from ..ops.watching import watching_ratios
 from ..training.learners import LearnerSlot, observe_as, view_as
 from ..training.loop import Trainer
 
-_UPDATES = 200
-_SEEDS = 4
+_UPDATES = 300
+_SEEDS = 8
 _COPIES = 8
 
 
