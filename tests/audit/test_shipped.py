@@ -139,15 +139,19 @@ def test_every_setting_of_coveys_own_is_read(algorithm):
 @pytest.mark.nightly
 def test_every_setting_of_battles_is_read():
     # Would break: a field of the battles' world that nothing depends on, under any settings.
-    # MMM has what 3m lacks: several types, and medivacs.
-    config = Config.parse("random", "skirmish/MMM", {}, {"preset": "original"})
-    findings = examine(config, Engine(config).trainer, everything=True)
-    beside = {v.setting.path: v.condition for v in findings.settings if not v.read}
-    assert len(findings.settings) > 20
-    assert beside == {
+    # MMM has what 3m lacks, several types and medivacs; what is idle there acts on 2s3z.
+    def beside(name: str) -> dict[str, str | None]:
+        config = Config.parse("random", f"skirmish/{name}", {}, {"preset": "original"})
+        findings = examine(config, Engine(config).trainer, everything=True)
+        assert len(findings.settings) > 20
+        return {v.setting.path: v.condition for v in findings.settings if not v.read}
+
+    always = {
         "env.min_attack_range": "with use_unit_ranges=true",
         "env.num_fov_actions": "with conic_fov=true",
     }
+    assert beside("MMM") == always | {"env.obs_aligned_types": None}
+    assert beside("2s3z") == always | {"env.obs_heal_bits": None}
 
 
 SMALL = {

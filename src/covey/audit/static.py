@@ -65,7 +65,7 @@ def examine(run: Config, trainer: Any, everything: bool = False) -> StaticFindin
         findings.structures[slot.name] = structure
         findings.terms += [f"{prefix}{name}" for name in sorted(_check_terms(structure))]
         findings.off += [f"{prefix}{name}" for name in check_modules(structure, tried, suspicions)]
-        findings.settings += _check_settings(tried, wanted, prefix)
+        findings.settings += _check_settings(tried, wanted, prefix, everything)
         whose = f"{slot.name}: " if prefix else ""
         findings.told += [f"{whose}{note}" for note in suspicions.notes()]
         findings.off += [f"{prefix}{setting.path}" for setting in tried.settings if _is_off(setting)]
@@ -152,7 +152,7 @@ def _check_environment(run: Config, everything: bool) -> list[SettingVerdict]:
     refuse_truth_as_text(tried.settings, "env.")
     if trace(run.env, False, False).on_host:  # nothing shows what a Python program reads
         return []
-    return _check_settings(tried, wanted, "env.")
+    return _check_settings(tried, wanted, "env.", everything)
 
 
 def _is_wanted(tried: TriedSettings, setting: Setting, coveys: bool, everything: bool) -> bool:
@@ -178,12 +178,17 @@ def _is_tested_by_covey(tried: TriedSettings, setting: Setting, coveys: bool) ->
     return coveys or promoted or setting.path != first.path
 
 
-def _check_settings(tried: TriedSettings, wanted: Wanted, prefix: str) -> list[SettingVerdict]:
-    """Return the verdicts on settings; refuse one that nobody reads, and a chosen one without effect."""
+def _check_settings(
+    tried: TriedSettings, wanted: Wanted, prefix: str, everything: bool
+) -> list[SettingVerdict]:
+    """Return the verdicts on settings; refuse one that nobody reads, and a chosen one without effect.
+
+    Of everything some is idle in any one world, so nothing is refused.
+    """
     verdicts = tried.verdicts(partial(wanted, tried))
     for setting, read, chosen, condition in verdicts:
         name = f"{prefix}{setting.path}={yaml_text.inline(setting.value)}"
-        if not read and condition is None:
+        if not read and condition is None and not everything:
             raise UserError(
                 f"{name} changes nothing: with another value, everything that acts and learns is traced to "
                 "the same program, so nobody reads it, or its result is not used; use it or remove it "
