@@ -93,6 +93,10 @@ def arrivals(run: covey.Run) -> list[Arrival | None]:
     return found
 
 
+def finished(folder: Path) -> bool:
+    return folder.exists() and covey.Run(folder).summary.get("status") == "finished"
+
+
 def median_text(values: list[float], scale: float = 1.0) -> str:
     low, middle, high = (x / scale for x in (min(values), float(np.median(values)), max(values)))
     return f"{middle:.0f} ({low:.0f} to {high:.0f})"
@@ -126,6 +130,7 @@ def main() -> None:
         "--presets": {"nargs": "+", "choices": ["tuned", "original"], "default": ["tuned"]},
         "--seeds": {"type": int, "help": "(5 on 3m and 2s3z, else 4)"},
         "--steps": {"type": float, "default": 1.0, "help": "multiplies every budget"},
+        "--status": {"action": "store_true", "help": "train nothing: the table of what is there"},
         "--out": {"type": Path, "default": Path("runs/skirmish-wins"), "help": "where runs are kept"},
     }
     options = parse_options(__doc__ or "", None, **more)
@@ -136,10 +141,13 @@ def main() -> None:
             for preset in options.presets:
                 seeds = options.seeds or (5 if name in FIVE_SEEDS else 4)
                 steps = round(system.steps(name) * options.steps)
+                folder = options.out / f"{label}-{name}-{preset}-{seeds}x{steps}"
+                if options.status and not finished(folder):
+                    continue
                 run = train_or_read(
                     system.algorithm,
                     f"skirmish/{name}",
-                    options.out / f"{label}-{name}-{preset}-{seeds}x{steps}",
+                    folder,
                     settings=dict(system.settings),
                     preset=preset,
                     seeds=seeds,
@@ -149,8 +157,11 @@ def main() -> None:
                     eval_episodes=64,
                 )
                 rows.append(row(name, label, preset, run))
-                print_table(rows)
                 save_results(options.json, rows)
+                if not options.status:
+                    print_table(rows)
+    if options.status:
+        print_table(rows)
 
 
 if __name__ == "__main__":
