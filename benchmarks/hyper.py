@@ -59,8 +59,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "slow": {"hyper_every": 4},
     "shares": {"smooth_share": 0.1, "align_share": 0.1},
     "by identity": {"hyper.context": "identity"},
+    "wide": {"actor.hidden": 128},  # about the parameters of hyper_mappo
 }
-MAPPO = ("mappo", "by identity")  # the others are hyper_mappo's
+MAPPO = ("mappo", "by identity", "wide")  # the others are hyper_mappo's
 SLOWER = 0.5  # of the learning rate, for made weights: on skirmish/3m better than 1, .2 and .1
 STAGES = 3
 TEAMS = {"pursuit": ("adversary", "agent")}  # worlds in which both teams learn
