@@ -87,6 +87,21 @@ def test_figures_embed_their_letters(paths, tmp_path, name):
     assert content.startswith(b"%PDF") or b"<svg" in content
 
 
+@pytest.mark.parametrize(
+    "label", ["qmix", "qmix mixer.embed=64 experience.batch_size=128 optimiser.lr=0.0005 gamma=0.99"]
+)
+def test_legends_fit_their_figure(label, tmp_path):
+    # Would break: names that are cut off at the edges, where there are many or they tell many settings.
+    figure, axes = figures._panels(1)
+    for i in range(4):
+        axes[0].plot([0, 1], label=f"{label} {i}")
+    figures._finish(figure, axes, tmp_path / "figure.svg")
+    box = figure.legends[0].get_window_extent()
+    assert box.x0 >= 0 and box.x1 <= figure.bbox.width
+    assert box.y0 >= 0 and box.y1 <= axes[0].get_tightbbox().y0
+    assert axes[0].get_window_extent().height / figure.dpi > 1.5
+
+
 def test_figures_refuse_what_cannot_be(paths, tmp_path):
     # Would break: a traceback of matplotlib for a file's ending; aggregates over one world.
     with pytest.raises(UserError, match=r"take \.pdf"):

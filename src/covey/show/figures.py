@@ -1,5 +1,6 @@
 """The figures of a paper by one command: learning curves by world, or aggregates over worlds, as rliable."""
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +18,8 @@ By = Literal["env", "all"]
 _ENDINGS = (".pdf", ".png", ".svg")
 _DRAWS = 2000
 _PANEL = (3.4, 2.5)  # inches
+_LEGEND = 0.35  # inches of a legend of one line
+_LETTER = 0.066  # inches of its letters
 _COLUMNS = 3
 _THRESHOLDS = 101
 
@@ -54,7 +57,7 @@ def _panels(count: int) -> tuple[Any, list[Any]]:
     """Return a figure with so many axes."""
     columns = min(count, _COLUMNS)
     rows = -(-count // columns)
-    size = (_PANEL[0] * columns, _PANEL[1] * rows + 0.35)
+    size = (_PANEL[0] * columns, _PANEL[1] * rows + _LEGEND)
     figure, axes = pyplot().subplots(rows, columns, figsize=size, dpi=200, squeeze=False)
     for spare in axes.ravel()[count:]:
         spare.set_visible(False)
@@ -73,10 +76,22 @@ def _finish(figure: Any, axes: list[Any], out: Path) -> None:
             if label not in labels:
                 lines.append(line)
                 labels.append(label)
-    figure.tight_layout(rect=(0, 0.35 / figure.get_figheight(), 1, 1))
-    columns = min(len(labels), 4)
-    figure.legend(lines, labels, loc="lower center", ncol=columns, frameon=False, fontsize=8)
+    legend = _add_legend(figure, lines, labels)
+    height = max(_LEGEND, legend.get_window_extent().height / figure.dpi)  # inches
+    figure.set_figheight(figure.get_figheight() + height - _LEGEND)
+    figure.tight_layout(rect=(0, height / figure.get_figheight(), 1, 1))
     save_figure(figure, out)
+
+
+def _add_legend(figure: Any, lines: list[Any], labels: list[str]) -> Any:
+    """Add a legend in as many columns as the figure is wide; a label that is wider takes several lines."""
+    labels = [textwrap.fill(label, int((figure.get_figwidth() - 0.4) / _LETTER)) for label in labels]
+    for columns in range(min(len(labels), 4), 0, -1):
+        legend = figure.legend(lines, labels, loc="lower center", ncol=columns, frameon=False, fontsize=8)
+        if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            return legend
+        legend.remove()
+    raise AssertionError("a figure has a line")
 
 
 def _title(ax: Any, title: str, x: str, y: str) -> None:
