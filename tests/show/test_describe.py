@@ -28,7 +28,9 @@ def test_an_algorithm():
     assert lines["optimiser.lr.value"][0] == "0.0005"
     assert "mixer.embed" not in lines
     assert "mixer.embed" in rows(describe_name("qmix"))
-    worlds = "predator_prey, pursuit, reference, speaker_listener, spread, tag"
+    maps = ("2s3z", "3m", "3s5z", "5m_vs_6m", "8m", "MMM2", "corridor")
+    battles = ", ".join(f"skirmish/{name}" for name in maps)
+    worlds = f"predator_prey, pursuit, reference, {battles}, speaker_listener, spread, tag"
     assert lines["Tuned"] == ["for:", *worlds.split()]
 
 

@@ -115,7 +115,7 @@ def test_one_agent_by_itself(tmp_path):
     ("algorithm", "world", "settings", "said"),
     [
         ("hyper_mappo", "spread", ["layers=last"], "other weights at each step"),
-        ("qmix", "skirmish/3m", ["agent=entity"], "not EntityAgent"),
+        ("qmix", "skirmish/3m", ["agent=entity", "agent.recurrent=false"], "not EntityAgent"),
         ("random", "spread", [], "nobody learned"),
     ],
 )
