@@ -59,7 +59,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "slow": {"hyper_every": 4},
     "shares": {"smooth_share": 0.1, "align_share": 0.1},
     "by identity": {"hyper.context": "identity"},
-    "wide": {"actor.hidden": 128},  # about the parameters of hyper_mappo
+    "wide": {"actor.hidden": 128},  # with fewer parameters than hyper_mappo in all
 }
 MAPPO = ("mappo", "by identity", "wide")  # the others are hyper_mappo's
 SLOWER = 0.5  # of the learning rate, for made weights: on skirmish/3m better than 1, .2 and .1
@@ -76,7 +76,7 @@ def variant_settings(variant: str, world: str, preset: str | None) -> dict[str, 
     settings = VARIANTS[variant]
     if variant == "by identity":
         return settings | {"actor_optimiser.lr": slower_rate(world, preset)}
-    return settings | AGENT if world == "speaker_listener" and variant != "mappo" else settings
+    return settings | AGENT if world == "speaker_listener" and variant not in MAPPO else settings
 
 
 def slower_rate(world: str, preset: str | None) -> dict[str, Any]:
@@ -196,19 +196,12 @@ def compare_with(base: covey.Run, run: covey.Run, seconds: float) -> dict[str, A
 
 
 def wins(run: covey.Run) -> dict[str, Any]:
-    """Return each seed's share of won battles, in percent; nothing where nobody wins."""
-    _, values = curves(run.metrics, "eval/won")
-    if not len(values):
+    """Return the wins of the last policies, in percent; nothing where nobody wins."""
+    rate = run.summary["eval"].get("win_rate")
+    if rate is None:
         return {}
-    last = 100 * values[-1]
-    return {
-        "wins": {
-            "median": float(np.median(last)),
-            "iqm": float(iqm(last)),
-            "ci95": [float(x) for x in interval(last)],
-            "per_seed": [float(x) for x in last],
-        }
-    }
+    percent = lambda x: [100 * value for value in x] if isinstance(x, list) else 100 * x
+    return {"wins": {name: percent(rate[name]) for name in ("median", "iqm", "ci95", "per_seed")}}
 
 
 def row(world: str, name: str, x: dict[str, Any]) -> dict[str, str]:
