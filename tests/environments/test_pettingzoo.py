@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import originals
 import pytest
-from gymnasium.spaces import Box, Dict, Discrete, MultiDiscrete
+from gymnasium.spaces import Box, Dict, Discrete
 
 import covey
 from covey.config.config import Config
@@ -193,7 +193,6 @@ def test_boxes_of_different_ranges_share_one(skirmish):
         ("mpe2.simple_spread_v3", {"team": ("a", "b")}, "team is for 2 agents, but .* has 3: name each"),
         ("json", {}, "holds no PettingZoo world"),
         ("nobody", {}, "give it `possible_agents`"),
-        ("skirmish", {"tank_0": MultiDiscrete([9, 9])}, "81 joint choices, more than 64: wrap"),
         ("skirmish", {"max_cycles": 0}, "set horizon"),
     ],
 )

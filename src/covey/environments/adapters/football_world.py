@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from .foreign import AbstractForeignWorld, ForeignMoment
+from .foreign_world import AbstractForeignWorld, ForeignMoment
 from .spaces import Box, Discrete
 
 _TEAMS = ("left_team", "left_team_direction", "right_team", "right_team_direction")

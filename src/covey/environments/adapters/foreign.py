@@ -6,10 +6,7 @@ flattens, numbers actions, keeps account of who is alive, whose turn it is and h
 `recognise.PROTOCOLS` then lists the adapter, and `catalogue.ADAPTERS` its prefix.
 """
 
-import abc
-from collections.abc import Collection, Mapping, Sequence
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
@@ -17,61 +14,10 @@ from jaxtyping import Bool, Float, Shaped
 from ...core import AbstractHostEnvironment, HostObservation, HostStep, Spec
 from ...errors import UserError
 from .choices import WorldChoices
+from .foreign_world import AbstractForeignWorld, ForeignMoment
+from .parts import in_parts
 from .spaces import ActionSpaces, ObservationSpaces
-from .teams import TEAM_REWARDS, choose_teams, team_sums
-
-_NOTHING: Mapping[Any, Any] = MappingProxyType({})
-
-
-class ForeignMoment(NamedTuple):
-    """The outcome of a reset or a step, by agents' names, in the world's own terms.
-
-    - `obs`: the observations of the agents that are there, without their masks.
-    - `playing`: the agents that are asked for an action next. None are left: the episode is over.
-    - `reward`: of this step alone. An agent that is missing earned nothing.
-    - `terminated`, `truncated`: the agents for which this step was an end.
-    - `masks`: the legal actions of agents that have some.
-    - `turn`: the agents whose turn it is; the others wait, with one legal action. None: everybody's.
-    - `state`: the global state, if the world has one.
-    - `team_reward`: where the world defines its own.
-    """
-
-    obs: Mapping[Any, Any]
-    playing: Collection[Any]
-    reward: Mapping[Any, float] = _NOTHING
-    terminated: Collection[Any] = ()
-    truncated: Collection[Any] = ()
-    masks: Mapping[Any, Any] = _NOTHING
-    turn: Collection[Any] | None = None
-    state: Any = None
-    counts: Mapping[str, float] = _NOTHING
-    team_reward: Float[np.ndarray, " teams"] | None = None
-
-
-class AbstractForeignWorld(abc.ABC):
-    """One copy of a world of another package. `spaces` of both kinds are in the order of `names`.
-
-    - `limit`: the longest episode in steps, where the world says it.
-    - `counts`: the names that `ForeignMoment.counts` may use.
-    - `versions`: of programs that the world runs, after its first reset.
-    - `state_is_read`: the environment sets it false where nobody reads `ForeignMoment.state`.
-    """
-
-    names: tuple[Any, ...]
-    observation_spaces: Sequence[Any]
-    action_spaces: Sequence[Any]
-    limit: int | None = None
-    counts: tuple[str, ...] = ()
-    versions: Mapping[str, str] = _NOTHING
-    state_is_read: bool = True
-
-    @abc.abstractmethod
-    def reset(self, seed: int) -> ForeignMoment:
-        """Start an episode."""
-
-    @abc.abstractmethod
-    def step(self, actions: dict[Any, Any]) -> ForeignMoment:
-        """Take one action of each agent that plays, a member of its own space."""
+from .teams import TEAM_REWARDS, TeamReward, choose_teams, counted_rewards
 
 
 class ForeignEnvironment(AbstractHostEnvironment):
@@ -88,23 +34,25 @@ class ForeignEnvironment(AbstractHostEnvironment):
         title: str,
         choices: WorldChoices,
     ):
-        self.world = world
+        self.world, owners = in_parts(world)
         self.title = title
         self.counts = world.counts
-        self.names = world.names
+        self.names = self.world.names
         try:
-            self.rows = ObservationSpaces(world.observation_spaces)
-            self.actions = ActionSpaces(world.action_spaces)
+            self.rows = ObservationSpaces(self.world.observation_spaces)
+            self.actions = ActionSpaces(self.world.action_spaces)
         except UserError as error:
             raise UserError(f"{title}: {error}") from error
         self.waiting = np.tile(np.arange(self.actions.available.shape[1]) == 0, (len(self.names), 1))
-        self.team_reward = choices.team_reward
+        self.team_reward: TeamReward = choices.team_reward
         self.width = 0  # of the state: nobody has read it yet
         first = self.reset(0)
         self.versions = world.versions
         if choices.state:
             self.width = self._state_width(first)
         world.state_is_read = self.width > 0
+        team = choose_teams(world.names, choices.team, choices.team_reward, title)
+        self.counted = np.diff(owners, prepend=-1) > 0  # a team's reward counts an agent's first part alone
         self.spec = Spec(
             names=tuple(map(str, self.names)),
             features=self.rows.features,
@@ -112,7 +60,7 @@ class ForeignEnvironment(AbstractHostEnvironment):
             horizon=choices.horizon or choices.longest(title, world.limit),
             state=self.width,
             bounds=self.actions.bounds,
-            team=choose_teams(self.names, choices.team, choices.team_reward, title),
+            team=tuple(team[i] for i in owners) if team else (),
             team_reward=TEAM_REWARDS[choices.team_reward],
             shape=self.rows.shape,
             feature_type=self.rows.feature_type,
@@ -155,8 +103,8 @@ class ForeignEnvironment(AbstractHostEnvironment):
         all_terminated = not left and len(self.terminated) == len(self.names)
         reward = np.array([moment.reward.get(name, 0.0) for name in self.names], np.float32)
         team_reward = moment.team_reward
-        if team_reward is None and self.team_reward == "sum":
-            team_reward = team_sums(self.spec, reward)
+        if team_reward is None and (self.team_reward == "sum" or not self.counted.all()):
+            team_reward = counted_rewards(self.spec, self.team_reward, reward, self.counted)
         return HostStep(
             obs=self._observe(moment),
             reward=reward,

@@ -11,7 +11,8 @@ import numpy as np
 from ...core import AbstractHostEnvironment
 from ...ranges import Size
 from .choices import WorldChoices
-from .foreign import AbstractForeignWorld, ForeignEnvironment, ForeignMoment
+from .foreign import ForeignEnvironment
+from .foreign_world import AbstractForeignWorld, ForeignMoment
 from .horizons import episode_limit
 from .imports import import_world, make_world
 from .pictures import with_pictures
@@ -51,9 +52,9 @@ def gymnasium(
     """A Gymnasium world of several agents, whose observations and actions come as tuples; or of one agent.
 
     Agents are numbered: `agent_0`, `agent_1` and so on. Observations are flattened and padded with zeros to
-    the widest. Discrete actions are padded with illegal ones; several choices at once are one number.
-    Continuous actions are mapped to each agent's own Box from the range that all Boxes share, or from
-    [-1, 1] if they share none.
+    the widest. Discrete actions are padded with illegal ones. Several choices at once are one number, up to
+    64; each part of a larger action is an agent of its own (`agent_0.1`). Continuous actions are mapped to
+    each agent's own Box from the range that all Boxes share, or from [-1, 1] if they share none.
 
     Rewards are a list, one for each agent; or one number, which all earn, unless `info` has
     `agents_rewards`. An end at the world's own time limit is a truncation, whatever the world calls it.

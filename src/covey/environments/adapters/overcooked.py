@@ -6,7 +6,8 @@ import numpy as np
 
 from ...errors import UserError
 from .choices import WorldChoices
-from .foreign import AbstractForeignWorld, ForeignEnvironment, ForeignMoment
+from .foreign import ForeignEnvironment
+from .foreign_world import AbstractForeignWorld, ForeignMoment
 from .imports import import_world
 from .spaces import Box, Discrete
 from .teams import TeamReward

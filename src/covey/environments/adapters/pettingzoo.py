@@ -11,7 +11,8 @@ from ...core import AbstractHostEnvironment
 from ...errors import UserError
 from ...ranges import Size
 from .choices import WorldChoices
-from .foreign import AbstractForeignWorld, ForeignEnvironment, ForeignMoment, numbers_of
+from .foreign import ForeignEnvironment, numbers_of
+from .foreign_world import AbstractForeignWorld, ForeignMoment
 from .horizons import episode_limit
 from .imports import import_world, make_world
 from .pictures import with_pictures
@@ -43,9 +44,10 @@ def pettingzoo(
     """A PettingZoo world: agents act together (ParallelEnv) or in turn (AECEnv).
 
     Observations are flattened and padded with zeros to the widest. Discrete actions are padded with illegal
-    ones. Continuous actions are mapped to each agent's own Box from the range that all Boxes share, or from
-    [-1, 1] if they share none. Where some agents have discrete and others continuous actions, all are
-    continuous, and a discrete agent takes its largest dimension.
+    ones. Several choices at once are one number, up to 64; each part of a larger action is an agent of its
+    own (`tank_0.1`). Continuous actions are mapped to each agent's own Box from the range that all Boxes
+    share, or from [-1, 1] if they share none. Where some agents have discrete and others continuous actions,
+    all are continuous, and a discrete agent takes its largest dimension.
 
     Teams follow names: `adversary_0` belongs to `adversary`; the players of known games, such as chess, are
     opponents. Instead, `team` may name each agent's team; `[]` stands for one team of all. A team earns the

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .choices import WorldChoices
-from .foreign import AbstractForeignWorld, ForeignEnvironment, ForeignMoment
+from .foreign import ForeignEnvironment
+from .foreign_world import AbstractForeignWorld, ForeignMoment
 from .spaces import Box, Discrete
 
 _METHODS = ("reset", "step", "get_obs", "get_state", "get_avail_actions", "get_env_info")

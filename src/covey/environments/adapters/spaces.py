@@ -26,9 +26,16 @@ MOST_JOINT_CHOICES = 64
 
 
 class Discrete(NamedTuple):
-    """Choices `0 ... n-1`, for worlds that come without spaces."""
+    """Choices `start ... start+n-1`, for worlds that come without spaces."""
 
     n: int
+    start: int = 0
+
+
+class Tuple(NamedTuple):
+    """Members of several spaces side by side."""
+
+    spaces: tuple[Any, ...]
 
 
 class Box(NamedTuple):
@@ -65,7 +72,7 @@ def split_mask(observation: Any) -> tuple[Any, Any]:
     return next(iter(rest.values())) if len(rest) == 1 else rest, observation[MASK]
 
 
-def _inner(space: Any) -> list[tuple[Any, Any]]:
+def inner_spaces(space: Any) -> list[tuple[Any, Any]]:
     """Return the keys and spaces of a Dict or a Tuple."""
     spaces = space.spaces
     return list(spaces.items() if isinstance(spaces, dict) else enumerate(spaces))
@@ -81,7 +88,7 @@ def flat_width(space: Any) -> int:
         case "MultiDiscrete":
             return int(np.sum(space.nvec))
         case "Dict" | "Tuple":
-            return sum(flat_width(inner) for _, inner in _inner(space))
+            return sum(flat_width(inner) for _, inner in inner_spaces(space))
     raise UserError(
         f"observations from a space of kind {kind_of(space)} are no numbers: wrap the world so that each "
         f"agent observes one of {', '.join(_KINDS)}"
@@ -99,7 +106,7 @@ def flat_row(space: Any, x: Any) -> Shaped[np.ndarray, " width"]:
             sizes = np.ravel(space.nvec)
             choices = np.ravel(x) - np.ravel(_start(space))
             return np.concatenate([_one_hot(int(n), int(k)) for n, k in zip(sizes, choices, strict=True)])
-    return np.concatenate([flat_row(inner, x[key]) for key, inner in _inner(space)])
+    return np.concatenate([flat_row(inner, x[key]) for key, inner in inner_spaces(space)])
 
 
 def _start(space: Any) -> Any:
@@ -164,7 +171,7 @@ def joint_choices(space: Any) -> int | None:
         case "MultiBinary":
             return 2 ** math.prod(space.shape)
         case "Dict" | "Tuple":
-            parts = [joint_choices(each) for _, each in _inner(space)]
+            parts = [joint_choices(each) for _, each in inner_spaces(space)]
             return None if None in parts else math.prod(n or 1 for n in parts)
     return None
 
@@ -180,7 +187,7 @@ def choice(space: Any, k: int) -> Any:
         case "MultiBinary":
             parts = np.array(np.unravel_index(k, (2,) * int(np.prod(space.shape))))
             return parts.reshape(space.shape).astype(space.dtype)
-    keys, inner = zip(*_inner(space), strict=True)
+    keys, inner = zip(*inner_spaces(space), strict=True)
     parts = np.unravel_index(k, [joint_choices(each) or 1 for each in inner])
     chosen = [choice(each, int(part)) for each, part in zip(inner, parts, strict=True)]
     return tuple(chosen) if kind_of(space) == "Tuple" else dict(zip(keys, chosen, strict=True))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from ...core import Spec
 from ...errors import SettingError
@@ -38,6 +38,9 @@ def choose_teams(
     return team if len(set(team)) > 1 else ()
 
 
-def team_sums(spec: Spec, reward: Float[np.ndarray, " agents"]) -> Float[np.ndarray, " teams"]:
-    """Return the sum of the rewards of each team's agents."""
-    return np.array([reward[list(spec.members(team))].sum() for team in spec.teams], np.float32)
+def counted_rewards(
+    spec: Spec, kind: TeamReward, reward: Float[np.ndarray, " agents"], counted: Bool[np.ndarray, " agents"]
+) -> Float[np.ndarray, " teams"]:
+    """Return each team's reward: the sum or the mean of its agents', of those that are counted."""
+    own = [reward[[i for i in spec.members(team) if counted[i]]] for team in spec.teams]
+    return np.array([each.sum() if kind == "sum" else each.mean() for each in own], np.float32)

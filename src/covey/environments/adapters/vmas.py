@@ -7,7 +7,8 @@ import numpy as np
 
 from ...errors import UserError
 from .choices import WorldChoices
-from .foreign import AbstractForeignWorld, ForeignEnvironment, ForeignMoment
+from .foreign import ForeignEnvironment
+from .foreign_world import AbstractForeignWorld, ForeignMoment
 from .imports import import_world, make_world
 from .teams import TeamReward
 

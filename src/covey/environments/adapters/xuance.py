@@ -10,7 +10,8 @@ import numpy as np
 
 from ...errors import SettingError
 from .choices import WorldChoices
-from .foreign import AbstractForeignWorld, ForeignEnvironment, ForeignMoment
+from .foreign import ForeignEnvironment
+from .foreign_world import AbstractForeignWorld, ForeignMoment
 from .imports import make_world
 from .spaces import kind_of
 
