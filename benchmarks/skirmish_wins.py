@@ -123,6 +123,46 @@ def row(name: str, system: str, preset: str, run: covey.Run) -> dict[str, str]:
     }
 
 
+COLOURS = {
+    "mappo": "#8a5fa8",
+    "ippo": "#c98a1b",
+    "qmix": "#1b6ca8",
+    "vdn": "#c8553d",
+    "ow_qmix": "#3f8f5b",
+}
+
+
+def draw_wins(path: Path, maps: Mapping[str, Mapping[str, covey.Run]]) -> None:
+    """Draw the wins of every map over steps and over seconds: the interquartile means of the seeds."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+    from matplotlib.ticker import EngFormatter
+
+    figure, grid = plt.subplots(len(maps), 2, figsize=(10.5, 2.7 * len(maps)), dpi=110, squeeze=False)
+    for pair, (name, runs) in zip(grid, maps.items(), strict=True):
+        for axes, along in zip(pair, ("step", "seconds"), strict=True):
+            for system, run in runs.items():
+                times, wins = curves(run.metrics, "eval/won", along)
+                tint = COLOURS.get(system.removeprefix("entity-"), "#7a8791")
+                dash = "--" if system.startswith("entity-") else "-"
+                axes.plot(times, 100 * iqm(wins), color=tint, linewidth=1.8, linestyle=dash, label=system)
+            axes.set_ylim(0, 102)
+            axes.set_xlim(0)
+            axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+            axes.grid(axis="y", color="#e3e8ec", linewidth=0.8)
+            axes.spines[["top", "right"]].set_visible(False)
+        pair[0].set_title(f"{name}: wins, %", loc="left", fontsize=11, fontweight="bold", color="#22303c")
+    handles = {line.get_label(): line for axes in grid.flat for line in axes.lines}
+    grid[0][1].legend(handles.values(), handles, frameon=False, fontsize=8, loc="lower right")
+    grid[-1][0].set_xlabel("environment steps of each seed")
+    grid[-1][1].set_xlabel("seconds, all seeds together")
+    figure.tight_layout()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
+
+
 def main() -> None:
     more = {
         "--systems": {"nargs": "+", "choices": list(SYSTEMS), "default": list(TABLE), "metavar": "SYSTEM"},
@@ -131,10 +171,12 @@ def main() -> None:
         "--seeds": {"type": int, "help": "(5 on 3m and 2s3z, else 4)"},
         "--steps": {"type": float, "default": 1.0, "help": "multiplies every budget"},
         "--status": {"action": "store_true", "help": "train nothing: the table of what is there"},
+        "--picture": {"type": Path, "metavar": "FILE", "help": "draw the curves here"},
         "--out": {"type": Path, "default": Path("runs/skirmish-wins"), "help": "where runs are kept"},
     }
     options = parse_options(__doc__ or "", None, **more)
     rows = []
+    runs: dict[str, dict[str, covey.Run]] = {}
     for name in options.maps:
         for label in options.systems:
             system = SYSTEMS[label]
@@ -156,12 +198,15 @@ def main() -> None:
                     eval_every=max(1, steps // 20),
                     eval_episodes=64,
                 )
+                runs.setdefault(name, {})[label] = run
                 rows.append(row(name, label, preset, run))
                 save_results(options.json, rows)
                 if not options.status:
                     print_table(rows)
     if options.status:
         print_table(rows)
+    if options.picture:
+        draw_wins(options.picture, runs)
 
 
 if __name__ == "__main__":
