@@ -131,6 +131,9 @@ def options() -> Iterator[Case]:
         "options", ["train", "qmix", "two_step", "--save-every=0"], why="a checkpoint after each report"
     )
     for line in (
+        "--out=--",
+        "--track=--",
+        "--config=--",
         "--from nothing",
         "--from /",
         "--from :",

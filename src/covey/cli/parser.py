@@ -63,7 +63,7 @@ def value_of(option: Parameter) -> dict[str, Any]:
         return {"choices": get_args(option.kind), "action": StoreOnce}
     number = bare(option.kind) in (int, float)
     kind = partial(read_number, kind=option.kind) if number else str
-    return {"type": kind, "metavar": option.shown, "action": "append" if option.repeated else StoreOnce}
+    return {"type": kind, "metavar": option.shown, "action": StoreEach if option.repeated else StoreOnce}
 
 
 def percent(text: str) -> str:
@@ -91,7 +91,22 @@ class StoreOnce(argparse.Action):
     """Store an option's value; refuse a second, other one."""
 
     def __call__(self, parser, namespace, values, option_string=None):
+        _refuse_dashes(values, option_string)
         old = getattr(namespace, self.dest, values)
         if old != values:
             raise UserError(f"{option_string} is given twice, as {old} and as {values}: write it once")
         setattr(namespace, self.dest, values)
+
+
+class StoreEach(argparse.Action):
+    """Store all values of an option that may be repeated."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        _refuse_dashes(values, option_string)
+        setattr(namespace, self.dest, [*getattr(namespace, self.dest, []), values])
+
+
+def _refuse_dashes(values: Any, option: str | None) -> None:
+    """Refuse `--out=--`, of which argparse makes an empty list."""
+    if values == []:
+        raise UserError(f"{option} has '--' in place of a value: write {option} VALUE")

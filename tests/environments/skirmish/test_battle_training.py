@@ -25,6 +25,7 @@ CLOSE = {  # so close that somebody dies within an episode
 REPLAY = {"experience.capacity": 64, "experience.batch_size": 8}
 AGENT = {"agent.hidden": 8}
 ACTOR = {"actor.hidden": 8, "critic.hidden": 8}
+ROLLOUT = {"experience.steps": 10}  # the authors' 400 would leave time for one update
 STEPS = {
     "experience.capacity": 400,
     "experience.batch_size": 16,
@@ -34,7 +35,8 @@ STEPS = {
 SMALL = {
     **dict.fromkeys(("iql", "vdn", "qmix", "cw_qmix", "ow_qmix"), REPLAY | AGENT),
     **dict.fromkeys(("pqn_iql", "pqn_vdn", "pqn_qmix"), AGENT),
-    **dict.fromkeys(("coma", "ippo", "mappo", "hyper_mappo"), ACTOR),
+    "coma": ACTOR,
+    **dict.fromkeys(("ippo", "mappo", "hyper_mappo"), ACTOR | ROLLOUT),
     **dict.fromkeys(("maddpg", "dual_q"), ACTOR | STEPS),
 }
 TWO = {"allies": "qmix", "enemies": "mappo"}
@@ -94,7 +96,7 @@ def test_two_sides_learn_by_two_algorithms(tmp_path):
     # Would break: a side that is paid, observed or trained as the other; two learners on one battle.
     more = {f"{team}.{name}": value for team, own in TWO.items() for name, value in SMALL[own].items()}
     pair = "+".join(f"{team}={name}" for team, name in TWO.items())
-    settings = config(pair, **{"env.enemy": "policy"}, **more)
+    settings = config(pair, **{"env.enemy": "policy", "allies.target.period": 1}, **more)
     path = run.train_run(settings, tmp_path / "both", quiet=True).folder.path
     summary = json.loads((path / "summary.json").read_text())
     assert summary["updates"] >= 4

@@ -204,7 +204,7 @@ def _gate(entry: Mapping[str, Any]) -> Gate | None:
     return Gate(tuple(gate["normal"]), gate["offset"], passages)
 
 
-def _cells(rows: Sequence[Sequence[int]]) -> Bool[np.ndarray, "32 32"]:
+def _cells(rows: Sequence[Any]) -> Bool[np.ndarray, "32 32"]:
     """Mark cells `[x, y]` from rows [first row, last row, first cell, last cell]."""
     cells = np.zeros((SIZE, SIZE), bool)
     for row in rows:
