@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from covey.config.making import make_environment
+from covey.environments.adapters.football_picture import draw_football
 from covey.environments.adapters.football_world import simple115
 from covey.errors import UserError
 
@@ -213,6 +214,37 @@ def test_a_timeout_is_a_truncation_and_scoring_alone_pays_goals_alone():
         assert not told.reward.any()
     assert told.truncated
     assert told.counts["timeouts"] == 1
+
+
+def colours_at(picture, *places):
+    """Return the strongest channel at places of the pitch, and whether all of it is bright."""
+    height, width, _ = picture.shape
+    pixels = [
+        picture[round((y / 0.47 + 1) * height / 2), round((x / 1.06 + 1) * width / 2)] for x, y in places
+    ]
+    return [("RGB"[np.argmax(pixel)], bool(pixel.max() > 200)) for pixel in pixels]
+
+
+def moment(own, other, active, ball):
+    teams = {"left_team": np.array(own), "right_team": np.array(other)}
+    return teams | {"active": active, "ball": ball, "ball_owned_team": -1, "ball_owned_player": -1}
+
+
+def test_a_picture_shows_who_stands_where():
+    # fails if a film mixes up sides, marks another player, or does not turn the right side's view
+    places = [(-0.975, 0.0), (0.225, 0.1), (0.875, 0.0), (0.5, -0.2)]  # beside the labels in discs
+    left, right = [[-1, 0], [0.2, 0.1]], [[0.9, 0]]
+    picture = draw_football(("left_0",), [moment(left, right, 1, (0.5, -0.2, 0.0))])
+    shown = colours_at(picture, *places)
+    assert shown[:3] == [("B", False), ("B", True), ("R", False)]
+    assert shown[3][1]
+    turned = [[-x, -y] for x, y in left], [[-x, -y] for x, y in right]
+    picture = draw_football(("right_0",), [moment(*turned[::-1], 0, (-0.5, 0.2, 0.0))])
+    shown = colours_at(picture, *places)
+    assert shown[:3] == [("B", False), ("B", False), ("R", True)]
+    env, _ = make_environment("football:5_vs_5", {"right": 1})
+    env.reset(0)
+    assert env.render().dtype == np.uint8
 
 
 @pytest.mark.parametrize(

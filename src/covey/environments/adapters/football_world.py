@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
+from .football_picture import draw_football
 from .foreign_world import AbstractForeignWorld, ForeignMoment
 from .spaces import Box, Discrete
 
@@ -102,7 +103,12 @@ class FootballWorld(AbstractForeignWorld):
         self.collected = reached
         return paid
 
+    def render(self) -> UInt8[np.ndarray, "height width 3"]:
+        """Return a picture of the newest moment."""
+        return draw_football(self.names, self.seen)
+
     def _moment(self, seen: Sequence[Mapping[str, Any]]) -> ForeignMoment:
+        self.seen = seen
         rows = [simple115(own) for own in seen]
         shown = [
             np.concatenate([row, own["sticky_actions"]]) if self.sticky else row

@@ -71,8 +71,11 @@ class ForeignEnvironment(AbstractHostEnvironment):
 
     def render(self) -> Any:
         """Return the world's own picture of itself, if it draws one."""
-        render = getattr(getattr(self.world, "world", None), "render", None)
-        return render() if callable(render) else None
+        for drawn in (self.world, getattr(self.world, "world", None)):
+            render = getattr(drawn, "render", None)
+            if callable(render):
+                return render()
+        return None
 
     def _state_width(self, first: HostObservation) -> int:
         """Return the width of a global state that is more than the joint observation; 0: there is none."""
