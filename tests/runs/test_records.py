@@ -97,6 +97,8 @@ WRONG = [
     ("summary.json", returns(mean="1"), "eval.team_return.mean is text, and should be a number"),
     ("summary.json", returns(per_seed=[None]), r"eval.team_return.per_seed\[0\] is null, and should"),
     ("summary.json", {"eval": {"team": "team"}}, "eval.convention is missing"),
+    ("summary.json", {"audit": {"settings": []}}, "audit.settings is a list, and should be keys and values"),
+    ("summary.json", {"audit": "none"}, "audit is text, and should be keys and values"),
     ("run.json", {"status": 5}, "status is a whole number, and should be text"),
     ("run.json", RUN | {"versions": []}, "versions is a list, and should be keys and values"),
 ]

@@ -23,6 +23,12 @@ class Each(NamedTuple):
     form: Any
 
 
+class OrNull(NamedTuple):
+    """The form of a value that may be null instead."""
+
+    form: Any
+
+
 _NUMBER = (int, float)
 _SCORES = {"per_seed": [_NUMBER], "mean": _NUMBER, "iqm": _NUMBER, "ci95": [_NUMBER]}
 SUMMARY = {
@@ -30,6 +36,7 @@ SUMMARY = {
     "steps?": int,
     "eval?": {"convention": str, "team": str, "team_return": _SCORES, "teams?": Each(_SCORES)},
     "train?": {"wall_seconds?": _NUMBER},
+    "audit?": OrNull({"settings?": {"idle?": dict}}),
 }
 PROVENANCE = {
     "status": str,
@@ -62,6 +69,8 @@ _SEEN_AS = {**_WORDS, list: "a list", bool: "true or false"}
 
 def fault(value: Any, form: Any, place: str = "it") -> str:
     """Return where a value differs from its form, and how; nothing where it does not."""
+    if isinstance(form, OrNull):
+        return "" if value is None else fault(value, form.form, place)
     if isinstance(form, Each | dict):
         return _fault_in_mapping(value, form, place)
     if isinstance(form, list):
