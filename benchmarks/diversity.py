@@ -35,6 +35,7 @@ COMMON: dict[str, Any] = {
     "agent_id": False,
     "agent_metrics": True,
     "minibatches": 4,
+    "experience.steps": 25,
 }
 IDENTITY = {"hyper.context": "identity"}
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
