@@ -39,7 +39,7 @@ def cheap_cases() -> list[Case]:
 def commands() -> Iterator[Case]:
     lines = (
         "trian qmix spread", "TRAIN qmix spread", "-x", "--versionn", "train", "train qmix",
-        "train spread qmix",
+        "train spread qmix", "sync runs -- --",
         "train qmix qmix", "train spread spread", "train qmix spread extra", "train qmix spread --nonsense",
         "train qmix spread --seeds", "train qmix spread --out", "train qmix spread --device tpu",
         "train qmix spread --device", "train qmix spread --config", "train qmix spread -s 3", "eval",

@@ -51,7 +51,8 @@ def make_parser(declaration: Declaration) -> Parser:
 
 
 def add_word(parser: Parser, word: Parameter) -> None:
-    count: dict[str, Any] = {"nargs": "+"} if word.repeated else {} if word.required else {"nargs": "?"}
+    one: dict[str, Any] = {"action": StoreOnce} if word.required else {"nargs": "?"}
+    count: dict[str, Any] = {"nargs": "+"} if word.repeated else one
     parser.add_argument(word.name, metavar=word.shown, help=percent(word.help), **count)
 
 
@@ -91,7 +92,7 @@ class StoreOnce(argparse.Action):
     """Store an option's value; refuse a second, other one."""
 
     def __call__(self, parser, namespace, values, option_string=None):
-        _refuse_dashes(values, option_string)
+        _refuse_dashes(values, option_string or self.metavar)
         old = getattr(namespace, self.dest, values)
         if old != values:
             raise UserError(f"{option_string} is given twice, as {old} and as {values}: write it once")
@@ -106,7 +107,7 @@ class StoreEach(argparse.Action):
         setattr(namespace, self.dest, [*getattr(namespace, self.dest, []), values])
 
 
-def _refuse_dashes(values: Any, option: str | None) -> None:
+def _refuse_dashes(values: Any, name: Any) -> None:
     """Refuse `--out=--`, of which argparse makes an empty list."""
     if values == []:
-        raise UserError(f"{option} has '--' in place of a value: write {option} VALUE")
+        raise UserError(f"{name} is '--', which is no value: write one in its place")
