@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import covey
+from covey.runs.results import Evaluation
 
 from .common import parse_options, print_table, save_results
 from .learning import train_or_read
@@ -18,7 +19,7 @@ HOME = "8m"
 MAPS = ("3m", "25m", "5m_vs_6m")
 
 
-def wins(evaluation: covey.Evaluation) -> str:
+def wins(evaluation: Evaluation) -> str:
     """Return the wins and the return of an evaluation as text."""
     won = evaluation.win_rate or {}
     low, high = (100 * x for x in won["ci95"])
