@@ -48,7 +48,8 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
         "mappo",
         IDENTITY | {"hyper.generate": "both", "actor_optimiser.lr": 5e-5, "critic_optimiser.lr": 5e-5},
     ),
-    "increments": ("hyper_mappo", {"sharing": "all", "hyper.increments": "agent"}),
+    # without smoothing over time, which has nothing to smooth in a game of one step
+    "increments": ("hyper_mappo", {"sharing": "all", "hyper.increments": "agent", "smooth_weight": 0.0}),
 }
 
 
