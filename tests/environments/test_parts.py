@@ -3,13 +3,17 @@
 import sys
 from types import SimpleNamespace
 
+import gymnasium
 import numpy as np
 import pytest
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple
 
 import covey
-from covey.environments.adapters.parts import member_of_parts, parts_of
+from covey.environments.adapters.choices import WorldChoices
+from covey.environments.adapters.gymnasium import gymnasium_environment
+from covey.environments.adapters.parts import masks_of_parts
 from covey.environments.adapters.pettingzoo import pettingzoo
+from covey.environments.adapters.spaces import member_of_parts, parts_of
 from covey.errors import UserError
 
 LARGE = [
@@ -127,9 +131,19 @@ def test_masks_reach_their_parts(tanks, masks):
     np.testing.assert_array_equal(legal[4], np.arange(9) < 3)
 
 
+def test_masks_are_nested_as_the_action_is():
+    # fails if a Dict's masks are taken in their own order, or a mask of several parts is not taken apart
+    a, b, c = np.array([1, 0]), np.array([1, 1, 0]), np.array([0, 1])
+    space = Dict(move=MultiDiscrete([2, 3]), where=Box(-1, 1), fire=Discrete(2))
+    rows = masks_of_parts(space, {"fire": c, "where": None, "move": (a, b)})
+    assert [None if row is None else list(row) for row in rows] == [[1, 0], [1, 1, 0], None, [0, 1]]
+    rows = masks_of_parts(Tuple([MultiDiscrete([2, 3]), Discrete(2)]), ((a, b), c))
+    assert list(map(list, rows)) == [[1, 0], [1, 1, 0], [0, 1]]
+
+
 def test_a_mask_of_joint_choices_is_refused_with_a_remedy(tanks):
     # fails if a mask that says which pairs go together is silently dropped
-    with pytest.raises(UserError, match=r"tank_0 has an action mask of 81 entries, .* give a tuple of masks"):
+    with pytest.raises(UserError, match=r"tank_0: an action mask has 81 entries, .* give masks nested"):
         pettingzoo(tanks, masks="joint")
 
 
@@ -148,3 +162,32 @@ def test_parts_learn_what_their_agent_is_paid_for(tanks, tmp_path):
         quiet=True,
     )
     assert run.summary["eval"]["team_return"]["mean"] > 8
+
+
+class Leaves(gymnasium.Env):
+    """Two agents of a Dict of actions; the first leaves after a step, and its action is still wanted."""
+
+    n_agents = 2
+    observation_space = Tuple([Box(0, 1, (1,))] * 2)
+    action_space = Tuple(
+        [Dict(move=MultiDiscrete([9, 9]), fire=Discrete(3, start=1), aim=Box(-1, 1, (2,)))] * 2
+    )
+
+    def reset(self, *, seed=None, options=None):
+        return (np.zeros(1, np.float32),) * 2, {}
+
+    def step(self, action):
+        assert self.action_space.contains(action)
+        self.did = action
+        return (np.zeros(1, np.float32),) * 2, [1.0, 1.0], False, False, {"agents_terminated": [True, False]}
+
+
+def test_an_agent_that_has_left_takes_a_member_of_its_space():
+    # fails if the action that is made up for it has no form, or none of its space
+    world = gymnasium_environment(Leaves(), "leaves", {}, WorldChoices(horizon=3))
+    assert world.spec.agents == 8
+    world.reset(0)
+    for _ in range(2):
+        world.step(np.zeros((8, world.spec.actions), np.float32))
+    gone = world.world.world.did[0]
+    assert (gone["move"].tolist(), gone["fire"], gone["aim"].tolist()) == ([0, 0], 1, [0, 0])

@@ -89,7 +89,7 @@ def read_number(text: str, kind: Any) -> int | float:
 
 
 class StoreOnce(argparse.Action):
-    """Store an option's value; refuse a second, other one."""
+    """Store the value of an option or a word; refuse a second, other one."""
 
     def __call__(self, parser, namespace, values, option_string=None):
         _refuse_dashes(values, option_string or self.metavar)

@@ -16,7 +16,7 @@ from .foreign_world import AbstractForeignWorld, ForeignMoment
 from .horizons import episode_limit
 from .imports import import_world, make_world
 from .pictures import with_pictures
-from .spaces import MASK, kind_of, split_mask
+from .spaces import MASK, choice, kind_of, member_of_parts, parts_of, split_mask
 from .teams import TeamReward
 
 # The packages that register worlds when they are imported, by how their IDs begin.
@@ -171,7 +171,10 @@ class TupleWorld(AbstractForeignWorld):
     def _idle(self, i: int) -> Any:
         """Return an action for an agent that is gone, for the world wants one of everybody."""
         space = self.action_spaces[i]
-        return 0 if kind_of(space) == "Discrete" else np.zeros(space.shape, space.dtype)
+        still = lambda part: (
+            choice(part, 0) if kind_of(part) == "Discrete" else np.zeros(part.shape, part.dtype)
+        )
+        return member_of_parts(space, map(still, parts_of(space).values()))
 
     def _names(self, flags: Any) -> list[str]:
         """Return the agents that are marked, by one flag for all or one for each."""

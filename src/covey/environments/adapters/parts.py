@@ -10,14 +10,24 @@ All parts observe what their agent does, and which part they are; they earn its 
 counts each agent once.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...errors import UserError
 from .foreign_world import AbstractForeignWorld, ForeignMoment
-from .spaces import MOST_JOINT_CHOICES, Discrete, Tuple, inner_spaces, joint_choices, kind_of, without_mask
+from .spaces import (
+    MOST_JOINT_CHOICES,
+    Discrete,
+    Tuple,
+    inner_spaces,
+    joint_choices,
+    kind_of,
+    member_of_parts,
+    parts_of,
+    without_mask,
+)
 
 
 def in_parts(world: AbstractForeignWorld) -> tuple[AbstractForeignWorld, Sequence[int]]:
@@ -39,41 +49,28 @@ def _is_split(space: Any) -> bool:
     return n > MOST_JOINT_CHOICES and kind_of(space) != "Discrete"
 
 
-def parts_of(space: Any) -> dict[str, Any]:
-    """Return the parts of an action, each one choice or one Box, by name."""
-    match kind_of(space):
-        case "MultiDiscrete":
-            sizes = np.ravel(space.nvec)
-            starts = np.broadcast_to(getattr(space, "start", 0), np.shape(space.nvec)).ravel()
-            return {
-                str(i): Discrete(int(n), int(start))
-                for i, (n, start) in enumerate(zip(sizes, starts, strict=True))
-            }
-        case "MultiBinary":
-            return {str(i): Discrete(2) for i in range(int(np.prod(space.shape)))}
-        case "Dict" | "Tuple":
-            return {
-                f"{key}.{name}" if name else str(key): part
-                for key, inner in inner_spaces(space)
-                for name, part in parts_of(inner).items()
-            }
-    return {"": space}
-
-
-def member_of_parts(space: Any, parts: Iterator[Any]) -> Any:
-    """Return the member of a space whose parts these are, in the order of `parts_of`."""
-    match kind_of(space):
-        case "MultiDiscrete":
-            values = [next(parts) for _ in np.ravel(space.nvec)]
-            return np.array(values, space.dtype).reshape(np.shape(space.nvec))
-        case "MultiBinary":
-            values = [next(parts) for _ in range(int(np.prod(space.shape)))]
-            return np.array(values, space.dtype).reshape(space.shape)
-        case "Dict":
-            return {key: member_of_parts(inner, parts) for key, inner in inner_spaces(space)}
-        case "Tuple":
-            return tuple(member_of_parts(inner, parts) for _, inner in inner_spaces(space))
-    return next(parts)
+def masks_of_parts(space: Any, mask: Any) -> list[Any]:
+    """Return the mask of each part, from masks nested as the space is, or from one row; a Box has none."""
+    kind = kind_of(space)
+    if kind in ("Dict", "Tuple") and isinstance(mask, dict | tuple | list):
+        of = mask if isinstance(mask, dict) else dict(enumerate(mask))
+        keys = [key for key, _ in inner_spaces(space)]
+        if set(of) == set(keys):
+            return [row for key, inner in inner_spaces(space) for row in masks_of_parts(inner, of[key])]
+    parts = list(parts_of(space).values())
+    sizes = [part.n if kind_of(part) == "Discrete" else 0 for part in parts]
+    if kind == "Box" or mask is None:
+        return [None] * len(parts)
+    if isinstance(mask, tuple | list):
+        mask = np.concatenate([np.ravel(row) for row in mask])
+    flat = np.ravel(np.asarray(mask))
+    if len(flat) != sum(sizes):
+        raise UserError(
+            f"an action mask has {len(flat)} entries, but its action has {len(sizes)} parts of {sum(sizes)} "
+            "choices together: give masks nested as the action is, or all side by side"
+        )
+    rows = np.split(flat, np.cumsum(sizes)[:-1])
+    return [row if n else None for row, n in zip(rows, sizes, strict=True)]
 
 
 class _Agent(NamedTuple):
@@ -114,26 +111,11 @@ class _Agent(NamedTuple):
         return member_of_parts(self.space, iter(chosen)) if self.split else chosen[0]
 
     def masks(self, mask: Any) -> dict[Any, Any]:
-        own = [mask] * len(self.parts) if mask is None or not self.split else self._split_mask(mask)
+        try:
+            own = masks_of_parts(self.space, mask) if self.split else [mask]
+        except UserError as error:
+            raise UserError(f"{self.name}: {error}") from error
         return dict(zip(self.parts, own, strict=True))
-
-    def _split_mask(self, mask: Any) -> Sequence[Any]:
-        """Return the mask of each part, from one for each or all side by side; a Box has none."""
-        if isinstance(mask, dict):
-            mask = tuple(mask.values())
-        choices = [kind_of(space) == "Discrete" for space in self.spaces]
-        if isinstance(mask, tuple | list) and len(mask) == len(choices):
-            return [own if some else None for own, some in zip(mask, choices, strict=True)]
-        sizes = [space.n if some else 0 for space, some in zip(self.spaces, choices, strict=True)]
-        flat = np.ravel(np.asarray(mask))
-        if len(flat) != sum(sizes):
-            raise UserError(
-                f"{self.name} has an action mask of {len(flat)} entries, but its action has {len(sizes)} "
-                f"parts of {sum(sizes)} choices together: give a tuple of masks, one for each part, or all "
-                "side by side"
-            )
-        rows = np.split(flat, np.cumsum(sizes)[:-1])
-        return [row if some else None for row, some in zip(rows, choices, strict=True)]
 
 
 class WorldInParts(AbstractForeignWorld):

@@ -13,7 +13,7 @@ A space is known by the name of its class, so Gymnasium's, gym's and JAX package
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -161,36 +161,55 @@ class ObservationSpaces:
         return width
 
 
+def parts_of(space: Any) -> dict[str, Any]:
+    """Return the parts of an action, each one choice or one Box, by name."""
+    match kind_of(space):
+        case "MultiDiscrete":
+            sizes = np.ravel(space.nvec)
+            starts = np.broadcast_to(_start(space), np.shape(space.nvec)).ravel()
+            return {
+                str(i): Discrete(int(n), int(start))
+                for i, (n, start) in enumerate(zip(sizes, starts, strict=True))
+            }
+        case "MultiBinary":
+            return {str(i): Discrete(2) for i in range(int(np.prod(space.shape)))}
+        case "Dict" | "Tuple":
+            return {
+                f"{key}.{name}" if name else str(key): part
+                for key, inner in inner_spaces(space)
+                for name, part in parts_of(inner).items()
+            }
+    return {"": space}
+
+
+def member_of_parts(space: Any, parts: Iterator[Any]) -> Any:
+    """Return the member of a space whose parts these are, in the order of `parts_of`."""
+    match kind_of(space):
+        case "MultiDiscrete":
+            values = [next(parts) for _ in np.ravel(space.nvec)]
+            return np.array(values, space.dtype).reshape(np.shape(space.nvec))
+        case "MultiBinary":
+            values = [next(parts) for _ in range(int(np.prod(space.shape)))]
+            return np.array(values, space.dtype).reshape(space.shape)
+        case "Dict":
+            return {key: member_of_parts(inner, parts) for key, inner in inner_spaces(space)}
+        case "Tuple":
+            return tuple(member_of_parts(inner, parts) for _, inner in inner_spaces(space))
+    return next(parts)
+
+
 def joint_choices(space: Any) -> int | None:
     """Return the number of choices in a space, all parts together; None for one with a continuous part."""
-    match kind_of(space):
-        case "Discrete":
-            return int(space.n)
-        case "MultiDiscrete":
-            return math.prod(map(int, np.ravel(space.nvec)))
-        case "MultiBinary":
-            return 2 ** math.prod(space.shape)
-        case "Dict" | "Tuple":
-            parts = [joint_choices(each) for _, each in inner_spaces(space)]
-            return None if None in parts else math.prod(n or 1 for n in parts)
-    return None
+    parts = parts_of(space).values()
+    choices = all(kind_of(part) == "Discrete" for part in parts)
+    return math.prod(int(part.n) for part in parts) if choices else None
 
 
 def choice(space: Any, k: int) -> Any:
     """Return the member of a space that a number of a joint choice stands for."""
-    match kind_of(space):
-        case "Discrete":
-            return k + int(_start(space))
-        case "MultiDiscrete":
-            parts = np.array(np.unravel_index(k, np.ravel(space.nvec)))
-            return (parts.reshape(np.shape(space.nvec)) + _start(space)).astype(space.dtype)
-        case "MultiBinary":
-            parts = np.array(np.unravel_index(k, (2,) * int(np.prod(space.shape))))
-            return parts.reshape(space.shape).astype(space.dtype)
-    keys, inner = zip(*inner_spaces(space), strict=True)
-    parts = np.unravel_index(k, [joint_choices(each) or 1 for each in inner])
-    chosen = [choice(each, int(part)) for each, part in zip(inner, parts, strict=True)]
-    return tuple(chosen) if kind_of(space) == "Tuple" else dict(zip(keys, chosen, strict=True))
+    parts = parts_of(space).values()
+    chosen = np.unravel_index(k, [int(part.n) for part in parts])
+    return member_of_parts(space, (int(i + _start(part)) for i, part in zip(chosen, parts, strict=True)))
 
 
 class ActionSpaces:
